@@ -1,0 +1,39 @@
+"""The worlds: MuJoCo tasks whose physics, actuators and sensors are drawn from a domain, many at once.
+
+    from envs import Domain, make_vec
+
+    domain = Domain.parse({"parameters": {"body_mass": {"scale": {"uniform": [0.7, 1.3]}}}})
+    env = make_vec("hopper", num_envs=256, domain=domain, seed=0)
+
+Single worlds are registered with Gymnasium: `gymnasium.make("sim2real/Hopper-v0")`.
+"""
+
+from .domain import Domain
+from .environments import ENVS, Environment, environment, make, make_vec, register_all
+from .errors import EnvsError, unknown_name
+from .fidelity import Fidelity
+from .logs import route_messages
+from .parameters import PARAMETERS
+from .shifts import SHIFTS, Shift
+from .task import Task
+from .vector_env import DomainVectorEnv
+
+__all__ = [
+    "ENVS",
+    "PARAMETERS",
+    "SHIFTS",
+    "Domain",
+    "DomainVectorEnv",
+    "Environment",
+    "EnvsError",
+    "Fidelity",
+    "Shift",
+    "Task",
+    "environment",
+    "make",
+    "make_vec",
+    "unknown_name",
+]
+
+route_messages()
+register_all()

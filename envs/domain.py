@@ -1,0 +1,171 @@
+"""Domain: a distribution of worlds. A fixed world is the case in which every distribution is Constant.
+
+In YAML:
+
+    fidelity: cheap
+    parameters:
+      body_mass: {scale: {uniform: [0.7, 1.3]}}
+      dof_damping:
+        - {select: thigh_joint, scale: 2.0}
+        - {select: "*foot*", add: {uniform: [0.0, 0.5]}}
+      action_delay: {set: {choice: [0, 1, 2]}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .distributions import Constant, Distribution, parse_distribution
+from .errors import EnvsError, unknown_name
+from .fidelity import NOMINAL, Fidelity
+from .parameters import PARAMETERS
+
+__all__ = ["OPERATIONS", "Domain", "Entry"]
+
+Array = NDArray[np.float64]
+OPERATIONS = ("set", "scale", "add")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One parameter of some objects: an operation on their defaults, and the distribution of its number.
+
+    Attributes:
+        parameter: a name in PARAMETERS.
+        operation: `set` (the number is the value), `scale` (times the default) or `add` (plus the default).
+        distribution: of the number, drawn once per world and episode for all selected objects.
+        select: names or glob patterns of bodies, geoms, joints or actuators.
+    """
+
+    parameter: str
+    operation: str
+    distribution: Distribution
+    select: tuple[str, ...] = ("*",)
+
+    @property
+    def name(self) -> str:
+        """Return the name the drawn number is reported under: the parameter and, if given, its selection."""
+        return self.parameter if self.select == ("*",) else f"{self.parameter}[{','.join(self.select)}]"
+
+    def effective(self, default: Array, number: Array) -> Array:
+        """Apply the operation: `default` (n,), `number` (k,); return (k, n)."""
+        column = number[:, None]
+        if self.operation == "set":
+            return np.broadcast_to(column, (len(number), len(default)))
+        return default * column if self.operation == "scale" else default + column
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A distribution of worlds: entries, and the fidelity all its worlds are simulated at."""
+
+    entries: tuple[Entry, ...] = ()
+    fidelity: Fidelity = NOMINAL
+
+    @staticmethod
+    def parse(mapping: Mapping[str, Any], cheap: Fidelity = NOMINAL) -> Domain:
+        """Read a domain from a mapping with the keys `fidelity` and `parameters`, both optional.
+
+        Args:
+            mapping: as in the module's docstring.
+            cheap: what `fidelity: cheap` stands for; each task names its own.
+
+        Raises:
+            EnvsError: for an unknown key, parameter, operation or distribution, naming the valid ones.
+        """
+        for key in mapping:
+            if key not in ("fidelity", "parameters"):
+                raise unknown_name("key in domain", key, ("fidelity", "parameters"))
+        fidelity = Fidelity.parse(mapping.get("fidelity", "nominal"), cheap)
+        parameters = mapping.get("parameters") or {}
+        if not isinstance(parameters, Mapping):
+            raise EnvsError(f"parameters: expected a mapping from parameter to operation, got {parameters!r}")
+        entries = []
+        for name, value in parameters.items():
+            if name not in PARAMETERS:
+                raise unknown_name("parameter", name, PARAMETERS)
+            several = isinstance(value, list)
+            for index, item in enumerate(value if several else [value]):
+                entries.append(
+                    _parse_entry(name, item, f"parameters.{name}" + (f"[{index}]" if several else ""))
+                )
+        names = [e.name for e in entries]
+        if duplicate := next((n for n in names if names.count(n) > 1), None):
+            raise EnvsError(
+                f"parameters.{duplicate}: given twice; each selection of a parameter may stand once"
+            )
+        return Domain(tuple(entries), fidelity)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the drawn numbers, (num_parameters,)."""
+        return tuple(e.name for e in self.entries)
+
+    def values(self, u: Array) -> Array:
+        """Turn uniform numbers (num, num_parameters) into drawn values of the same shape."""
+        columns = [e.distribution.ppf(u[:, i]) for i, e in enumerate(self.entries)]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(u), 0))
+
+    def sample(self, rng: np.random.Generator, num: int) -> Array:
+        """Draw `num` worlds; return (num, num_parameters)."""
+        return self.values(rng.random((num, len(self.entries))))
+
+    def describe(self) -> list[dict[str, str]]:
+        """Return one row per entry: parameter, objects, operation, distribution, unit of its value."""
+        return [
+            {
+                "parameter": e.parameter,
+                "objects": ", ".join(e.select),
+                "operation": e.operation,
+                "distribution": e.distribution.describe(),
+                "unit": PARAMETERS[e.parameter].unit,
+            }
+            for e in self.entries
+        ]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what `parse` reads back, the fidelity spelled out."""
+        parameters: dict[str, list[dict[str, Any]]] = {}
+        for e in self.entries:
+            select = {} if e.select == ("*",) else {"select": list(e.select)}
+            parameters.setdefault(e.parameter, []).append(
+                {**select, e.operation: e.distribution.to_mapping()}
+            )
+        fidelity = {k: v for k, v in vars(self.fidelity).items() if v is not None}
+        return {"fidelity": fidelity or "nominal", "parameters": parameters}
+
+
+def _parse_entry(parameter: str, value: Any, where: str) -> Entry:
+    if not isinstance(value, Mapping):
+        raise EnvsError(f"{where}: expected {{operation: number or distribution}}, got {value!r}")
+    keys = [k for k in value if k != "select"]
+    for key in keys:
+        if key not in OPERATIONS:
+            raise EnvsError(f"{where}: {unknown_name('operation', key, (*OPERATIONS, 'select'))}")
+    if len(keys) != 1:
+        raise EnvsError(f"{where}: needs exactly one of {', '.join(OPERATIONS)}, got {keys}")
+    select = value.get("select", "*")
+    patterns = (select,) if isinstance(select, str) else tuple(select) if isinstance(select, list) else ()
+    if not patterns or not all(isinstance(p, str) for p in patterns):
+        raise EnvsError(f"{where}.select: expected a name, a pattern or a list of them, got {select!r}")
+    distribution = parse_distribution(value[keys[0]], f"{where}.{keys[0]}")
+    _require_integers(parameter, distribution, where)
+    return Entry(parameter, keys[0], distribution, patterns)
+
+
+def _require_integers(parameter: str, distribution: Distribution, where: str) -> None:
+    if not PARAMETERS[parameter].rule.integer:
+        return
+    numbers = (
+        [distribution.value] if isinstance(distribution, Constant) else getattr(distribution, "values", None)
+    )
+    if numbers is None or any(n != int(n) for n in numbers):
+        raise EnvsError(
+            f"{where}: {parameter} counts {PARAMETERS[parameter].unit}; expected an integer or "
+            f"{{choice: [integers]}}, got {distribution.describe()}"
+        )

@@ -1,0 +1,139 @@
+"""ENVS: the environments by name, and how they are built."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import AutoresetMode
+
+from .domain import Domain
+from .errors import EnvsError, unknown_name
+from .single import SingleEnv
+from .task import Task
+from .tasks import CartpoleSwingup, HalfCheetah, Hopper
+from .vector_env import DomainVectorEnv
+
+__all__ = ["ENVS", "Environment", "environment", "make", "make_vec", "register_all"]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A row of ENVS: the task and its id in Gymnasium."""
+
+    task: Callable[..., Task]
+    gymnasium_id: str
+
+    @property
+    def summary(self) -> str:
+        """Return the first line of the task's module docstring."""
+        module = inspect.getmodule(self.task)
+        return (module.__doc__ or "").partition("\n")[0] if module else ""
+
+    def make_task(self, **task_kwargs: Any) -> Task:
+        """Build the task with its keyword options.
+
+        Raises:
+            EnvsError: for an option it does not have.
+        """
+        known = inspect.signature(self.task).parameters
+        for key in task_kwargs:
+            if key not in known:
+                raise unknown_name(f"option of {self.gymnasium_id}", key, known)
+        return self.task(**task_kwargs)
+
+
+ENVS: dict[str, Environment] = {
+    "hopper": Environment(Hopper, "sim2real/Hopper-v0"),
+    "half_cheetah": Environment(HalfCheetah, "sim2real/HalfCheetah-v0"),
+    "cartpole_swingup": Environment(CartpoleSwingup, "sim2real/CartpoleSwingup-v0"),
+}
+
+
+def environment(name: str) -> Environment:
+    """Return the row of ENVS called `name`.
+
+    Raises:
+        EnvsError: when there is none; the message lists those there are.
+    """
+    if name not in ENVS:
+        raise unknown_name("environment", name, ENVS)
+    return ENVS[name]
+
+
+def make_vec(
+    name: str,
+    *,
+    num_envs: int,
+    domain: Domain | Mapping[str, Any] | None = None,
+    seed: int = 0,
+    num_threads: int = 0,
+    max_episode_steps: int | None = -1,
+    autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+    **task_kwargs: Any,
+) -> DomainVectorEnv:
+    """Build `num_envs` worlds of the environment `name`, drawn from `domain`.
+
+    Args:
+        name: a name in ENVS.
+        num_envs: number of worlds.
+        domain: a Domain, a mapping as `Domain.parse` reads it, or None for the nominal world.
+        seed: of all randomness.
+        num_threads: threads that step worlds; 0 means all cores this process may use.
+        max_episode_steps: control steps until truncation; -1 the task's own number, None never.
+        autoreset_mode: SAME_STEP, or DISABLED: ended worlds wait for `reset`.
+        **task_kwargs: options of the task.
+
+    Raises:
+        EnvsError: naming what does not fit and what would.
+    """
+    task = environment(name).make_task(**task_kwargs)
+    return DomainVectorEnv(
+        task,
+        _domain(domain, task),
+        num_envs=num_envs,
+        seed=seed,
+        num_threads=num_threads,
+        max_episode_steps=max_episode_steps,
+        autoreset_mode=autoreset_mode,
+    )
+
+
+def make(
+    name: str,
+    *,
+    domain: Domain | Mapping[str, Any] | None = None,
+    render_mode: None = None,
+    **task_kwargs: Any,
+) -> SingleEnv:
+    """Build one world of the environment `name` as a gymnasium.Env without time limit.
+
+    Raises:
+        EnvsError: naming what does not fit and what would.
+    """
+    task = environment(name).make_task(**task_kwargs)
+    return SingleEnv(task, _domain(domain, task), render_mode=render_mode)
+
+
+def _domain(domain: Domain | Mapping[str, Any] | None, task: Task) -> Domain | None:
+    if isinstance(domain, Mapping):
+        return Domain.parse(domain, task.cheap)
+    if domain is not None and not isinstance(domain, Domain):
+        raise EnvsError(f"domain: expected a Domain or a mapping, got {type(domain).__name__}")
+    return domain
+
+
+def register_all() -> None:
+    """Register every environment with Gymnasium, single and vectorised."""
+    for name, row in ENVS.items():
+        if row.gymnasium_id not in gymnasium.registry:
+            gymnasium.register(
+                row.gymnasium_id,
+                entry_point=partial(make, name),
+                vector_entry_point=partial(make_vec, name),
+                max_episode_steps=row.make_task().max_episode_steps,
+            )

@@ -1,0 +1,144 @@
+"""Physics: a mujoco.batch.Batch whose worlds differ."""
+
+from __future__ import annotations
+
+import os
+
+import mujoco
+import numpy as np
+from mujoco import batch
+from numpy.typing import NDArray
+
+from .errors import EnvsError
+from .fidelity import Fidelity
+from .logs import compile_quietly
+
+__all__ = ["Physics"]
+
+Array = NDArray[np.float64]
+Ids = NDArray[np.intp]
+
+# MuJoCo answers bad positions, velocities, accelerations and controls by silently resetting the world (or its
+# controls); the counters, which stand next to each other, are how one learns of it.
+_FAULTS = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADCTRL) + 1)
+_SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
+
+
+def available_cores() -> int:
+    """Return the number of processor cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS and Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+class Physics:
+    """The simulated worlds: one model, `num_envs` states, and model fields that differ per world.
+
+    Attributes:
+        model: the model as compiled at this fidelity, its values the defaults all operations start from.
+        substeps: simulation steps in a control step.
+        ctrl_dt: control period, s.
+        qpos: (num_envs, nq) live positions; a write is the state at the next step.
+        qvel: (num_envs, nv) live velocities, likewise.
+    """
+
+    def __init__(
+        self, spec: mujoco.MjSpec, num_envs: int, *, frame_skip: int, fidelity: Fidelity, num_threads: int = 0
+    ) -> None:
+        """Compile `spec` at `fidelity` for `num_envs` worlds.
+
+        Args:
+            spec: the model; its own timestep times `frame_skip` is the control period.
+            num_envs: number of worlds.
+            frame_skip: simulation steps in a control step at the model's own timestep.
+            fidelity: what replaces the model's options.
+            num_threads: threads that step worlds; 0 means all cores this process may use.
+
+        Raises:
+            EnvsError: when the fidelity does not fit or a size is not positive.
+        """
+        if num_envs < 1:
+            raise EnvsError(f"num_envs: must be >= 1, got {num_envs}")
+        if num_threads < 0:
+            raise EnvsError(f"num_threads: must be >= 0 (0: all cores), got {num_threads}")
+        self.ctrl_dt = spec.option.timestep * frame_skip
+        self.substeps = fidelity.apply(spec, self.ctrl_dt)
+        with compile_quietly():
+            self.model: mujoco.MjModel = spec.compile()
+        self.num_envs = num_envs
+        self._batch = batch.Batch(self.model, num_envs, num_threads or available_cores())
+        self.qpos: Array = self._batch.bind("qpos")
+        self.qvel: Array = self._batch.bind("qvel")
+        self._ctrl: Array = self._batch.bind("ctrl")
+        self._start = self._default_row()
+        self._fault_counters = self._batch.warning[:, _FAULTS, 1]  # (num_envs, 4) live
+        self._faults_seen = self._fault_counters.copy()
+        self._constants_stale = False
+
+    def _default_row(self) -> Array:
+        """Return the state (nstate,) that mj_resetData would give: assigning it is cheaper than the call."""
+        self._batch.reset([0], stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        row: Array = self._batch.state[0].copy()
+        return row
+
+    def bind(self, field: str) -> Array:
+        """Return a live (num_envs, ...) array over a field of MjData."""
+        bound: Array = self._batch.bind(field)
+        return bound
+
+    def expand(self, field: str) -> Array:
+        """Return the live (num_envs, ...) values of an MjModel field, or of `opt.<name>`, made per world.
+
+        After writing, call `set_const` on the worlds written.
+        """
+        if field in _SETCONST_INPUTS or field.startswith("opt."):
+            self._constants_stale = True
+        expanded: Array = self._batch.expand(field)
+        return expanded
+
+    def set_const(self, ids: Ids) -> None:
+        """Recompute the constants MuJoCo derives from the written fields, in the worlds `ids` (n,)."""
+        if self._constants_stale:
+            self._batch.set_const(ids)
+
+    def reset(self, ids: Ids) -> None:
+        """Set the state of the worlds `ids` (n,) to the model's default; writes and `forward` follow."""
+        self._batch.state[ids] = self._start
+
+    def forward(self, ids: Ids) -> None:
+        """Compute everything that follows from the state, in the worlds `ids` (n,), as mj_forward."""
+        self._batch.forward(ids)
+
+    def step(self, ctrl: NDArray[np.floating], active: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+        """Advance by one control step.
+
+        Args:
+            ctrl: (num_envs, nu) controls, held over the substeps.
+            active: (num_envs,) the worlds that move; None for all.
+
+        Returns:
+            (num_envs,) the worlds that diverged or in which MuJoCo raised; their state is not to be used.
+        """
+        self._ctrl[:] = ctrl
+        fault = np.zeros(self.num_envs, np.bool_)
+        try:
+            self._batch.step(active, nstep=self.substeps)
+        except batch.SimulationError as error:
+            fault[error.ids] = True
+        if not np.array_equal(self._fault_counters, self._faults_seen):
+            fault |= (self._fault_counters > self._faults_seen).any(axis=1)
+            self._faults_seen[:] = self._fault_counters
+        return fault
+
+    def world(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """Return world `index` as a model and data of its own, to render or to pass to any mj_ function."""
+        return self._batch.get_model(index), self._batch.get_data(index)
+
+    def get_state(self) -> dict[str, NDArray[np.generic]]:
+        """Return the state rows and warning counters of all worlds."""
+        return {"rows": self._batch.state.copy(), "warnings": self._batch.warning.copy()}
+
+    def set_state(self, state: dict[str, NDArray[np.generic]]) -> None:
+        """Continue from what `get_state` returned; the model fields are the caller's to write back."""
+        self._batch.state[:] = state["rows"]
+        self._batch.warning[:] = state["warnings"]
+        self._faults_seen[:] = self._fault_counters

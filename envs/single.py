@@ -1,0 +1,56 @@
+"""SingleEnv: the one-world view of a DomainVectorEnv, as a gymnasium.Env."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from .domain import Domain
+from .task import Task
+from .vector_env import DomainVectorEnv
+
+__all__ = ["SingleEnv"]
+
+Array = NDArray[np.float64]
+
+
+class SingleEnv(gymnasium.Env[Array, NDArray[np.floating]]):
+    """One world; time limits are gymnasium's `TimeLimit`, as for any registered environment."""
+
+    metadata = {"render_modes": []}
+
+    def __init__(self, task: Task, domain: Domain | None = None, *, render_mode: None = None) -> None:
+        """Build one world of `task` in `domain`."""
+        self.vector = DomainVectorEnv(
+            task,
+            domain,
+            num_envs=1,
+            num_threads=1,
+            max_episode_steps=None,
+            autoreset_mode=AutoresetMode.DISABLED,
+        )
+        self.render_mode = render_mode
+        self.metadata = {**self.metadata, "render_fps": round(1 / self.vector.physics.ctrl_dt)}
+        self.observation_space = self.vector.single_observation_space
+        self.action_space = self.vector.single_action_space
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start an episode in a newly drawn world; unseeded, the first is drawn from the system's entropy."""
+        unseeded = self._np_random is None
+        super().reset(seed=seed)
+        if seed is None and unseeded:
+            seed = int(self.np_random.integers(2**31))
+        obs, _ = self.vector.reset(seed=seed)
+        return obs[0], {}
+
+    def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Advance by one control step."""
+        obs, reward, terminated, truncated, infos = self.vector.step(np.asarray(action)[None])
+        info = {k: v[0].item() for k, v in infos.items() if not k.startswith("_")}
+        return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), info

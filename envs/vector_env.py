@@ -1,0 +1,255 @@
+"""DomainVectorEnv: many worlds drawn from a domain, as a gymnasium.vector.VectorEnv."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from .channels import ActuatorChannel, SensorChannel
+from .domain import Domain
+from .errors import EnvsError
+from .physics import Physics
+from .streams import EpisodeStreams, StepNoise
+from .task import Task
+from .worlds import Worlds
+
+__all__ = ["DomainVectorEnv"]
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Ids = NDArray[np.intp]
+State = dict[str, NDArray[np.generic]]
+StepResult = tuple[Array, Array, Mask, Mask, dict[str, Any]]
+
+
+class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
+    """`num_envs` worlds of one task, each drawn anew from `domain` at the start of every episode.
+
+    Worlds end and restart independently. With `autoreset_mode` SAME_STEP (the default) an ended world
+    restarts within the step: its observation is the first of the next episode, the last one is in
+    `infos["final_obs"]`, an array (num_envs, obs_dim) with the mask `infos["_final_obs"]`, and its step's
+    infos are in `infos["final_info"]`. With DISABLED an ended world stands still, reward 0, until
+    `reset(options={"reset_mask": mask})`.
+
+    Every array in infos is (num_envs, ...) and has its mask under the same key with a leading underscore.
+
+    A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward
+    zero and `infos["fault"]`; `num_faults` counts them.
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(
+        self,
+        task: Task,
+        domain: Domain | None = None,
+        *,
+        num_envs: int,
+        seed: int = 0,
+        num_threads: int = 0,
+        max_episode_steps: int | None = -1,
+        autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+    ) -> None:
+        """Build the worlds; they start at the first `reset`.
+
+        Args:
+            task: what is asked.
+            domain: where worlds are drawn from; None is the nominal world.
+            num_envs: number of worlds.
+            seed: of all randomness, unless `reset` is given one.
+            num_threads: threads that step worlds; 0 means all cores this process may use.
+            max_episode_steps: control steps until truncation; -1 the task's own number, None never.
+            autoreset_mode: SAME_STEP or DISABLED.
+
+        Raises:
+            EnvsError: when the domain does not fit the task's model, or a number is impossible.
+        """
+        if autoreset_mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
+            raise EnvsError(f"autoreset_mode: must be SAME_STEP or DISABLED, got {autoreset_mode}")
+        self.task, self.domain, self.num_envs = task, domain or Domain(), num_envs
+        self.metadata = {**self.metadata, "autoreset_mode": autoreset_mode}
+        self._same_step = autoreset_mode is AutoresetMode.SAME_STEP
+        self._limit = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
+        self.physics = Physics(
+            task.spec(),
+            num_envs,
+            frame_skip=task.frame_skip,
+            fidelity=self.domain.fidelity,
+            num_threads=num_threads,
+        )
+        self.worlds = Worlds(self.domain, self.physics)
+        self._make_spaces()
+        self.num_faults = 0
+        self._elapsed = np.zeros(num_envs, np.int64)
+        self._ended = np.ones(num_envs, np.bool_)  # nothing has been started yet
+        self._obs: Array = np.zeros((num_envs, self._obs_dim))
+        self._streams, self._noise = EpisodeStreams(seed, num_envs), StepNoise(seed)
+        self._actuators = ActuatorChannel(self.worlds, num_envs, self.physics.model.nu, self._noise)
+        self._sensors = SensorChannel(self.worlds, num_envs, self._obs_dim, self._noise)
+
+    def _make_spaces(self) -> None:
+        self._obs_dim = len(self.task.observation_names)
+        low, high = self.physics.model.actuator_ctrlrange.astype(np.float32).T
+        self.single_action_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
+        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (self._obs_dim,), np.float64)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The drawn numbers of all worlds by name, each (num_envs,), copied: what a teacher may be told."""
+        return {name: self.worlds.drawn[:, i].copy() for i, name in enumerate(self.worlds.names)}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start a new episode in all worlds, or in those of `options["reset_mask"]`, (num_envs,) bool.
+
+        Args:
+            seed: starts all randomness anew from here; worlds not reset now are unaffected until they are.
+            options: as above; other keys are ignored.
+        """
+        super().reset(seed=seed)
+        if seed is not None:
+            self._streams = EpisodeStreams(seed, self.num_envs)
+            self._noise.set_state(StepNoise(seed).get_state())  # the channels hold on to it
+        mask = np.ones(self.num_envs, np.bool_)
+        if options is not None and "reset_mask" in options:
+            mask = np.asarray(options["reset_mask"], np.bool_)
+            if mask.shape != (self.num_envs,):
+                raise EnvsError(f"reset_mask: must have shape ({self.num_envs},), got {mask.shape}")
+        self._begin(np.flatnonzero(mask))
+        return self._obs.copy(), {}
+
+    def _begin(self, ids: Ids) -> None:
+        """Draw the worlds `ids` (k,) anew and put their first observation into `_obs`."""
+        if not len(ids):
+            return
+        draws = self._streams.next_episode(ids, len(self.worlds.names))
+        self.worlds.draw(ids, draws.parameters)
+        self.physics.reset(ids)
+        self.task.reset(self.physics, ids, draws)
+        self.physics.forward(ids)
+        self._elapsed[ids] = 0
+        self._ended[ids] = False
+        self._actuators.begin(ids)
+        self._obs[ids] = self._sensors.begin(ids, self.task.observe(self.physics)[ids], draws)
+
+    def step(self, actions: NDArray[np.floating]) -> StepResult:
+        """Advance all worlds by one control step of `physics.ctrl_dt` seconds.
+
+        Args:
+            actions: (num_envs, act_dim); the simulator clips them to the actuators' range.
+
+        Returns:
+            Observations (num_envs, obs_dim), rewards, terminations and truncations (num_envs,), infos.
+
+        Raises:
+            EnvsError: when the actions' shape is wrong.
+        """
+        actions = np.asarray(actions)
+        if actions.shape != self.action_space.shape:
+            raise EnvsError(f"actions: must have shape {self.action_space.shape}, got {actions.shape}")
+        idle = self._ended.copy()
+        before = self.task.measure(self.physics)
+        fault = self.physics.step(self._actuators(actions), None if self._same_step else ~idle)
+        after = self.task.measure(self.physics)
+        terms = self.task.reward(before, after, self.physics, actions)
+        infos: dict[str, NDArray[Any]] = {**self.task.info(before, after, self.physics), **terms}
+        reward = sum(terms.values(), np.zeros(self.num_envs))
+        fault |= ~(np.isfinite(reward) | idle)  # an absurd action that a delay still keeps from the physics
+        terminated = self.task.terminated(self.physics)
+        self._elapsed += ~idle
+        truncated = fault | (self._elapsed >= self._limit if self._limit is not None else False)
+        obs = self._sensors(self.task.observe(self.physics))
+        if fault.any() or idle.any():
+            obs[fault | idle] = self._obs[fault | idle]
+            self._silence(fault | idle, reward, infos)
+            terminated &= ~(fault | idle)
+            truncated &= ~idle
+            self.num_faults += int(fault.sum())
+        infos["fault"] = fault
+        self._obs = obs
+        infos = self._finish(terminated | truncated, infos)
+        return self._obs.copy(), reward, terminated, truncated, infos
+
+    def _silence(self, mask: Mask, reward: Array, infos: dict[str, NDArray[Any]]) -> None:
+        """Zero what the worlds in `mask` report: their state means nothing."""
+        reward[mask] = 0.0
+        for values in infos.values():
+            values[mask] = 0.0
+
+    def _finish(self, done: Mask, values: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        """Restart the worlds in `done` if that is the mode; return the infos with their masks."""
+        self._ended |= done
+        restarts = self._same_step and done.any()
+        present = ~done if restarts else np.ones(self.num_envs, np.bool_)
+        infos: dict[str, Any] = {}
+        for name, value in values.items():
+            infos[name], infos[f"_{name}"] = value, present.copy()
+        if not restarts:
+            return infos
+        final = {k: v.copy() for k, v in values.items()}
+        infos["final_obs"], infos["_final_obs"] = self._obs.copy(), done.copy()
+        infos["final_info"] = {**final, **{f"_{name}": done.copy() for name in final}}
+        infos["_final_info"] = done.copy()
+        self._begin(np.flatnonzero(done))
+        return infos
+
+    def get_state(self) -> State:
+        """Return everything needed to continue bit for bit, mid-episode, as flat named arrays."""
+        parts: dict[str, State] = {
+            "physics": self.physics.get_state(),
+            "actuators": self._actuators.get_state(),
+            "sensors": self._sensors.get_state(),
+            "noise": dict(self._noise.get_state()),
+        }
+        state: State = {f"{part}.{k}": v for part, values in parts.items() for k, v in values.items()}
+        for name, array in self._own_arrays().items():
+            state[name] = array.copy()
+        state["num_faults"] = np.array(self.num_faults)
+        return state
+
+    def set_state(self, state: State) -> None:
+        """Continue from what `get_state` of an equally built environment returned.
+
+        Raises:
+            EnvsError: when the state is of another number of worlds, another task or another domain.
+        """
+        own = self.get_state()
+        differs = [
+            k
+            for k in own.keys() | state.keys()
+            if k not in own or k not in state or own[k].shape != state[k].shape
+        ]
+        if differs:
+            raise EnvsError(
+                f"state: does not fit this environment; differing entries: {', '.join(sorted(differs))}"
+            )
+        for name, array in self._own_arrays().items():
+            array[:] = state[name]
+        self.worlds.write(np.flatnonzero(~np.isnan(self.worlds.drawn).any(axis=1)))  # those ever drawn
+        self.physics.set_state(_part(state, "physics"))
+        self._actuators.set_state(_part(state, "actuators"))
+        self._sensors.set_state(_part(state, "sensors"))
+        self._noise.set_state(_part(state, "noise"))  # type: ignore[arg-type]
+        self.num_faults = int(state["num_faults"])
+
+    def _own_arrays(self) -> dict[str, NDArray[Any]]:
+        return {
+            "drawn": self.worlds.drawn,
+            "episode": self._streams.episode,
+            "key": self._streams.key,
+            "elapsed": self._elapsed,
+            "ended": self._ended,
+            "obs": self._obs,
+        }
+
+
+def _part(state: State, part: str) -> State:
+    return {k.removeprefix(f"{part}."): v for k, v in state.items() if k.startswith(f"{part}.")}
