@@ -1,0 +1,214 @@
+"""Bundles on disk: safetensors and JSON, checksummed, written whole or not at all, never executed.
+
+    <bundle>/weights.safetensors   the parts' tensors by name
+             state.safetensors     what a learner needs besides to continue exactly
+             manifest.json         {format, files: {name: {sha256, bytes}}, meta}
+
+A bundle is written into a hidden sibling directory, every file is flushed to disk, the manifest last, and the
+directory is renamed into place. So whatever kills a save, a bundle is either whole or not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from .errors import CheckpointError
+
+__all__ = ["Bundle", "bundle_digest", "load_bundle", "save_bundle", "verify"]
+
+_FORMAT = "sim2real-bundle/1"
+_MANIFEST = "manifest.json"
+_FILES = ("weights.safetensors", "state.safetensors")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a verified bundle holds."""
+
+    weights: dict[str, torch.Tensor]
+    state: dict[str, torch.Tensor]
+    meta: dict[str, Any]
+    digest: str  # sha256 of the manifest, which holds the sha256 of every other file
+
+
+def _sync_directory(path: Path) -> None:
+    """Flush a directory's entries to disk, where the system lets a directory be opened."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write and flush one file."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _serialize(name: str, tensors: Mapping[str, torch.Tensor]) -> bytes:
+    """Return the safetensors bytes of `tensors`, copied to the CPU; the same tensors give the same bytes."""
+    plain = {key: tensor.detach().cpu().clone().contiguous() for key, tensor in tensors.items()}
+    try:
+        data: bytes = safetensors.torch.save(plain)
+    except (ValueError, KeyError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{name}: cannot be written: {error}") from error
+    return data
+
+
+def _temporary(path: Path) -> Path:
+    return path.parent / f".{path.name}.writing"
+
+
+def _previous(path: Path) -> Path:
+    return path.parent / f".{path.name}.previous"
+
+
+def _settle(path: Path) -> None:
+    """Finish what a killed save left: put an old bundle back that was moved aside and never replaced."""
+    previous = _previous(path)
+    if previous.exists():
+        if path.exists():
+            shutil.rmtree(previous)
+        else:
+            previous.rename(path)
+
+
+def save_bundle(
+    path: Path | str,
+    *,
+    weights: Mapping[str, torch.Tensor],
+    state: Mapping[str, torch.Tensor],
+    meta: Mapping[str, Any],
+) -> str:
+    """Write a bundle to the directory `path`, replacing a bundle that is there, and return its digest.
+
+    Raises CheckpointError if `meta` is not JSON (nan and infinity are not) or a tensor cannot be stored.
+    """
+    path = Path(path)
+    contents = {_FILES[0]: _serialize(_FILES[0], weights), _FILES[1]: _serialize(_FILES[1], state)}
+    files = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        for name, data in contents.items()
+    }
+    try:
+        text = json.dumps(
+            {"format": _FORMAT, "files": files, "meta": dict(meta)}, indent=1, sort_keys=True, allow_nan=False
+        )
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{_MANIFEST}: meta is not JSON: {error}") from error
+    manifest = text.encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _settle(path)
+    temporary = _temporary(path)
+    if temporary.exists():
+        shutil.rmtree(temporary)
+    temporary.mkdir()
+    for name, data in {**contents, _MANIFEST: manifest}.items():
+        _write(temporary / name, data)
+    _sync_directory(temporary)
+    if path.exists():
+        # Two renames are not one step; a kill in between leaves the old bundle aside, and it still counts.
+        path.rename(_previous(path))
+    temporary.rename(path)
+    _sync_directory(path.parent)
+    _settle(path)
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    """Return a file's bytes; CheckpointError if it is not there."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from error
+
+
+def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
+    """Return the parsed manifest; CheckpointError if it is not one of this format."""
+    try:
+        manifest = json.loads(data)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not JSON: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise CheckpointError(f"{path}: unknown format {found!r}; this version reads {_FORMAT!r}")
+    files, meta = manifest.get("files"), manifest.get("meta")
+    if not isinstance(files, dict) or not isinstance(meta, dict):
+        raise CheckpointError(f"{path}: `files` and `meta` must be objects")
+    for name in files:
+        if name not in _FILES:
+            raise CheckpointError(
+                f"{path}: lists {name!r}; a bundle holds {', '.join(_FILES)} and nothing else"
+            )
+    for name in _FILES:
+        if not isinstance(files.get(name), dict):
+            raise CheckpointError(f"{path}: does not list {name}")
+    return manifest
+
+
+def _read_verified(directory: Path) -> tuple[dict[str, bytes], dict[str, Any], str]:
+    """Return the files' verified bytes, the meta data and the bundle's digest; else CheckpointError."""
+    if not directory.exists() and _previous(directory).exists():
+        directory = _previous(
+            directory
+        )  # a save was killed between its two renames: the old bundle still counts
+    data = _read(directory / _MANIFEST)
+    manifest = _read_manifest(directory / _MANIFEST, data)
+    contents = {}
+    for name in _FILES:
+        expected, path = manifest["files"][name], directory / name
+        contents[name] = _read(path)
+        if len(contents[name]) != expected.get("bytes"):
+            raise CheckpointError(
+                f"{path}: {len(contents[name])} bytes, the manifest says {expected.get('bytes')}"
+            )
+        if hashlib.sha256(contents[name]).hexdigest() != expected.get("sha256"):
+            raise CheckpointError(f"{path}: checksum differs from the manifest's")
+    return contents, manifest["meta"], hashlib.sha256(data).hexdigest()
+
+
+def _parse(path: Path, data: bytes) -> dict[str, torch.Tensor]:
+    """Return the tensors in safetensors bytes; CheckpointError if they are not."""
+    try:
+        tensors: dict[str, torch.Tensor] = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: not safetensors: {error}") from error
+    return tensors
+
+
+def load_bundle(path: Path | str) -> Bundle:
+    """Return the bundle in the directory `path`, parsed from the very bytes that were verified.
+
+    Raises CheckpointError, with the file and the reason, on anything missing, truncated, altered or of
+    another format.
+    """
+    path = Path(path)
+    contents, meta, digest = _read_verified(path)
+    weights, state = (_parse(path / name, contents[name]) for name in _FILES)
+    return Bundle(weights, state, meta, digest)
+
+
+def verify(path: Path | str) -> str:
+    """Check a bundle's files against its manifest and return its digest; CheckpointError if any fails."""
+    return _read_verified(Path(path))[2]
+
+
+def bundle_digest(path: Path | str) -> str:
+    """Return the sha256 of a bundle's manifest, its name in a lineage. Does not check the other files."""
+    data = _read(Path(path) / _MANIFEST)
+    _read_manifest(Path(path) / _MANIFEST, data)
+    return hashlib.sha256(data).hexdigest()

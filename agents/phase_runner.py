@@ -1,0 +1,140 @@
+"""Where a learner stands in its plan: freezes what does not train, counts steps, proves what stood still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+
+from . import parts
+from .budget import exact_steps_error
+from .errors import FrozenError, PlanError
+from .phases import Phase, TransferPlan
+from .policy import AgentPolicy
+
+__all__ = ["PhaseRunner", "carry_over"]
+
+
+def carry_over(
+    policy: AgentPolicy, plan: TransferPlan, source: Mapping[str, torch.Tensor] | None, fresh: AgentPolicy
+) -> list[str]:
+    """Load kept and frozen parts from `source`, reset ones from `fresh`; return the names from `source`.
+
+    Raises PlanError if the plan does not fit or there is no source for what it carries over, PartsError if
+    the source does not fit.
+    """
+    plan.check(policy)
+    names = parts.part_names(policy)
+    carried = [part for part in names if plan.action(part) != "reset"]
+    if carried and source is None:
+        raise PlanError(f"the plan carries {', '.join(carried)} over: it needs the tensors of a source")
+    loaded = parts.load(policy, source or {}, carried) if carried else []
+    parts.load(policy, parts.tensors(fresh), [part for part in names if part not in carried])
+    return loaded
+
+
+class PhaseRunner:
+    """Walks a policy through the phases of a plan.
+
+    Within a phase every part that does not train is frozen, whether the plan freezes it for good or it only
+    waits: no gradient, no BatchNorm drift, no new statistics. Digests of the plan's frozen parts are taken at
+    the plan's start, those of waiting parts at the phase's start; both must still hold when the phase ends.
+    """
+
+    def __init__(self, policy: AgentPolicy, plan: TransferPlan, num_envs: int) -> None:
+        """Check the plan against the policy and enter its first phase. Raises PlanError."""
+        plan.check(policy)
+        for phase in plan.phases:
+            problem = phase.budget is not None and exact_steps_error(phase.budget, num_envs)
+            if problem:
+                raise PlanError(f"phase {phase.name!r}: {problem}")
+        self._policy = policy
+        self.plan = plan
+        self.index = 0  # of the phase that runs; len(plan.phases) once all are over
+        self.steps = 0  # taken in this phase
+        self._frozen = [part for part in parts.part_names(policy) if plan.action(part) == "freeze"]
+        self._held = parts.digests(policy, self._frozen)
+        self._enter()
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase that runs, None once all are over."""
+        return None if self.finished else self.plan.phases[self.index]
+
+    @property
+    def finished(self) -> bool:
+        """Whether no phase is left; a zero-shot plan is finished from the start."""
+        return self.index >= len(self.plan.phases)
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Learning-rate scale of every part that trains now."""
+        if self.phase is None:
+            return {}
+        found = {part: self.plan.rate(self.phase, part) for part in parts.part_names(self._policy)}
+        return {part: rate for part, rate in found.items() if rate is not None}
+
+    @property
+    def steps_left(self) -> int | None:
+        """Steps until the phase ends whatever happens, None if nothing but the run's budget ends it."""
+        most = None if self.phase is None else self.phase.most_steps
+        return None if most is None else most - self.steps
+
+    def _enter(self) -> None:
+        """Freeze and unfreeze for the phase that runs now, and take digests of what waits."""
+        trained = self.rates
+        for part in parts.part_names(self._policy):
+            if part in trained:
+                parts.unfreeze_part(self._policy, part)
+            elif not self.finished or part in self._frozen:
+                parts.freeze_part(self._policy, part)
+        waiting = [
+            part
+            for part in parts.part_names(self._policy)
+            if part not in trained and part not in self._frozen
+        ]
+        held = {part: self._held[part] for part in self._frozen}
+        self._held = {**held, **(parts.digests(self._policy, waiting) if not self.finished else {})}
+
+    def verify(self) -> None:
+        """Raise FrozenError, naming the parts, if one that was to stay still has changed by a single bit."""
+        now = parts.digests(self._policy, self._held)
+        moved = [part for part, digest in self._held.items() if now[part] != digest]
+        if moved:
+            where = "after the last phase" if self.phase is None else f"in phase {self.phase.name!r}"
+            raise FrozenError(f"{where}, {', '.join(moved)} moved although the plan holds it still")
+
+    def after_update(self, explained_variance: float, num_steps: int) -> bool:
+        """Count an update's steps; tell whether it ended the phase (the next one has then been entered)."""
+        if self.phase is None:
+            raise PlanError("all phases of the plan are over: there is nothing left to train")
+        self.steps += num_steps
+        if not self.phase.over(explained_variance, self.steps):
+            return False
+        self.verify()
+        self.index, self.steps = self.index + 1, 0
+        self._enter()
+        return True
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the plan and the position in it as JSON."""
+        return {
+            "plan": self.plan.to_json(),
+            "index": self.index,
+            "steps": self.steps,
+            "held": dict(self._held),
+        }
+
+    @classmethod
+    def from_state(cls, policy: AgentPolicy, num_envs: int, state: Mapping[str, Any]) -> Self:
+        """Continue from what `get_state` returned, on a policy that holds the weights of that moment.
+
+        Raises FrozenError if the policy's frozen parts are not those the plan started with.
+        """
+        runner = cls(policy, TransferPlan.from_json(state["plan"]), num_envs)
+        runner.index, runner.steps = int(state["index"]), int(state["steps"])
+        runner._enter()
+        runner._held = dict(state["held"])
+        runner.verify()
+        return runner
