@@ -1,0 +1,142 @@
+"""Bench: a benchmark's folder.
+
+    <bench>/  bench.resolved.yaml   the grid, with every default
+              ledger.json           job -> how it ended last time
+              source/ transfer/     one run directory per job
+              report/               results.json, summary.csv, report.md, report.html
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from ..config import validate
+from ..errors import UserError
+from ..files import read_json, write_atomic, write_json
+from ..progress import ProgressBoard
+from ..records import BenchResults
+from ..report import ReportPaths, write_report
+from ..run import RunDirectory
+from ..versions import collect_versions
+from .collect import collect_record
+from .config import BenchConfig
+from .grid import Job, make_jobs
+from .launcher import Outcome, run_jobs
+
+__all__ = ["Bench"]
+
+
+class Bench:
+    """A benchmark on disk: begun once, then run until all its jobs are finished, reported at any time."""
+
+    def __init__(self, path: Path, config: BenchConfig, jobs: list[Job]) -> None:
+        """Hold what `begin` or `open` have checked."""
+        self.path, self.config, self.jobs = path, config, jobs
+
+    @classmethod
+    def begin(cls, path: Path, config: BenchConfig, config_folder: Path) -> Bench:
+        """Begin a benchmark in the folder `path`, or take up the one that is there.
+
+        Args:
+            path: absent, empty, or the folder of this very benchmark.
+            config: the grid.
+            config_folder: where relative paths in it start.
+
+        Raises:
+            UserError: when a configuration is wrong, or the folder holds something else.
+        """
+        configs = {
+            (Path(name).stem, seed): config.run_config(name, seed, config_folder)
+            for name in config.environments
+            for seed in config.seeds
+        }
+        jobs = make_jobs(configs, config.targets, config.methods)
+        content = {"bench": config.model_dump(mode="json"), "jobs": [job.to_mapping() for job in jobs]}
+        file = path / "bench.resolved.yaml"
+        if path.is_dir() and any(path.iterdir()):
+            if not file.is_file():
+                raise UserError(f"{path}: is not empty and holds no benchmark; choose another --out")
+            if _read(file) != content:
+                raise UserError(f"{path}: already holds another benchmark (see {file}); choose another --out")
+        path.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, yaml.safe_dump(content, sort_keys=False))
+        return cls(path, config, jobs)
+
+    @classmethod
+    def open(cls, path: Path) -> Bench:
+        """Open the folder of a benchmark.
+
+        Raises:
+            UserError: when it is missing or holds none.
+        """
+        file = path / "bench.resolved.yaml"
+        if not file.is_file():
+            raise UserError(f"{path}: holds no benchmark (no bench.resolved.yaml)")
+        content = _read(file)
+        try:
+            config = validate(BenchConfig, content["bench"], str(file))
+            jobs = [Job(**job) for job in content["jobs"]]
+        except (KeyError, TypeError):
+            raise UserError(f"{file}: damaged: expected the keys bench and jobs") from None
+        assert isinstance(config, BenchConfig)
+        return cls(path, config, jobs)
+
+    def run(self, console: Console, num_processes: int = 0) -> None:
+        """Run every job that has not finished yet; those that failed before are tried again."""
+        ledger: dict[str, Any] = self._ledger()
+        waiting = [job for job in self.jobs if not self._finished(job)]
+        with ProgressBoard(console, overall=len(self.jobs)) as board:
+            if len(waiting) < len(self.jobs):
+                board.count("finished before, skipped", done=len(self.jobs) - len(waiting))
+
+            def ended(outcome: Outcome) -> None:
+                ledger[outcome.job.path] = {"status": "failed" if outcome.error else "finished", "error": outcome.error}
+                write_json(self.path / "ledger.json", ledger)
+                last = (outcome.error or "").splitlines()
+                board.count(f"{outcome.job.name}: {'FAILED: ' + last[-1] if last else 'finished'}")
+
+            run_jobs(waiting, self.path, board, ended, num_processes)
+
+    def results(self) -> BenchResults:
+        """Return what all jobs have measured so far, failed and missing ones included."""
+        ledger = self._ledger()
+        records = tuple(
+            collect_record(self.path, job, ledger.get(job.path, {}).get("error"))
+            for job in self.jobs
+            if job.target is not None
+        )
+        settings = {**self.config.model_dump(mode="json"), "runs": {j.environment: j.config for j in self.jobs}}
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        return BenchResults(
+            self.config.name,
+            records,
+            settings,
+            collect_versions(),
+            self.config.threshold_fraction,
+            self.config.default_method,
+            created,
+        )
+
+    def report(self) -> ReportPaths:
+        """Write the report and return where it is."""
+        return write_report(self.results(), self.path / "report")
+
+    def _finished(self, job: Job) -> bool:
+        path = self.path / job.path
+        return (path / "manifest.json").is_file() and RunDirectory(path).finished
+
+    def _ledger(self) -> dict[str, Any]:
+        file = self.path / "ledger.json"
+        return dict(read_json(file)) if file.is_file() else {}
+
+
+def _read(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"{file}: cannot be read ({error})") from None

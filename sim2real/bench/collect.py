@@ -1,0 +1,59 @@
+"""What a job's run directory says, as a RunRecord."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from ..records import RunRecord, Status
+from ..run import RunDirectory
+from .grid import Job
+
+__all__ = ["collect_record"]
+
+
+def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
+    """Read the record of a transfer job; one that did not finish keeps the curve it has.
+
+    Args:
+        root: the benchmark's folder.
+        job: a job with a target.
+        error: why it failed, if the launcher knows.
+    """
+    run = RunDirectory(root / job.path)
+    try:
+        ledger, curve = run.ledger(), run.curve()
+    except (UserError, ValueError) as damage:
+        ledger, curve, error = {}, [], f"damaged: {damage}"
+    finished = ledger.get("status") == "finished"
+    status: Status = "finished" if finished else "failed" if error else "missing"
+    return RunRecord(
+        env=job.environment,
+        target=job.target or "",
+        method=job.method or "",
+        seed=job.seed,
+        status=status,
+        error=None if finished else error,
+        steps=np.array([point["step"] for point in curve], np.int64),
+        returns=np.array([point["return"] for point in curve], np.float64),
+        return_sd=np.array([point["return_sd"] for point in curve], np.float64),
+        source_return_before=ledger.get("source_return_before"),
+        source_return_after=ledger.get("source_return_after"),
+        source_steps=job.config["budget"]["source_steps"] if job.source else 0,
+        target_steps=ledger.get("steps", 0),
+        eval_steps=ledger.get("eval_steps", 0),
+        episodes=ledger.get("episodes", 0),
+        falls=ledger.get("falls", 0),
+        frozen_digest=_joint_digest(ledger.get("frozen_digests", {})),
+        wall_seconds=ledger.get("wall_seconds", 0.0),
+    )
+
+
+def _joint_digest(digests: dict[str, Any]) -> str | None:
+    if not digests:
+        return None
+    return hashlib.sha256("".join(f"{k}:{v}\n" for k, v in sorted(digests.items())).encode()).hexdigest()

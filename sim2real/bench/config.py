@@ -1,0 +1,111 @@
+"""The configuration of a benchmark: configs/bench/*.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from envs import unknown_name
+
+from ..config import RunConfig, Strict, read_yaml, validate
+from ..errors import UserError
+from ..methods import DEFAULT_METHOD, METHODS
+from ..shipped import shipped_config, shipped_configs
+
+__all__ = ["BenchConfig", "load_bench_config"]
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class BenchConfig(Strict):
+    """A grid: every environment x target x method x seed.
+
+    Attributes:
+        name: what the report calls it.
+        environments: configurations of runs, by the name of one that comes along or by a path to a YAML file.
+        targets: names of target domains, in every environment.
+        methods: names of transfer methods.
+        seeds: seeds; each has its own source agent, shared by all targets and methods.
+        default_method: the method the verdict speaks of.
+        threshold_fraction: where the threshold lies between an untrained agent's return on the target and the source
+            agent's on the source; fixed before anything is run.
+        overrides: keys that replace those of every run configuration, e.g. budgets.
+    """
+
+    name: str
+    environments: Names
+    targets: Names
+    methods: Names
+    seeds: Annotated[list[int], Field(min_length=1)]
+    default_method: str = DEFAULT_METHOD
+    threshold_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
+    overrides: dict[str, Any] = {}
+
+    @field_validator("methods")
+    @classmethod
+    def _methods_exist(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if name not in METHODS:
+                raise unknown_name("method", name, METHODS)
+        return value
+
+    @model_validator(mode="after")
+    def _no_repetition(self) -> Self:
+        for key in ("environments", "targets", "methods", "seeds"):
+            values = getattr(self, key)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{key}: {values} names something twice")
+        if self.default_method not in self.methods:
+            raise ValueError(f"default_method: {self.default_method!r} is not among methods {self.methods}")
+        return self
+
+    def run_config(self, environment: str, seed: int, folder: Path) -> RunConfig:
+        """Return the configuration of runs in one environment with one seed.
+
+        Args:
+            environment: an entry of `environments`.
+            seed: an entry of `seeds`.
+            folder: where relative paths start.
+
+        Raises:
+            UserError: when it is missing or wrong, or a target does not exist in it.
+        """
+        path = _find(environment, folder)
+        content = _merge(read_yaml(path), self.overrides)
+        config = validate(RunConfig, {**content, "seed": seed}, f"{path} with the benchmark's overrides")
+        task = config.make_task()
+        for target in self.targets:
+            try:
+                config.target_domain(target, task)
+            except ValueError as error:
+                raise UserError(f"{path}: targets.{target}: {error}") from None
+        return config
+
+
+def load_bench_config(path: Path) -> BenchConfig:
+    """Read and check a benchmark's configuration.
+
+    Raises:
+        UserError: naming file, key, value, rule and valid choices.
+    """
+    return validate(BenchConfig, read_yaml(path), str(path))
+
+
+def _find(environment: str, folder: Path) -> Path:
+    if environment.endswith((".yaml", ".yml")):
+        return folder / environment
+    path = shipped_config(environment)
+    if path is None:
+        raise unknown_name("environment", environment, [*shipped_configs(), "or a path to a .yaml file"])
+    return path
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

@@ -1,0 +1,113 @@
+"""Runs jobs on this machine: one process a job, one job a core, torch with one thread each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from ..progress import JobProgress, ProgressBoard
+from .grid import Job
+from .worker import work
+
+__all__ = ["Outcome", "run_jobs"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: `error` is None if it finished."""
+
+    job: Job
+    error: str | None
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: ForkServerProcess
+    progress: JobProgress
+
+
+def available_cores() -> int:
+    """Return the number of processor cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS and Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def run_jobs(
+    jobs: Iterable[Job], root: Path, board: ProgressBoard, ended: Callable[[Outcome], None], num_processes: int = 0
+) -> None:
+    """Run all jobs; each starts once its source run has finished.
+
+    Args:
+        jobs: in the order they are to start.
+        root: the benchmark's folder.
+        board: where progress is shown.
+        ended: called with every job's outcome, as soon as it is known. A job whose source failed fails with it.
+        num_processes: jobs at once; 0 means one per core this process may use.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C, when all processes have been ended; every run can be continued.
+    """
+    queue, failed = list(jobs), set[str]()
+    unfinished = {job.path for job in queue}
+    running: dict[Connection, _Running] = {}
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sim2real.bench.worker"])  # import torch once, not once a job
+    try:
+        while queue or running:
+            for job in [j for j in queue if j.source in failed]:
+                queue.remove(job)
+                ended(Outcome(job, f"its source agent failed ({job.source})"))
+            ready = [job for job in queue if job.source not in unfinished]
+            while ready and len(running) < (num_processes or available_cores()):
+                job = ready.pop(0)
+                queue.remove(job)
+                connection, process = _start(context, job, root)
+                running[connection] = _Running(job, process, board.job(job.name))
+            for ready_connection in wait(list(running)):
+                outcome = _receive(ready_connection, running)  # type: ignore[arg-type]
+                if outcome is not None:
+                    unfinished.discard(outcome.job.path)
+                    if outcome.error is not None:
+                        failed.add(outcome.job.path)
+                    ended(outcome)
+    finally:
+        for entry in running.values():
+            entry.process.terminate()
+        for entry in running.values():
+            entry.process.join()
+
+
+def _start(
+    context: multiprocessing.context.ForkServerContext, job: Job, root: Path
+) -> tuple[Connection, ForkServerProcess]:
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(job.to_mapping(), str(root), sender), daemon=True)
+    process.start()
+    sender.close()  # so that the pipe closes with the process, however that ends
+    return receiver, process
+
+
+def _receive(connection: Connection, running: dict[Connection, _Running]) -> Outcome | None:
+    """Take one message; return the outcome if it was the job's last."""
+    entry = running[connection]
+    try:
+        message = connection.recv()
+    except EOFError:
+        message = None
+    if message is not None and len(message) == 3:
+        entry.progress(*message)
+        return None
+    del running[connection]
+    connection.close()
+    entry.process.join()
+    entry.progress.close()
+    if message is None:
+        return Outcome(entry.job, f"its process died (exit code {entry.process.exitcode})")
+    finished, error = message
+    return Outcome(entry.job, None if finished else error)

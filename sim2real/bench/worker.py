@@ -1,0 +1,65 @@
+"""What happens in the process of one job."""
+
+from __future__ import annotations
+
+import signal
+import time
+import traceback
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from ..config import RunConfig, validate
+from ..errors import USER_ERRORS
+from ..pretraining import pretrain
+from ..run import RunDirectory
+from ..transferring import Transfer, transfer
+from .grid import Job
+
+__all__ = ["work"]
+
+_REPORT_EVERY = 0.2  # s: often enough for a bar, too seldom to cost anything
+
+
+def work(content: Mapping[str, Any], root: str, connection: Connection) -> None:
+    """Carry out a job; send (done, total, text) while it runs and (ok, message) at its end.
+
+    Ctrl-C is for the launcher, which ends its workers; a run can be ended at any moment.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _carry_out(Job(**content), Path(root), _Sender(connection))
+        connection.send((True, ""))
+    except USER_ERRORS as error:
+        connection.send((False, str(error)))
+    except Exception:  # whatever it is, it belongs into the report and not only onto a screen
+        connection.send((False, traceback.format_exc(limit=-3).strip()))
+    finally:
+        connection.close()
+
+
+def _carry_out(job: Job, root: Path, report: _Sender) -> None:
+    config = validate(RunConfig, job.config, job.name)
+    assert isinstance(config, RunConfig)
+    out = root / job.path
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if job.target is None or job.method is None:
+        pretrain(config, out, resume=True, num_threads=1, report=report)
+        return
+    source = RunDirectory.open(root / job.source) if job.source is not None else None
+    carried = Transfer(config, source, job.target, job.method)
+    transfer(carried, out, resume=True, num_threads=1, report=report, show_plan=lambda rows: None)
+
+
+class _Sender:
+    """A Reporter that sends to the launcher, not more often than it can be read."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._last = connection, 0.0
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        """Send progress if the last message is a while ago."""
+        if time.monotonic() - self._last >= _REPORT_EVERY:
+            self._last = time.monotonic()
+            self._connection.send((done, total, text))

@@ -1,0 +1,80 @@
+"""Agents from configurations and checkpoints, and the check that a checkpoint fits the spaces it is to act in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from agents import PPO, Bundle, make_agent, parts
+from envs import Domain, DomainVectorEnv, make_vec
+
+from .config import RunConfig
+from .errors import UserError
+from .run import RunDirectory
+from .seeding import derive_seed
+
+__all__ = ["build_agent", "build_worlds", "describe_spaces", "load_agent", "require_same_spaces"]
+
+
+def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str, num_threads: int) -> DomainVectorEnv:
+    """Build training worlds; `role` (source or target) names their branch of the seed tree."""
+    return make_vec(
+        config.env,
+        num_envs=num_envs,
+        domain=domain,
+        seed=derive_seed(config.seed, role, "worlds"),
+        num_threads=num_threads,
+        **config.task,
+    )
+
+
+def build_agent(config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, Any], *, role: str) -> PPO:
+    """Build a fresh learner on `worlds`. One torch thread: for small nets the fastest, and the same sums everywhere."""
+    torch.set_num_threads(1)
+    return make_agent(
+        config.agent.algorithm,
+        worlds,
+        settings=settings,
+        seed=derive_seed(config.seed, role, "agent"),
+        device=config.device,
+    )
+
+
+def describe_spaces(worlds: DomainVectorEnv) -> dict[str, Any]:
+    """Return what a checkpoint records of the spaces its agent was made for."""
+    return {
+        "observation": list(worlds.task.observation_names),
+        "action": [int(n) for n in worlds.single_action_space.shape or ()],
+    }
+
+
+def require_same_spaces(bundle: Bundle, worlds: DomainVectorEnv, where: str) -> None:
+    """Check that the agent in `bundle` fits `worlds`.
+
+    Raises:
+        UserError: showing both spaces side by side.
+    """
+    held, asked = bundle.meta["spaces"], describe_spaces(worlds)
+    if held == asked:
+        return
+    rows = [
+        f"  {key}: checkpoint ({len(held[key])}) {held[key]} | environment ({len(asked[key])}) {asked[key]}"
+        for key in asked
+        if held[key] != asked[key]
+    ]
+    raise UserError(f"{where}: the checkpoint's spaces do not fit this environment\n" + "\n".join(rows))
+
+
+def load_agent(run: RunDirectory, config: RunConfig) -> tuple[PPO, Bundle]:
+    """Return the agent of a run's newest sound checkpoint, on a single nominal world, and the checkpoint.
+
+    Raises:
+        UserError: when there is no usable checkpoint or its spaces do not fit the configuration.
+    """
+    bundle = run.latest()
+    worlds = build_worlds(config, Domain(), num_envs=1, role="probe", num_threads=1)
+    require_same_spaces(bundle, worlds, str(run.path))
+    agent = build_agent(config, worlds, config.agent.settings, role="probe")
+    parts.load(agent.policy, bundle.weights)
+    return agent, bundle

@@ -1,0 +1,186 @@
+"""The command line: sim2real list | pretrain | transfer | evaluate | bench | report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from agents import AGENTS, PlanRow
+from envs import ENVS, SHIFTS
+
+from . import __version__, show
+from .bench import Bench, load_bench_config
+from .building import load_agent
+from .config import load_config
+from .errors import USER_ERRORS, UserError
+from .evaluation import evaluate as evaluate_agent
+from .methods import DEFAULT_METHOD, METHODS
+from .pretraining import pretrain as pretrain_run
+from .progress import ProgressBoard
+from .report import FIGURES
+from .run import RunDirectory
+from .seeding import derive_seed
+from .stats import interval, mean
+from .transferring import Transfer
+from .transferring import transfer as transfer_run
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Pretrain in cheap randomized simulation, transfer frozen, fine-tune on a shifted target, report honestly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+Out = Annotated[Path, typer.Option("--out", help="Folder of the run; must be absent or empty.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that --out holds, if it holds one.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replaces the configuration's seed.")]
+Threads = Annotated[int, typer.Option("--threads", min=0, help="Threads that step worlds; 0: all cores.")]
+
+
+@app.command("list")
+def list_tables() -> None:
+    """Show environments, shifts, agents, methods and figures, each with one line."""
+    tables = {
+        "environments": {name: row.summary for name, row in ENVS.items()},
+        "shifts": {name: row.summary for name, row in SHIFTS.items()},
+        "agents": {name: row.description for name, row in AGENTS.items()},
+        "methods": {name: row.summary for name, row in METHODS.items()},
+        "figures": {name: row.title for name, row in FIGURES.items()},
+    }
+    for title, rows in tables.items():
+        console.print(show.two_columns(title, rows))
+
+
+@app.command()
+def pretrain(
+    config: Annotated[Path, typer.Argument(help="Configuration of the run, e.g. configs/hopper.yaml.")],
+    out: Out,
+    resume: Resume = False,
+    seed: Seed = None,
+    threads: Threads = 0,
+) -> None:
+    """Train a fresh agent on the source domain."""
+    loaded = load_config(config, **({} if seed is None else {"seed": seed}))
+    with ProgressBoard(console) as board:
+        run = pretrain_run(loaded, out, resume=resume, num_threads=threads, report=board.job(out.name))
+    ledger = run.ledger()
+    console.print(f"{out}: return on the source domain {ledger['source_return']:.1f} after {ledger['steps']:,} steps")
+
+
+@app.command()
+def transfer(
+    source: Annotated[Path, typer.Argument(help="Run directory of the source agent.")],
+    target: Annotated[str, typer.Option("--target", help="Target domain: one of the configuration's, or a shift.")],
+    out: Out,
+    method: Annotated[str, typer.Option("--method", help="Transfer method; see `sim2real list`.")] = DEFAULT_METHOD,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configuration of the target run; the source run's own by default.")
+    ] = None,
+    resume: Resume = False,
+    seed: Seed = None,
+    threads: Threads = 0,
+) -> None:
+    """Carry a source agent over to a target domain and fine-tune it there."""
+    run = RunDirectory.open(source)
+    overrides = {} if seed is None else {"seed": seed}
+    loaded = load_config(config or run.path / "config.resolved.yaml", **overrides)
+    job = Transfer(loaded, run, target, method)
+
+    def show_plan(rows: list[PlanRow]) -> None:
+        console.print(show.plan_table(method, rows))
+
+    with ProgressBoard(console) as board:
+        result = transfer_run(
+            job, out, resume=resume, num_threads=threads, report=board.job(out.name), show_plan=show_plan
+        )
+    curve = result.curve()
+    console.print(
+        f"{out}: return on {target} {curve[0]['return']:.1f} at step 0, {curve[-1]['return']:.1f} "
+        f"after {curve[-1]['step']:,} target steps"
+    )
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run directory of the agent.")],
+    target: Annotated[str | None, typer.Option("--target", help="Target domain; the source domain if left out.")] = None,
+    episodes: Annotated[int, typer.Option("--episodes", min=1, help="Episodes to run.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of worlds and initial states.")] = 0,
+    threads: Threads = 0,
+) -> None:
+    """Run an agent's mean action and show its return with a 95 % interval over episodes."""
+    directory = RunDirectory.open(run)
+    config = directory.config()
+    task = config.make_task()
+    domain = config.source_domain(task) if target is None else config.target_domain(target, task)
+    agent, _ = load_agent(directory, config)
+    result = evaluate_agent(
+        agent,
+        config.env,
+        domain,
+        episodes=episodes,
+        seed=derive_seed(seed, "evaluate"),
+        num_threads=threads,
+        task_kwargs=config.task,
+    )
+    estimate = interval([result.returns], mean, np.random.default_rng(derive_seed(seed, "bootstrap")))
+    console.print(show.evaluation_table(str(run), target or "source", result, estimate))
+
+
+@app.command()
+def bench(
+    config: Annotated[Path, typer.Argument(help="The grid, e.g. configs/bench/demo.yaml.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the benchmark; continued if it holds this one.")],
+    processes: Annotated[int, typer.Option("--processes", min=0, help="Jobs at once; 0: one per core.")] = 0,
+) -> None:
+    """Run a grid of environment x target x method x seed; call it again to go on."""
+    benchmark = Bench.begin(out, load_bench_config(config), config.parent)
+    try:
+        benchmark.run(console, processes)
+    finally:
+        _report(benchmark)
+
+
+@app.command()
+def report(path: Annotated[Path, typer.Argument(help="Folder of a benchmark.")]) -> None:
+    """Write a benchmark's report from what has been measured so far."""
+    _report(Bench.open(path))
+
+
+def _report(benchmark: Bench) -> None:
+    paths = benchmark.report()
+    console.print(show.summary_table(benchmark.results()))
+    console.print(f"report: {paths.html}", soft_wrap=True)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        console.print(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; errors a user can mend are one message and exit code 2."""
+    try:
+        app()
+    except USER_ERRORS as error:
+        Console(stderr=True).print(f"error: {_message(error)}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted; the same command continues (runs: with --resume)", style="yellow")
+        sys.exit(130)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, UserError):
+        return f"{error.filename or 'disk'}: {error.strerror or error}"
+    return str(error)

@@ -1,0 +1,249 @@
+"""The configuration of a run: what stands in configs/<env>.yaml, checked and with every default filled in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from agents import check_settings
+from envs import SHIFTS, Domain, Task, environment, unknown_name
+
+from .errors import USER_ERRORS, UserError
+from .shipped import shipped_configs
+
+__all__ = ["BudgetConfig", "RunConfig", "Strict", "TargetConfig", "config_digest", "load_config", "read_yaml", "validate"]
+
+Steps = Annotated[int, Field(gt=0)]
+
+
+class Strict(BaseModel):
+    """A model that refuses keys it does not know, and values of the wrong type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Model = TypeVar("Model", bound=Strict)
+
+
+class DomainConfig(Strict):
+    """A domain as `envs.Domain.parse` reads it."""
+
+    fidelity: str | dict[str, Any] = "nominal"
+    parameters: dict[str, Any] = {}
+
+
+class TargetConfig(Strict):
+    """A target domain: a named shift at some severity, or parameters of one's own."""
+
+    shift: str | None = None
+    severity: float | None = None
+    fidelity: str | dict[str, Any] = "nominal"
+    parameters: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _shift_or_parameters(self) -> Self:
+        if self.shift is None and self.severity is not None:
+            raise ValueError("severity belongs to a shift; name one, or use parameters")
+        if self.shift is not None and self.parameters:
+            raise ValueError("give a shift or parameters, not both")
+        if self.shift is not None and self.shift not in SHIFTS:
+            raise unknown_name("shift", self.shift, SHIFTS)
+        return self
+
+    def domain(self, task: Task) -> Domain:
+        """Return the domain for `task`."""
+        if self.shift is None:
+            return Domain.parse({"fidelity": self.fidelity, "parameters": self.parameters}, task.cheap)
+        parameters = SHIFTS[self.shift].domain(self.severity).to_mapping()["parameters"]
+        return Domain.parse({"fidelity": self.fidelity, "parameters": parameters}, task.cheap)
+
+
+class BudgetConfig(Strict):
+    """What may be spent. Steps are world-steps: one control step of one world.
+
+    Attributes:
+        source_steps: training on the source domain.
+        target_steps: training on the target domain.
+        evaluations: points of the target's learning curve after the one at step 0.
+        source_evaluations: the same for pretraining.
+        eval_episodes: episodes of each point; counted apart from training.
+        checkpoints: checkpoints of a run, the last at its end.
+    """
+
+    source_steps: Steps
+    target_steps: Steps
+    evaluations: Steps = 10
+    source_evaluations: Steps = 5
+    eval_episodes: Steps = 20
+    checkpoints: Steps = 5
+
+
+class AgentConfig(Strict):
+    """The learner: worlds it collects from, and its settings as `agents` knows them."""
+
+    algorithm: str = "ppo"
+    num_envs: Steps
+    settings: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Self:
+        check_settings(self.algorithm, self.settings)
+        return self
+
+
+class TransferConfig(Strict):
+    """What differs from the source's agent when training on the target; every method of a comparison gets the same."""
+
+    num_envs: Steps
+    settings: dict[str, Any] = {}
+
+
+class RunConfig(Strict):
+    """Everything one environment's runs need."""
+
+    env: str
+    task: dict[str, Any] = {}
+    seed: Annotated[int, Field(ge=0)] = 0
+    device: str = "auto"
+    source: DomainConfig = DomainConfig()
+    targets: dict[str, TargetConfig] = {}
+    agent: AgentConfig
+    transfer: TransferConfig
+    budget: BudgetConfig
+
+    @field_validator("env")
+    @classmethod
+    def _env_exists(cls, value: str) -> str:
+        environment(value)
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _device_exists(cls, value: str) -> str:
+        if value not in ("auto", "cpu", "cuda", "mps"):
+            raise unknown_name("device", value, ("auto", "cpu", "cuda", "mps"))
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        task = self.make_task()
+        self.source_domain(task)
+        for name in self.targets:
+            try:
+                self.target_domain(name, task)
+            except ValueError as error:
+                raise ValueError(f"targets.{name}: {error}") from error
+        check_settings(self.agent.algorithm, self.transfer_settings())
+        for key, steps, num in (
+            ("source_steps", self.budget.source_steps, self.agent.num_envs),
+            ("target_steps", self.budget.target_steps, self.transfer.num_envs),
+        ):
+            if steps % num:
+                raise ValueError(
+                    f"budget.{key}: {steps} is not a multiple of num_envs {num}, and steps are counted exactly; "
+                    f"nearest {max(steps // num, 1) * num} or {(steps // num + 1) * num}"
+                )
+        return self
+
+    def make_task(self) -> Task:
+        """Build the task with the configured options."""
+        return environment(self.env).make_task(**self.task)
+
+    def source_domain(self, task: Task) -> Domain:
+        """Return the domain to pretrain in."""
+        return Domain.parse(self.source.model_dump(), task.cheap)
+
+    def target_domain(self, name: str, task: Task) -> Domain:
+        """Return the target called `name`: one of this configuration's, or a shift at its default severity.
+
+        Raises:
+            EnvsError: when there is neither.
+        """
+        if name in self.targets:
+            return self.targets[name].domain(task)
+        if name not in SHIFTS:
+            raise unknown_name("target", name, {*self.targets, *SHIFTS})
+        return TargetConfig(shift=name).domain(task)
+
+    def transfer_settings(self) -> dict[str, Any]:
+        """Return the learner's settings on the target: the source's, overridden by `transfer.settings`."""
+        return {**self.agent.settings, **self.transfer.settings}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises:
+        UserError: when it is missing, is no YAML (with line and column) or no mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; configurations that come along: {', '.join(shipped_configs())}") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a directory, expected a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, Mapping):
+        raise UserError(f"{path}: expected a mapping of keys to values, got {type(content).__name__}")
+    return dict(content)
+
+
+def load_config(path: Path, **overrides: Any) -> RunConfig:
+    """Read and check a run's configuration; `overrides` replace top-level keys.
+
+    Raises:
+        UserError: naming file, key, value, rule and valid choices.
+    """
+    return validate(RunConfig, {**read_yaml(path), **overrides}, str(path))
+
+
+def validate(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
+    """Check `content` against `model`.
+
+    Raises:
+        UserError: with the first thing that is wrong and what would be right.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{where}: {_explain(model, first)}") from None
+    except USER_ERRORS as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def _explain(model: type[BaseModel], error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{key}: {unknown_name('key', error['loc'][-1], _keys_at(model, error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"{key}: required but missing"
+    message = error["msg"].removeprefix("Value error, ")
+    if isinstance(error["input"], Mapping):
+        return f"{key}: {message}" if key else message
+    return f"{key}: {message}, got {error['input']!r}"
+
+
+def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+    """Return the keys valid at a place in the configuration."""
+    current: Any = model
+    for part in path:
+        if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
+            current = current.model_fields[part].annotation
+        elif (arguments := getattr(current, "__args__", None)) is not None:  # dict[str, Model]: part is its key
+            current = arguments[-1]
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def config_digest(config: Strict) -> str:
+    """Return the sha256 of the resolved configuration: two runs with the same one do the same."""
+    text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+

@@ -1,0 +1,15 @@
+"""Errors a person is meant to read: one message, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+from agents import AgentsError
+from envs import EnvsError
+
+__all__ = ["USER_ERRORS", "UserError"]
+
+
+class UserError(Exception):
+    """Something the user can mend; the message names file, key, value, rule and valid choices where they exist."""
+
+
+USER_ERRORS: tuple[type[Exception], ...] = (UserError, EnvsError, AgentsError, OSError)

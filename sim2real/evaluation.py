@@ -1,0 +1,111 @@
+"""Evaluation: a policy's undiscounted return, on worlds and seeds that training never sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from agents import PPO
+from envs import Domain, make_vec
+
+__all__ = ["Evaluation", "evaluate"]
+
+Array = NDArray[np.float64]
+LARGEST_BATCH = 256  # worlds at once: enough to keep all cores busy, few enough to stay small
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What some episodes gave.
+
+    Attributes:
+        returns: (episodes,) undiscounted returns.
+        lengths: (episodes,) control steps.
+        falls: episodes that the task ended.
+        observations: (num, obs_dim) a sample of the observations met.
+    """
+
+    returns: Array
+    lengths: NDArray[np.int64]
+    falls: int
+    observations: Array
+
+    @property
+    def mean(self) -> float:
+        """Mean return."""
+        return float(self.returns.mean())
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the return over episodes, n - 1 in the denominator."""
+        return float(self.returns.std(ddof=1)) if len(self.returns) > 1 else 0.0
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean return, over episodes of this one policy."""
+        return self.sd / float(np.sqrt(len(self.returns)))
+
+    @property
+    def steps(self) -> int:
+        """World-steps the evaluation took."""
+        return int(self.lengths.sum())
+
+
+def evaluate(
+    agent: PPO,
+    env: str,
+    domain: Domain,
+    *,
+    episodes: int,
+    seed: int,
+    num_threads: int = 0,
+    task_kwargs: dict[str, Any] | None = None,
+) -> Evaluation:
+    """Run the agent's mean action for exactly `episodes` episodes of `domain`, one in each world.
+
+    The same seed gives the same worlds and initial states, so a learning curve compares like with like.
+    """
+    batches = [LARGEST_BATCH] * (episodes // LARGEST_BATCH)
+    batches += [episodes % LARGEST_BATCH] if episodes % LARGEST_BATCH else []
+    parts = [
+        _evaluate_batch(agent, env, domain, num, seed + index, num_threads, task_kwargs or {})
+        for index, num in enumerate(batches)
+    ]
+    return Evaluation(
+        np.concatenate([p.returns for p in parts]),
+        np.concatenate([p.lengths for p in parts]),
+        sum(p.falls for p in parts),
+        np.concatenate([p.observations for p in parts]),
+    )
+
+
+def _evaluate_batch(
+    agent: PPO, env: str, domain: Domain, num: int, seed: int, num_threads: int, task_kwargs: dict[str, Any]
+) -> Evaluation:
+    worlds = make_vec(
+        env,
+        num_envs=num,
+        domain=domain,
+        seed=seed,
+        num_threads=num_threads,
+        autoreset_mode=AutoresetMode.DISABLED,
+        **task_kwargs,
+    )
+    obs, _ = worlds.reset()
+    returns, lengths = np.zeros(num), np.zeros(num, np.int64)
+    running, falls = np.ones(num, np.bool_), 0
+    seen = []
+    while running.any():
+        seen.append(obs[running][:8])
+        actions, _ = agent.predict(obs.astype(np.float32), deterministic=True)
+        obs, reward, terminated, truncated, _ = worlds.step(actions)
+        returns += reward  # worlds that stand still give zero
+        lengths += running
+        falls += int((running & terminated).sum())
+        running &= ~(terminated | truncated)
+    worlds.close()
+    return Evaluation(returns, lengths, falls, np.concatenate(seen))

@@ -1,0 +1,22 @@
+"""fine_tune: everything carried over and everything trains.
+
+Helps when the target differs enough that features must change and the budget allows it. Hurts when the budget is
+small: an unadapted critic and moving features can undo the source policy before they improve it.
+"""
+
+from __future__ import annotations
+
+from agents import Phase, TransferPlan
+
+from .method import Method
+
+__all__ = ["METHOD"]
+
+_PARTS = ("encoder", "policy_head", "value_head", "log_std")
+
+METHOD = Method(
+    "everything carried over, everything trains",
+    plan=lambda budget: TransferPlan(
+        dict.fromkeys(_PARTS, "keep"), (Phase("fine_tune", dict.fromkeys(_PARTS, 1.0)),)
+    ),
+)

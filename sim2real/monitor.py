@@ -1,0 +1,85 @@
+"""Monitor: what a run writes to TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.logger import HParam, Logger, TensorBoardOutputFormat
+
+from agents import PlanRow
+
+from .evaluation import Evaluation
+
+__all__ = ["Monitor"]
+
+
+class Monitor:
+    """A run's TensorBoard events; the learner logs its own rollout/ and train/ figures through `logger`.
+
+    Tags: rollout/ and train/ (the learner), eval/source/ and eval/target/, transfer/ (plan, digests, observation
+    z-score), time/ (throughput), and the hyper-parameters with their final metrics.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Write events into `folder`."""
+        self._output = TensorBoardOutputFormat(str(folder))
+        self.logger = Logger(str(folder), [self._output])
+
+    def evaluation(self, domain: str, result: Evaluation, step: int) -> None:
+        """Log an evaluation on `domain` (source or target)."""
+        values = {
+            "return": result.mean,
+            "return_sd": result.sd,
+            "length": float(result.lengths.mean()),
+            "falls": result.falls / len(result.returns),
+        }
+        self._write({f"eval/{domain}/{name}": value for name, value in values.items()}, step)
+
+    def observation_shift(self, z_score: float, step: int) -> None:
+        """Log how many standard deviations of the source the target's observations lie from the source's mean."""
+        self._write({"transfer/observation_z_score": z_score}, step)
+
+    def plan(self, rows: list[PlanRow], digests: Mapping[str, str]) -> None:
+        """Log the plan as a table, and the digest of every part."""
+        phases = list(rows[0].rates) if rows else []
+        lines = ["| part | what becomes of it | parameters | " + " | ".join(phases) + " |", "|---" * (3 + len(phases)) + "|"]
+        for row in rows:
+            rates = ["-" if rate is None else f"{rate:g}" for rate in row.rates.values()]
+            lines.append(f"| {row.part} | {row.action} | {row.parameters} | " + " | ".join(rates) + " |")
+        self._output.writer.add_text("transfer/plan", "\n".join(lines), 0)
+        self.digests(digests, 0)
+
+    def digests(self, digests: Mapping[str, str], step: int) -> None:
+        """Log the digest of every part: equal digests are equal bytes."""
+        text = "\n".join(f"- {part}: `{value}`" for part, value in sorted(digests.items()))
+        self._output.writer.add_text("transfer/digests", text, step)
+
+    def hyper_parameters(self, values: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:
+        """Log the run's settings with its final metrics, for TensorBoard's HParams page."""
+        flat = {key: value for key, value in _flatten(values).items() if isinstance(value, bool | int | float | str)}
+        self.logger.record("hparams", HParam(flat, dict(metrics)), exclude=("stdout", "log", "json", "csv"))
+        self._write(dict(metrics), step)
+
+    def flush(self) -> None:
+        """Bring everything logged so far to disk."""
+        self._output.writer.flush()
+
+    def close(self) -> None:
+        """Flush and close the files."""
+        self.logger.close()
+
+    def _write(self, values: Mapping[str, float], step: int) -> None:
+        self._output.write({k: np.float64(v) for k, v in values.items()}, {k: () for k in values}, step)
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return flat

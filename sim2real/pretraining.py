@@ -1,0 +1,88 @@
+"""Pretraining: a run on the source domain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agents import PPO, parts, pretrain_plan
+
+from .building import build_agent, build_worlds, describe_spaces
+from .config import RunConfig
+from .evaluation import evaluate
+from .monitor import Monitor
+from .progress import Reporter
+from .run import RunDirectory
+from .seeding import derive_seed
+from .training import Schedule, Training, learner_counts
+from .versions import collect_versions
+
+__all__ = ["pretrain"]
+
+
+def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, report: Reporter) -> RunDirectory:
+    """Train a fresh agent on the configuration's source domain, into the folder `out`; continue it if `resume`.
+
+    Raises:
+        UserError: when `out` holds another run, or something in it is damaged.
+    """
+    identity = {"kind": "pretrain"}
+    run = RunDirectory.create(out, config, identity, resume=resume)
+    if run.finished:
+        return run
+    bundle = run.latest() if run.has_checkpoint else None
+    run.rewind_logs(bundle)
+    domain = config.source_domain(config.make_task())
+    worlds = build_worlds(config, domain, num_envs=config.agent.num_envs, role="source", num_threads=num_threads)
+    agent = build_agent(config, worlds, config.agent.settings, role="source")
+    agent.apply_plan(pretrain_plan())
+    monitor = Monitor(run.tb)
+
+    def evaluate_source(step: int) -> dict[str, Any]:
+        seed = derive_seed(config.seed, "source", "evaluation")
+        result = evaluate(
+            agent,
+            config.env,
+            domain,
+            episodes=config.budget.eval_episodes,
+            seed=seed,
+            num_threads=num_threads,
+            task_kwargs=config.task,
+        )
+        monitor.evaluation("source", result, step)
+        return {"return": result.mean, "return_sd": result.sd, "falls": result.falls, "eval_steps": result.steps}
+
+    training = Training(
+        run,
+        agent,
+        Schedule(config.budget.source_steps, config.budget.source_evaluations, config.budget.checkpoints),
+        monitor=monitor,
+        evaluate=evaluate_source,
+        meta={**identity, "env": config.env, "seed": config.seed, "parent": None, "spaces": describe_spaces(worlds)}
+        | {"versions": collect_versions()},
+        report=report,
+    )
+    if bundle is not None:
+        training.restore(bundle)
+    training.finish()
+    _close(config, run, agent, monitor, training)
+    worlds.close()
+    return run
+
+
+def _close(config: RunConfig, run: RunDirectory, agent: PPO, monitor: Monitor, training: Training) -> None:
+    """Write the hyper-parameters and the final ledger."""
+    curve = run.curve()
+    settings = {"env": config.env, "kind": "pretrain", "seed": config.seed, "agent": config.agent.model_dump()}
+    monitor.hyper_parameters(settings, {"final/source_return": curve[-1]["return"]}, config.budget.source_steps)
+    monitor.close()
+    run.write_ledger(
+        {
+            "status": "finished",
+            **learner_counts(agent),
+            "eval_steps": sum(point["eval_steps"] for point in curve),
+            "source_return": curve[-1]["return"],
+            "wall_seconds": training.wall_seconds,
+            "digests": parts.digests(agent.policy),
+        }
+    )

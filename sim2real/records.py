@@ -1,0 +1,264 @@
+"""What one run and one benchmark measured: the only thing the statistics and the report read.
+
+A record is plain numbers and words, checked when it is built, so that everything after it may trust it. On
+disk it is strict JSON: NaN and infinity have no spelling there and become null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "STATUSES",
+    "BenchResults",
+    "RunRecord",
+    "Status",
+    "load_results",
+    "results_from_mapping",
+    "to_mapping",
+]
+
+Status: TypeAlias = Literal["finished", "failed", "missing"]
+STATUSES: tuple[str, ...] = ("finished", "failed", "missing")
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """One job of a benchmark: one method on one target with one seed.
+
+    `steps` (num_evals,) are target training steps at each evaluation, the first is 0 (zero-shot); `returns`
+    and `return_sd` (num_evals,) are mean and standard deviation of the undiscounted return over the
+    evaluation episodes on the target domain. `source_return_before` is the source policy's return on the
+    source domain (None for scratch), `source_return_after` the final agent's. `source_steps`, `target_steps`
+    and `eval_steps` are environment steps, `episodes` and `falls` count training episodes on the target and
+    those that ended by termination, `wall_seconds` is s. A run that did not finish may hold a partial curve
+    or none.
+
+    Raises ValueError naming the run and the field when the values contradict each other.
+    """
+
+    env: str
+    target: str
+    method: str
+    seed: int
+    status: Status
+    error: str | None
+    steps: npt.NDArray[np.int64]
+    returns: npt.NDArray[np.float64]
+    return_sd: npt.NDArray[np.float64]
+    source_return_before: float | None
+    source_return_after: float | None
+    source_steps: int
+    target_steps: int
+    eval_steps: int
+    episodes: int
+    falls: int
+    frozen_digest: str | None
+    wall_seconds: float
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("steps", np.int64), ("returns", np.float64), ("return_sd", np.float64)):
+            array = np.array(getattr(self, name), dtype=dtype)
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        self._check_curve()
+        for name in ("seed", "source_steps", "target_steps", "eval_steps", "episodes", "falls"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{self.key}: {name} is {getattr(self, name)}, must not be negative")
+
+    @property
+    def key(self) -> str:
+        """Name of the job, e.g. `hopper/heavy/frozen_encoder/seed 3`."""
+        return f"{self.env}/{self.target}/{self.method}/seed {self.seed}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run ended as planned and its curve counts."""
+        return self.status == "finished"
+
+    def _check_curve(self) -> None:
+        steps, returns = self.steps, self.returns
+        if self.status not in STATUSES:
+            raise ValueError(f"{self.key}: status is {self.status!r}, must be one of {', '.join(STATUSES)}")
+        if steps.ndim != 1 or returns.shape != steps.shape or self.return_sd.shape != steps.shape:
+            shapes = f"{steps.shape}, {returns.shape}, {self.return_sd.shape}"
+            raise ValueError(
+                f"{self.key}: steps, returns, return_sd must share one shape (num_evals,), are {shapes}"
+            )
+        if not self.finished:
+            return
+        if steps.size == 0 or steps[0] != 0 or np.any(np.diff(steps) <= 0):
+            raise ValueError(
+                f"{self.key}: steps of a finished run must start at 0 and rise, are {steps.tolist()}"
+            )
+        if not np.all(np.isfinite(returns)):
+            raise ValueError(f"{self.key}: returns of a finished run must be finite, are {returns.tolist()}")
+        if steps[-1] > self.target_steps:
+            raise ValueError(
+                f"{self.key}: last evaluation at step {steps[-1]}, but target_steps is {self.target_steps}"
+            )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunRecord) and to_mapping(self) == to_mapping(other)
+
+    def __hash__(self) -> int:
+        return hash((self.env, self.target, self.method, self.seed))
+
+
+@dataclass(frozen=True)
+class BenchResults:
+    """All records of a benchmark and what is needed to read them again in a year.
+
+    `settings` is the resolved benchmark configuration and `versions` package -> version, both JSON values;
+    `threshold_fraction` in (0, 1] places the threshold between floor and source return; `default_method` is
+    the one the verdict speaks about; `created` is an ISO 8601 time. Raises ValueError on a job that occurs
+    twice.
+    """
+
+    name: str
+    records: tuple[RunRecord, ...]
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    threshold_fraction: float
+    default_method: str
+    created: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "records", tuple(self.records))
+        if not 0.0 < self.threshold_fraction <= 1.0:
+            raise ValueError(f"threshold_fraction is {self.threshold_fraction}, must be in (0, 1]")
+        seen: set[str] = set()
+        for record in self.records:
+            if record.key in seen:
+                raise ValueError(f"{record.key} occurs twice; a job has one record")
+            seen.add(record.key)
+
+
+def to_mapping(value: Any) -> Any:
+    """Turn records, arrays and numbers into strict JSON values; NaN and infinity become None."""
+    if isinstance(value, RunRecord | BenchResults):
+        return {field.name: to_mapping(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return to_mapping(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): to_mapping(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [to_mapping(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def load_results(path: Path) -> BenchResults:
+    """Read the results of a benchmark. Raises ValueError naming the file and the key that does not fit."""
+    try:
+        mapping = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: not JSON ({error})") from error
+    return results_from_mapping(mapping, where=str(path))
+
+
+def results_from_mapping(mapping: object, where: str = "results") -> BenchResults:
+    """Build results from what `to_mapping` made; a `summary` beside them is derived and ignored.
+
+    Raises ValueError naming `where` and the key that is missing, unknown or of the wrong kind.
+    """
+    content = {key: value for key, value in _mapping(mapping, where).items() if key != "summary"}
+    values = _read(content, _RESULT_FIELDS, where)
+    records = [
+        _build(
+            RunRecord,
+            _read(_mapping(item, f"{where}: records[{i}]"), _RECORD_FIELDS, f"{where}: records[{i}]"),
+            where,
+        )
+        for i, item in enumerate(values["records"])
+    ]
+    return _build(BenchResults, values | {"records": tuple(records)}, where)
+
+
+_Reader: TypeAlias = Callable[[object, str], Any]
+_Built = TypeVar("_Built")
+
+
+def _build(kind: Callable[..., _Built], values: Mapping[str, Any], where: str) -> _Built:
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _read(content: Mapping[str, object], readers: Mapping[str, _Reader], where: str) -> dict[str, Any]:
+    missing, unknown = readers.keys() - content.keys(), content.keys() - readers.keys()
+    if missing or unknown:
+        problem = f"missing {sorted(missing)}, unknown {sorted(unknown)}"
+        raise ValueError(f"{where}: keys do not fit: {problem}; known are {', '.join(readers)}")
+    return {key: reader(content[key], f"{where}: {key}") for key, reader in readers.items()}
+
+
+def _a(kind: type | tuple[type, ...], words: str) -> _Reader:
+    """Reader that takes values of `kind` (True is no number) and says `words` otherwise."""
+
+    def read(value: object, where: str) -> Any:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{where}: expected {words}, got {value!r:.60}")
+        return value
+
+    return read
+
+
+_mapping, _list, _text = _a(dict, "an object"), _a(list, "a list"), _a(str, "text")
+_count, _number = _a(int, "a whole number"), _a((int, float), "a number")
+
+
+def _or_none(reader: _Reader) -> _Reader:
+    return lambda value, where: None if value is None else reader(value, where)
+
+
+def _counts(value: object, where: str) -> npt.NDArray[np.int64]:
+    items = [_count(item, f"{where}[{i}]") for i, item in enumerate(_list(value, where))]
+    return np.array(items, dtype=np.int64)
+
+
+def _numbers(value: object, where: str) -> npt.NDArray[np.float64]:
+    items = enumerate(_list(value, where))
+    entries = [math.nan if item is None else float(_number(item, f"{where}[{i}]")) for i, item in items]
+    return np.array(entries, dtype=np.float64)
+
+
+_RECORD_FIELDS: dict[str, _Reader] = {
+    "env": _text,
+    "target": _text,
+    "method": _text,
+    "seed": _count,
+    "status": _text,
+    "error": _or_none(_text),
+    "steps": _counts,
+    "returns": _numbers,
+    "return_sd": _numbers,
+    "source_return_before": _or_none(_number),
+    "source_return_after": _or_none(_number),
+    "source_steps": _count,
+    "target_steps": _count,
+    "eval_steps": _count,
+    "episodes": _count,
+    "falls": _count,
+    "frozen_digest": _or_none(_text),
+    "wall_seconds": _number,
+}
+_RESULT_FIELDS: dict[str, _Reader] = {
+    "name": _text,
+    "records": _list,
+    "settings": _mapping,
+    "versions": _mapping,
+    "threshold_fraction": _number,
+    "default_method": _text,
+    "created": _text,
+}

@@ -1,0 +1,70 @@
+"""report.md: the same answer and tables for a terminal, a pull request or a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..records import BenchResults
+from ..stats import QUANTITIES, Summary
+from .cards import make_cards
+from .view import Table, Value, make_budgets, make_effects, make_quantities, make_settings
+from .wording import answer
+
+__all__ = ["make_markdown"]
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    head = "| " + " | ".join(map(_escape, columns)) + " |"
+    rule = "|" + "|".join([":--"] + ["--:"] * (len(columns) - 1)) + "|"
+    return [head, rule, *("| " + " | ".join(map(_escape, row)) + " |" for row in rows), ""]
+
+
+def _text(value: Value) -> str:
+    return " ".join(part for part in (value.text, value.interval, value.note) if part)
+
+
+def _table(table: Table, first: str) -> list[str]:
+    rows = [[name, *map(_text, values)] for name, values in table.rows]
+    return _lines([first, *table.columns], rows)
+
+
+def make_markdown(results: BenchResults, summary: Summary) -> str:
+    """The report without its pictures."""
+    out = [f"# {_escape(results.name)}", "", f"**{_escape(answer(summary))}**", ""]
+    out += [
+        f"{summary.num_finished} of {summary.num_jobs} runs finished. Made {_escape(results.created)}.",
+        "",
+    ]
+    out += ["## Verdicts", ""]
+    rows = [
+        [
+            card.target,
+            f"{card.sign} {card.word}".strip(),
+            f"{card.effect} {card.interval}",
+            card.share,
+            card.seeds,
+            card.reason,
+        ]
+        for card in make_cards(summary)
+    ]
+    head = ["target", f"{summary.leading} against scratch", "effect, 95 % interval", "share", "seeds", "why"]
+    out += _lines(head, rows)
+    out += ["## Method by target: mean return over the budget", "", *_table(make_effects(summary), "target")]
+    for table in make_quantities(summary):
+        out += [f"## {_escape(table.caption)}", "", *_table(table, "method")]
+    out += ["## Budgets", "", *_table(make_budgets(summary), "target, method")]
+    out += ["## Runs that do not count", ""]
+    if summary.problems:
+        rows = [[p.env, p.target, p.method, str(p.seed), p.status, p.reason] for p in summary.problems]
+        out += _lines(["environment", "target", "method", "seed", "status", "reason"], rows)
+    else:
+        out += ["None: every job finished.", ""]
+    out += ["## Configuration", "", *_lines(["setting", "value"], make_settings(results.settings))]
+    out += ["## Versions", "", *_lines(["package", "version"], results.versions.items())]
+    out += ["## How to read this", ""]
+    out += [f"- **{q.title}**: {q.definition} `{q.formula}` ({q.source})" for q in QUANTITIES.values()]
+    return "\n".join(out) + "\n"

@@ -1,0 +1,131 @@
+"""QUANTITIES: every number of the summary, what it means, how it is computed and who defined it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["QUANTITIES", "Quantity"]
+
+TAYLOR_STONE = "Taylor & Stone, JMLR 10 (2009), section 2"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One row: `kind` says how to print it, `signed` if it is a difference, `better` which way is good."""
+
+    title: str
+    kind: Literal["return", "share", "probability", "steps"]
+    signed: bool
+    better: Literal["higher", "lower", "neither"]
+    definition: str
+    formula: str
+    source: str
+
+
+QUANTITIES: dict[str, Quantity] = {
+    "auc_difference": Quantity(
+        "Effect of transfer",
+        "return",
+        True,
+        "higher",
+        "Mean return over the budget, minus that of scratch. The verdict is its interval.",
+        "AUC(method) - AUC(scratch)",
+        TAYLOR_STONE,
+    ),
+    "effect": Quantity(
+        "Effect, share of the span",
+        "share",
+        True,
+        "higher",
+        "The effect divided by the span from the floor (an untrained policy on the target) to the source "
+        "policy's return on the source domain, so that targets and environments compare.",
+        "(AUC(method) - AUC(scratch)) / (source return - floor)",
+        "min-max scores as in Agarwal et al., arXiv 2108.13264",
+    ),
+    "area_under_curve": Quantity(
+        "Mean return over the budget",
+        "return",
+        False,
+        "higher",
+        "Area under the learning curve by the trapezoid rule, divided by the budget.",
+        "AUC = (1/B) ∫₀ᴮ R(s) ds",
+        TAYLOR_STONE,
+    ),
+    "initial_return": Quantity(
+        "Return at step\N{NO-BREAK SPACE}0",
+        "return",
+        False,
+        "higher",
+        "Return on the target before training there; for a method that keeps the policy this is zero-shot.",
+        "R(0)",
+        TAYLOR_STONE,
+    ),
+    "jumpstart": Quantity(
+        "Jumpstart",
+        "return",
+        True,
+        "higher",
+        "Return on the target before any training there, minus that of scratch.",
+        "R(0) - R_scratch(0)",
+        TAYLOR_STONE,
+    ),
+    "asymptotic_return": Quantity(
+        "Asymptotic return",
+        "return",
+        False,
+        "higher",
+        "Mean return over the last fifth of the budget.",
+        "(5/B) ∫ R(s) ds over s from 0.8 B to B",
+        TAYLOR_STONE,
+    ),
+    "time_to_threshold": Quantity(
+        "Time to threshold",
+        "steps",
+        False,
+        "lower",
+        "Target steps until the curve, linear between evaluations, first reaches the threshold. Runs that "
+        "never do are censored: they count as the budget in the restricted mean, and how many is shown.",
+        "mean of min(T, B)",
+        "restricted mean: Royston & Parmar, BMC Med. Res. Methodol. 13:152 (2013)",
+    ),
+    "transfer_ratio": Quantity(
+        "Transfer ratio",
+        "share",
+        True,
+        "higher",
+        "The effect relative to scratch's own area. Not given where scratch did not rise above the floor.",
+        "(AUC(method) - AUC(scratch)) / |AUC(scratch)|",
+        TAYLOR_STONE,
+    ),
+    "retention": Quantity(
+        "Source retention",
+        "share",
+        False,
+        "higher",
+        "What is left on the source domain after training on the target. Not given for source returns "
+        "that are not positive.",
+        "source return after / source return before",
+        "backward transfer as a ratio, after Lopez-Paz & Ranzato, arXiv 1706.08840",
+    ),
+    "dip_depth": Quantity(
+        "Dip",
+        "share",
+        False,
+        "lower",
+        "How far training first made it worse: zero-shot return minus the lowest later one; noise in the "
+        "evaluations makes it larger. Given only where the method starts ahead of scratch: otherwise it has "
+        "nothing to lose.",
+        "(R(0) - min R(s)) / |R(0)|",
+        "unlearning at the start of fine-tuning: WSRL, arXiv 2412.07762",
+    ),
+    "probability_of_improvement": Quantity(
+        "P(better than scratch)",
+        "probability",
+        False,
+        "higher",
+        "Chance that a run of the method has more area than a run of scratch; a tie counts half.",
+        "U / (n m)",
+        "Mann & Whitney (1947); Agarwal et al., arXiv 2108.13264",
+    ),
+}

@@ -1,0 +1,81 @@
+"""One word per comparison, and no word stronger than the runs behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from .censoring import CensoredInterval
+from .curves import REFERENCE
+from .intervals import Interval
+
+__all__ = ["MIN_SEEDS", "Headline", "Verdict", "Word", "compute_headline", "compute_verdict"]
+
+MIN_SEEDS = 3
+"""Fewer runs than this in either arm and the verdict is that there are too few."""
+
+
+class Word(Enum):
+    """The verdicts there are."""
+
+    POSITIVE = "POSITIVE TRANSFER"
+    NEGATIVE = "NEGATIVE TRANSFER"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    TOO_FEW = "TOO FEW SEEDS"
+    NO_DATA = "NO DATA"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A method against scratch on one target: the word, the runs of the smaller arm, and why."""
+
+    word: Word
+    num_runs: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """Whether a method beats scratch with intervals that do not touch; None where that cannot be asked."""
+
+    jumpstart: bool | None
+    time_to_threshold: bool | None
+
+
+def compute_verdict(method: str, num_runs: int, num_reference: int, difference: Interval | None) -> Verdict:
+    """Judge `difference`, the interval of AUC(method) - AUC(scratch), None if an arm has no finished run."""
+    if difference is None:
+        absent = " and ".join(
+            name for name, num in ((method, num_runs), (REFERENCE, num_reference)) if num == 0
+        )
+        return Verdict(Word.NO_DATA, 0, f"no finished run of {absent or method}")
+    fewest = min(num_runs, num_reference)
+    if fewest < MIN_SEEDS:
+        found = f"{num_runs} of {method} and {num_reference} of {REFERENCE}"
+        return Verdict(
+            Word.TOO_FEW,
+            fewest,
+            f"a verdict needs {MIN_SEEDS} finished seeds in both arms, there are {found}",
+        )
+    if difference.low > 0.0:
+        return Verdict(Word.POSITIVE, fewest, "the whole interval of the effect lies above zero")
+    if difference.high < 0.0:
+        return Verdict(Word.NEGATIVE, fewest, "the whole interval of the effect lies below zero")
+    return Verdict(Word.INCONCLUSIVE, fewest, "the interval of the effect contains zero")
+
+
+def compute_headline(
+    initial: Interval | None,
+    reference_initial: Interval | None,
+    times: CensoredInterval | None,
+    reference_times: CensoredInterval | None,
+) -> Headline:
+    """Compare return at step 0 and restricted mean time to threshold with scratch's; None = too few seeds."""
+    jumps: bool | None = None
+    if initial and reference_initial and min(initial.num_runs, reference_initial.num_runs) >= MIN_SEEDS:
+        jumps = not initial.touches(reference_initial) and initial.point > reference_initial.point
+    faster: bool | None = None
+    if times and reference_times and min(times.num_runs, reference_times.num_runs) >= MIN_SEEDS:
+        own, other = times.restricted_mean, reference_times.restricted_mean
+        faster = not own.touches(other) and own.point < other.point
+    return Headline(jumps, faster)

@@ -1,0 +1,150 @@
+"""The training loop of a run: learn, evaluate, checkpoint, and go on after a kill as if nothing had happened.
+
+Everything happens at update boundaries, in the order evaluate, checkpoint. A checkpoint records how long every log was
+then; continuing cuts the logs back to that, loads the learner's whole state and learns on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents import PPO, VectorAdapter, parts
+from envs import DomainVectorEnv
+
+from .monitor import Monitor
+from .progress import Reporter
+from .run import RunDirectory
+
+__all__ = ["Schedule", "Training", "learner_counts"]
+
+Point = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When things happen in a run of `steps` world-steps; points are spread evenly, the last at the end."""
+
+    steps: int
+    evaluations: int
+    checkpoints: int
+
+    def evaluations_due(self, step: int) -> int:
+        """Return how many evaluations after the one at step 0 are due by `step`."""
+        return step * self.evaluations // self.steps
+
+    def checkpoints_due(self, step: int) -> int:
+        """Return how many checkpoints are due by `step`."""
+        return step * self.checkpoints // self.steps
+
+
+class Training:
+    """One run on its way from wherever it stands to its end."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        agent: PPO,
+        schedule: Schedule,
+        *,
+        monitor: Monitor,
+        evaluate: Callable[[int], Point],
+        meta: Mapping[str, Any],
+        report: Reporter,
+    ) -> None:
+        """Bind what a run consists of.
+
+        Args:
+            run: where it is kept.
+            agent: the learner, its plan applied; its worlds in place.
+            schedule: its length, evaluations and checkpoints.
+            monitor: where it logs.
+            evaluate: step -> the point of the curve at that step, `steps` among it; must not touch the learner.
+            meta: what every checkpoint says about its origin.
+            report: told of progress.
+        """
+        self.run, self.agent, self.schedule = run, agent, schedule
+        self._monitor, self._evaluate, self._meta, self._report = monitor, evaluate, dict(meta), report
+        self._evaluated, self._saved, self._last = -1, 0, "starting"  # -1: not even at step 0
+        self._started, self._before = time.monotonic(), 0.0
+        agent.set_logger(monitor.logger)
+
+    @property
+    def wall_seconds(self) -> float:
+        """Seconds this run has taken, over all its continuations."""
+        return self._before + time.monotonic() - self._started
+
+    def restore(self, bundle: Any) -> None:
+        """Continue from a checkpoint of this run; its logs must have been cut back to it."""
+        parts.load(self.agent.policy, bundle.weights)
+        self.agent.set_training_state(bundle.state, bundle.meta["training"])
+        step = int(bundle.meta["step"])
+        self._evaluated, self._saved = self.schedule.evaluations_due(step), self.schedule.checkpoints_due(step)
+        self._before = float(bundle.meta["wall_seconds"])
+
+    def finish(self) -> None:
+        """Learn until all steps are taken; the last point of the curve and the last checkpoint are at the end."""
+        left = self.schedule.steps - self.agent.num_timesteps
+        self.agent.learn(left, callback=_Boundaries(self), reset_num_timesteps=self.agent.num_timesteps == 0)
+        self._monitor.flush()
+
+    def visit(self) -> None:
+        """Do what is due at this update boundary."""
+        step = self.agent.num_timesteps
+        if (due := self.schedule.evaluations_due(step)) > self._evaluated:
+            self._evaluated = due
+            point = {"step": step, **self._evaluate(step)}
+            self.run.append_curve(point)
+            self._last = f"return {point['return']:.0f}"
+        if (due := self.schedule.checkpoints_due(step)) > self._saved:
+            self._saved = due
+            self._checkpoint(step)
+        self._report(step, self.schedule.steps, self._last)
+
+    def _checkpoint(self, step: int) -> None:
+        self._monitor.flush()
+        state, training = self.agent.get_training_state()
+        self.run.save_checkpoint(
+            step,
+            weights=parts.tensors(self.agent.policy),
+            state=state,
+            meta={**self._meta, "training": training, "wall_seconds": self.wall_seconds},
+        )
+        self.run.write_ledger({"status": "running", **learner_counts(self.agent)})
+
+
+class _Boundaries(BaseCallback):
+    """Calls `visit` between updates: before every rollout, and after the last update."""
+
+    def __init__(self, training: Training) -> None:
+        super().__init__()
+        self._training = training
+
+    def _on_rollout_start(self) -> None:
+        self._training.visit()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        self._training.visit()
+
+
+def learner_counts(agent: PPO) -> dict[str, int]:
+    """Return what training has spent: steps, episodes ended, falls among them, resets, faults."""
+    adapter = agent.env
+    if not isinstance(adapter, VectorAdapter) or not isinstance(adapter.env, DomainVectorEnv):
+        raise TypeError(f"runs train on a DomainVectorEnv, not on {adapter}")
+    counts = adapter.counts
+    started = adapter.num_envs if counts["steps"] else 0
+    return {
+        "steps": counts["steps"],
+        "episodes": counts["episodes"],
+        "falls": counts["terminations"],
+        "resets": counts["episodes"] + started,
+        "faults": adapter.env.num_faults,
+    }

@@ -1,0 +1,204 @@
+"""Transfer: a source agent carried over to a target domain by a method, as a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agents import PPO, Bundle, PlanRow, parts
+from envs import Domain, DomainVectorEnv, unknown_name
+
+from .building import build_agent, build_worlds, describe_spaces, require_same_spaces
+from .config import RunConfig
+from .errors import UserError
+from .evaluation import Evaluation, evaluate
+from .methods import METHODS, Method
+from .monitor import Monitor
+from .progress import Reporter
+from .run import RunDirectory
+from .seeding import derive_seed
+from .training import Schedule, Training, learner_counts
+from .versions import collect_versions
+
+__all__ = ["Transfer", "transfer"]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What is carried where, and how.
+
+    Attributes:
+        config: the configuration; its seed is this run's.
+        source: the run of the source agent; None for a method that needs none.
+        target: name of the target domain.
+        method: name of the method.
+    """
+
+    config: RunConfig
+    source: RunDirectory | None
+    target: str
+    method: str
+
+    def row(self) -> Method:
+        """Return the method's row in METHODS.
+
+        Raises:
+            EnvsError: for a name that is not there.
+            UserError: when the method needs a source and there is none.
+        """
+        if self.method not in METHODS:
+            raise unknown_name("method", self.method, METHODS)
+        if METHODS[self.method].needs_source and self.source is None:
+            raise UserError(f"method {self.method}: needs a source run")
+        return METHODS[self.method]
+
+
+def transfer(
+    job: Transfer,
+    out: Path,
+    *,
+    resume: bool,
+    num_threads: int,
+    report: Reporter,
+    show_plan: Callable[[list[PlanRow]], None],
+) -> RunDirectory:
+    """Carry out `job` into the folder `out`; continue it if `resume`.
+
+    Args:
+        job: what is carried where.
+        out: the run's folder.
+        resume: whether a run that is there is to be continued.
+        num_threads: threads that step worlds; 0 all cores.
+        report: told of progress.
+        show_plan: shown the plan's table before anything trains.
+
+    Raises:
+        UserError: when names, spaces or folders do not fit, or something on disk is damaged.
+    """
+    config, method = job.config, job.row()
+    domain = config.target_domain(job.target, config.make_task())
+    source = job.source.latest() if job.source is not None and method.needs_source else None
+    worlds = build_worlds(
+        config, domain, num_envs=config.transfer.num_envs, role="target", num_threads=num_threads
+    )
+    if source is not None and job.source is not None:
+        require_same_spaces(source, worlds, str(job.source.path))
+    identity = {
+        "kind": "transfer",
+        "target": job.target,
+        "target_domain": domain.to_mapping(),
+        "method": job.method,
+        "parent": source.digest if source is not None else None,
+    }
+    agent = build_agent(config, worlds, config.transfer_settings(), role="target")
+    plan = method.plan(config.budget.target_steps)
+    agent.apply_plan(plan, source.weights if source is not None else None)
+    rows = plan.table(agent.policy)
+    run = RunDirectory.create(out, config, identity, resume=resume)
+    show_plan(rows)
+    if not run.finished:
+        _Run(job, run, agent, worlds, domain, source, identity, num_threads).carry_out(rows, report)
+    worlds.close()
+    return run
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A transfer under way."""
+
+    job: Transfer
+    run: RunDirectory
+    agent: PPO
+    worlds: DomainVectorEnv
+    domain: Domain
+    source: Bundle | None
+    identity: dict[str, Any]
+    num_threads: int
+
+    def carry_out(self, rows: list[PlanRow], report: Reporter) -> None:
+        """Train, unless the plan has no phase; evaluate at the beginning, in between and at the end."""
+        bundle = self.run.latest() if self.run.has_checkpoint else None
+        self.run.rewind_logs(bundle)
+        monitor = Monitor(self.run.tb)
+        budget = self.job.config.budget
+        training = Training(
+            self.run,
+            self.agent,
+            Schedule(budget.target_steps, budget.evaluations, budget.checkpoints),
+            monitor=monitor,
+            evaluate=lambda step: self._point(step, monitor),
+            meta=self._meta(),
+            report=report,
+        )
+        if bundle is None:
+            monitor.plan(rows, parts.digests(self.agent.policy))
+        else:
+            training.restore(bundle)
+        if self.agent.plan.phases:
+            training.finish()
+        else:
+            self._zero_shot(monitor)
+        self._close(monitor, training)
+
+    def _zero_shot(self, monitor: Monitor) -> None:
+        """Record the policy as it is; the same evaluation worlds would give the same return at every later step."""
+        self.run.append_curve({"step": 0, **self._point(0, monitor)})
+        self.run.save_checkpoint(
+            0, weights=parts.tensors(self.agent.policy), state={}, meta={**self._meta(), "training": None}
+        )
+
+    def _meta(self) -> dict[str, Any]:
+        config = self.job.config
+        origin = {"env": config.env, "seed": config.seed, "plan": self.agent.plan.to_json()}
+        return {**self.identity, **origin, "spaces": describe_spaces(self.worlds), "versions": collect_versions()}
+
+    def _evaluate(self, role: str, domain: Domain) -> Evaluation:
+        config = self.job.config
+        return evaluate(
+            self.agent,
+            config.env,
+            domain,
+            episodes=config.budget.eval_episodes,
+            seed=derive_seed(config.seed, role, "evaluation"),
+            num_threads=self.num_threads,
+            task_kwargs=config.task,
+        )
+
+    def _point(self, step: int, monitor: Monitor) -> dict[str, Any]:
+        """Evaluate on the target and log it."""
+        result = self._evaluate("target", self.domain)
+        monitor.evaluation("target", result, step)
+        normalizer = self.agent.policy.encoder.normalizer
+        monitor.observation_shift(float(normalizer.z_score(torch.from_numpy(result.observations)).mean()), step)
+        return {"return": result.mean, "return_sd": result.sd, "falls": result.falls, "eval_steps": result.steps}
+
+    def _close(self, monitor: Monitor, training: Training) -> None:
+        """Evaluate on the source again, write hyper-parameters, digests and the final ledger."""
+        job, config, curve = self.job, self.job.config, self.run.curve()
+        after = self._evaluate("source", config.source_domain(config.make_task()))
+        step = curve[-1]["step"]
+        monitor.evaluation("source", after, step)
+        digests = parts.digests(self.agent.policy)
+        monitor.digests(digests, step)
+        settings = {"env": config.env, "target": job.target, "method": job.method, "seed": config.seed}
+        settings["agent"] = config.transfer_settings()
+        metrics = {"final/target_return": curve[-1]["return"], "final/zero_shot_return": curve[0]["return"]}
+        monitor.hyper_parameters(settings, {**metrics, "final/source_return": after.mean}, step)
+        monitor.close()
+        frozen = [row.part for row in self.agent.plan.table(self.agent.policy) if row.action == "frozen"]
+        before = job.source.ledger().get("source_return") if job.source and self.source else None
+        self.run.write_ledger(
+            {
+                "status": "finished",
+                **learner_counts(self.agent),
+                "eval_steps": sum(point["eval_steps"] for point in curve) + after.steps,
+                "source_return_before": before,
+                "source_return_after": after.mean,
+                "frozen_digests": {part: digests[part] for part in frozen},
+                "wall_seconds": training.wall_seconds,
+            }
+        )
