@@ -1,0 +1,142 @@
+"""Encoders: the normaliser inside, two separate steps, layers as configured; and a tanh that is tanh."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from agents import ACTIVATIONS, ENCODERS, AgentsError, Encoder, EncoderSettings, PPOSettings
+from agents.activations import Tanh
+from agents.backprop import Stack
+from agents.encoders import MlpEncoder
+
+SPACE = spaces.Box(-np.inf, np.inf, (4,), np.float32)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_every_row_is_an_encoder_of_the_promised_width(kind: str) -> None:
+    encoder = ENCODERS[kind].cls(SPACE, widths=(8, 6), layer_norm=True, activation="tanh")
+    assert isinstance(encoder, Encoder)
+    assert encoder.features_dim == 6
+    assert encoder(torch.zeros(3, 4)).shape == (3, 6)
+
+
+def test_forward_is_normalize_then_encode() -> None:
+    encoder = MlpEncoder(SPACE, (8,), activation="elu")
+    encoder.normalizer.update(torch.arange(20.0).reshape(5, 4))
+    obs = torch.arange(12.0).reshape(3, 4)
+    normalized = encoder.normalize(obs)
+    assert torch.equal(encoder(obs), encoder.encode(normalized))
+    assert torch.equal(normalized, encoder.normalizer(obs))
+
+
+def test_without_widths_it_is_the_normaliser_alone() -> None:
+    encoder = MlpEncoder(SPACE)
+    encoder.normalizer.update(torch.arange(20.0).reshape(5, 4))
+    obs = torch.arange(12.0).reshape(3, 4)
+    assert encoder.features_dim == 4
+    assert list(encoder.parameters()) == []
+    assert torch.equal(encoder(obs), encoder.normalizer(obs))
+
+
+@pytest.mark.parametrize(("layer_norm", "expected"), [(True, 4 * 8 + 8 + 16 + 8 * 6 + 6 + 12), (False, 94)])
+def test_number_of_parameters(layer_norm: bool, expected: int) -> None:
+    encoder = MlpEncoder(SPACE, (8, 6), layer_norm=layer_norm)
+    assert sum(parameter.numel() for parameter in encoder.parameters()) == expected
+
+
+def test_only_vectors_are_read() -> None:
+    with pytest.raises(AgentsError, match="one vector"):
+        MlpEncoder(spaces.Box(0, 1, (8, 8), np.float32), (4,))
+    with pytest.raises(AgentsError, match="one vector"):
+        MlpEncoder(spaces.Discrete(3), (4,))
+
+
+def test_tanh_is_tanh_with_its_gradient() -> None:
+    x = torch.linspace(-12.0, 12.0, 4001)
+    exact = torch.tanh(x.double())
+    assert (Tanh()(x).double() - exact).abs().max() < 1.2e-7
+    x.requires_grad_()
+    Tanh()(x).sum().backward()
+    assert x.grad is not None
+    assert (x.grad.double() - (1.0 - exact.square())).abs().max() < 5e-7
+    assert torch.equal(Tanh()(x.detach().double()), torch.tanh(x.detach().double()))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("layer_norm", [True, False])
+@pytest.mark.parametrize("to_input", [True, False])
+def test_backward_by_hand_is_autograds(activation: str, layer_norm: bool, to_input: bool) -> None:
+    torch.manual_seed(0)
+    layers = list(MlpEncoder(SPACE, (8, 6), layer_norm=layer_norm, activation=activation).layers)
+    x = torch.randn(10, 4, requires_grad=True)
+    y = torch.nn.Sequential(*layers)(x)
+    grad = torch.randn_like(y)
+    y.backward(grad)
+    expected = [p.grad.clone() for layer in layers for p in layer.parameters() if p.grad is not None]
+    assert Stack.supports(layers)
+    stack = Stack(layers, max_rows=16)
+    for _ in range(2):  # twice: gradients are overwritten, not added to
+        torch.testing.assert_close(stack.forward(x.detach()), y.detach(), rtol=1e-6, atol=1e-6)
+        below = stack.backward(grad.clone(), to_input)
+    found = [p.grad for layer in layers for p in layer.parameters()]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    assert (below is not None) == to_input
+    if below is not None:
+        torch.testing.assert_close(below, x.grad, rtol=1e-5, atol=1e-6)
+
+
+def test_backward_by_hand_stops_where_nothing_trains() -> None:
+    layers = list(MlpEncoder(SPACE, (8, 6), layer_norm=False).layers)
+    layers[0].requires_grad_(False)
+    stack = Stack(layers, max_rows=4)
+    stack.forward(torch.ones(2, 4))
+    assert stack.backward(torch.ones(2, 6), to_input=False) is None
+    assert layers[0].weight.grad is None
+    assert layers[2].weight.grad is not None
+
+
+def test_layers_that_are_not_known_are_left_to_autograd() -> None:
+    assert not Stack.supports([torch.nn.Linear(2, 2), torch.nn.Dropout()])
+    assert not Stack.supports([torch.nn.Linear(2, 2, bias=False)])
+    assert not Stack.supports([torch.nn.ELU(), torch.nn.Linear(2, 2)])  # would overwrite its input
+    assert Stack.supports([])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"learning_rat": 1.0},
+            "unknown PPO setting 'learning_rat' .did you mean 'learning_rate'.*valid: .*gamma",
+        ),
+        (
+            {"encoder": {"width": [3]}},
+            "unknown encoder setting 'width'.*valid: activation, kind, layer_norm, widths",
+        ),
+        ({"encoder": {"kind": "mpl"}}, "unknown encoder kind 'mpl'.*valid: mlp"),
+        ({"encoder": {"activation": "gelu"}}, "unknown activation 'gelu'.*valid: elu, relu, tanh"),
+        ({"encoder": {"widths": [0]}}, "encoder.widths is"),
+        ({"encoder": 3}, "must be a mapping"),
+        ({"policy_head": 64}, "policy_head is 64"),
+        ({"schedule": "cosine"}, "unknown schedule 'cosine'; valid: constant, linear"),
+        ({"num_steps": 0}, "num_steps is 0"),
+        ({"num_steps": 2.5}, "num_steps is 2.5"),
+        ({"batch_size": True}, "batch_size is True"),
+        ({"gamma": 1.01}, "gamma is 1.01"),
+        ({"clip_range": float("nan")}, "clip_range is nan"),
+        ({"target_kl": 0.0}, "target_kl is 0.0"),
+        ({"shared_encoder": "yes"}, "shared_encoder is 'yes'"),
+    ],
+)
+def test_settings_that_cannot_be_name_the_rule(values: dict[str, object], message: str) -> None:
+    with pytest.raises(AgentsError, match=message):
+        PPOSettings.from_mapping(values)
+
+
+def test_settings_survive_as_plain_data() -> None:
+    chosen = PPOSettings(encoder=EncoderSettings(widths=(32, 16)), value_head=(8,), target_kl=0.01)
+    assert PPOSettings.from_mapping(chosen.to_mapping()) == chosen
+    assert chosen.to_mapping()["encoder"]["widths"] == [32, 16]

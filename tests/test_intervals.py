@@ -1,0 +1,162 @@
+"""Intervals: closed forms, seeds, coverage, and what is censored."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sim2real.stats import (
+    Interval,
+    band,
+    censored_interval,
+    contrast,
+    difference,
+    interval,
+    iqm,
+    mean,
+    probability_of_improvement,
+    widening,
+)
+
+
+def test_same_generator_same_interval() -> None:
+    values = [np.array([1.0, 2.0, 4.0, 8.0]), np.array([3.0, 5.0])]
+    first = interval(values, iqm, np.random.default_rng(7))
+    assert first == interval(values, iqm, np.random.default_rng(7))
+    assert first != interval(values, iqm, np.random.default_rng(8))
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    interval(values, mean, np.random.default_rng(7))
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def test_interquartile_mean_drops_a_quarter_on_each_side() -> None:
+    assert iqm(np.array([100.0, 1.0, 2.0, -100.0])) == 1.5
+    assert iqm(np.arange(8.0) ** 2) == np.mean([4.0, 9.0, 16.0, 25.0])
+    assert iqm(np.array([1.0, 2.0, 6.0])) == 3.0
+    values = np.random.default_rng(0).normal(size=(5, 40))
+    np.testing.assert_allclose(iqm(values), stats.trim_mean(values, 0.25, axis=1))
+
+
+def test_widening_of_one_sample_is_the_t_interval() -> None:
+    for size in (3, 5, 10):
+        values = np.random.default_rng(size).normal(size=size)
+        expected = math.sqrt(size / (size - 1)) * stats.t.ppf(0.975, size - 1) / stats.norm.ppf(0.975)
+        assert widening([[values]]) == pytest.approx(expected)
+    assert widening([[np.random.default_rng(0).normal(size=4000)]]) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_widening_of_two_samples_has_welchs_degrees_of_freedom() -> None:
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(0.0, 4.0, 5), rng.normal(0.0, 1.0, 9)
+    df = stats.ttest_ind(a, b, equal_var=False).df
+    va, vb = a.var(ddof=1) / 5, b.var(ddof=1) / 9
+    narrow = (va + vb) / (va * 4 / 5 + vb * 8 / 9)
+    expected = math.sqrt(narrow) * stats.t.ppf(0.975, df) / stats.norm.ppf(0.975)
+    assert widening([[a], [b]]) == pytest.approx(expected)
+    assert widening([[np.zeros(4)], [np.ones(4)]]) == 1.0
+    assert math.isnan(widening([[a], [np.ones(1)]]))
+
+
+def test_large_sample_agrees_with_the_normal_theory() -> None:
+    values = np.random.default_rng(1).normal(10.0, 2.0, 400)
+    found = interval([values], mean, np.random.default_rng(2), reps=8000)
+    half = 1.96 * values.std(ddof=1) / 20.0
+    assert found.point == pytest.approx(values.mean())
+    assert found.low == pytest.approx(values.mean() - half, abs=0.02)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.02)
+    assert found.num_runs == 400
+
+
+@pytest.mark.parametrize("size", [3, 5, 20])
+def test_coverage_of_mean_and_difference_on_normal_data(size: int) -> None:
+    rng = np.random.default_rng(100 + size)
+    trials, means, differences = 1500, 0, 0
+    for _ in range(trials):
+        a, b = rng.normal(3.0, 2.0, size), rng.normal(1.0, 2.0, size)
+        found = interval([a], mean, rng, reps=500)
+        means += found.low <= 3.0 <= found.high
+        gap = difference([a], [b], rng, reps=500)
+        differences += gap.low <= 2.0 <= gap.high
+    assert means / trials == pytest.approx(0.95, abs=0.03)
+    assert differences / trials == pytest.approx(0.95, abs=0.03)
+
+
+def test_strata_keep_their_spread_apart() -> None:
+    # two targets far apart: resampling across them would invent a spread of 50
+    values = [np.array([0.0, 1.0, 2.0, 1.0]), np.array([100.0, 101.0, 102.0, 101.0])]
+    found = interval(values, mean, np.random.default_rng(0))
+    assert found.point == 51.0
+    assert found.high - found.low < 2.0
+
+
+def test_a_constant_has_an_interval_of_no_width_and_one_run_has_none() -> None:
+    assert interval([np.full(5, 2.0)], mean, np.random.default_rng(0)) == Interval(2.0, 2.0, 2.0, 5)
+    single = interval([np.array([2.0])], mean, np.random.default_rng(0))
+    assert single.point == 2.0
+    assert math.isnan(single.low)
+    assert not single.known
+    assert single.touches(Interval(99.0, 98.0, 100.0, 5))
+
+
+def test_difference_counts_the_smaller_arm_and_shifts_with_the_data() -> None:
+    a, b = np.array([5.0, 6.0, 7.0]), np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    found = difference([a], [b], np.random.default_rng(0))
+    moved = difference([a + 10.0], [b], np.random.default_rng(0))
+    assert (found.point, found.num_runs) == (3.0, 3)
+    assert (moved.low, moved.high) == (pytest.approx(found.low + 10.0), pytest.approx(found.high + 10.0))
+
+
+def test_probability_of_improvement_counts_pairs_and_halves_ties() -> None:
+    a, b = np.array([1.0, 2.0, 3.0]), np.array([2.0, 0.0])
+    assert probability_of_improvement(a, b) == pytest.approx((3 + 1.5) / 6)  # pairs won against 0, against 2
+    assert probability_of_improvement(a, b) + probability_of_improvement(b, a) == pytest.approx(1.0)
+    assert probability_of_improvement(a, b) == pytest.approx(stats.mannwhitneyu(a, b).statistic / 6)
+    batch = probability_of_improvement(np.stack([a, a + 9.0]), np.stack([b, b]))
+    np.testing.assert_allclose(batch, [0.75, 1.0])
+    found = contrast([a], [b], probability_of_improvement, np.random.default_rng(0), bounds=(0.0, 1.0))
+    assert 0.0 <= found.low <= found.point <= found.high <= 1.0
+
+
+def test_values_that_are_not_finite_or_absent_are_refused() -> None:
+    with pytest.raises(ValueError, match="go to censored_interval"):
+        interval([np.array([1.0, np.inf])], mean, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"sizes are \[0\]"):
+        interval([np.array([])], mean, np.random.default_rng(0))
+
+
+def test_band_of_a_curve_is_the_interval_at_every_step() -> None:
+    returns = np.random.default_rng(5).normal(size=(6, 3))
+    middle, low, high = band(returns, np.random.default_rng(0), reps=20_000)
+    np.testing.assert_allclose(middle, returns.mean(axis=0))
+    for k in range(3):
+        alone = interval([returns[:, k]], mean, np.random.default_rng(1), reps=20_000)
+        assert (low[k], high[k]) == (pytest.approx(alone.low, abs=0.05), pytest.approx(alone.high, abs=0.05))
+    assert np.all(np.isnan(band(returns[:1], np.random.default_rng(0))[1]))
+
+
+def test_censored_times_are_bounded_by_the_budget_and_counted() -> None:
+    times = np.array([20.0, 40.0, 60.0, np.inf, np.inf])
+    found = censored_interval(times, 100.0, np.random.default_rng(0))
+    assert found.restricted_mean.point == pytest.approx((20 + 40 + 60 + 100 + 100) / 5)
+    assert found.restricted_mean.high <= 100.0
+    assert found.restricted_mean.low >= 0.0
+    assert (found.num_censored, found.num_runs) == (2, 5)
+    assert found.median.point == 60.0
+    assert found.median.high == math.inf
+
+
+def test_never_reached_says_so_everywhere() -> None:
+    found = censored_interval(np.full(4, np.inf), 100.0, np.random.default_rng(0))
+    assert found.median == Interval(math.inf, math.inf, math.inf, 4)
+    assert found.restricted_mean == Interval(100.0, 100.0, 100.0, 4)
+    assert found.num_censored == 4
+
+
+def test_a_time_beyond_the_budget_is_censored_and_the_even_median_stays_inf() -> None:
+    found = censored_interval(np.array([10.0, 250.0]), 100.0, np.random.default_rng(0))
+    assert found.num_censored == 1
+    assert found.times == (10.0, math.inf)
+    assert found.median.point == math.inf
+    with pytest.raises(ValueError, match="must be >= 0 or inf"):
+        censored_interval(np.array([-1.0]), 100.0, np.random.default_rng(0))
