@@ -1,10 +1,10 @@
 """Forward and backward through a stack of layers by hand, in memory that is allocated once.
 
-A small network spends as much time on bookkeeping as on numbers: graph nodes, and fresh memory for every
-intermediate result. Here activations overwrite the layer before them, gradients are written where they
+A small network spends much of its time on bookkeeping: graph nodes, and fresh memory for every intermediate
+result. Here activations overwrite the layer before them, gradients are written where they
 belong, and nothing is allocated in the loop (LayerNorm aside). The numbers are autograd's to rounding;
-measured on 1,024 samples through two 64 x 64 tanh heads it takes half the time. Layers that are not known
-here are left to autograd.
+a whole PPO update of two 64 x 64 tanh heads, minibatches of 1,024, takes 9 instead of 13-14 us a sample and
+five epochs (one torch thread). Layers that are not known here are left to autograd.
 """
 
 from __future__ import annotations
@@ -88,9 +88,7 @@ class Stack:
                 self._saved.append((x,))
                 x = y
             elif isinstance(layer, nn.LayerNorm):
-                y, mean, rstd = torch.native_layer_norm(
-                    x, layer.normalized_shape, layer.weight, layer.bias, layer.eps
-                )
+                y, mean, rstd = torch.native_layer_norm(x, layer.normalized_shape, layer.weight, layer.bias, layer.eps)
                 self._saved.append((x, mean, rstd))
                 x = y
             else:
@@ -123,9 +121,7 @@ class Stack:
         return grad if to_input else None
 
 
-def _layer_norm_gradient(
-    layer: nn.LayerNorm, grad: torch.Tensor, saved: tuple[torch.Tensor, ...]
-) -> torch.Tensor:
+def _layer_norm_gradient(layer: nn.LayerNorm, grad: torch.Tensor, saved: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """Write a LayerNorm's gradients and return that by its input."""
     trains = layer.weight.requires_grad
     below, by_weight, by_bias = torch.ops.aten.native_layer_norm_backward(

@@ -100,10 +100,7 @@ def save_bundle(
     """
     path = Path(path)
     contents = {_FILES[0]: _serialize(_FILES[0], weights), _FILES[1]: _serialize(_FILES[1], state)}
-    files = {
-        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        for name, data in contents.items()
-    }
+    files = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in contents.items()}
     try:
         text = json.dumps(
             {"format": _FORMAT, "files": files, "meta": dict(meta)}, indent=1, sort_keys=True, allow_nan=False
@@ -151,9 +148,7 @@ def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
         raise CheckpointError(f"{path}: `files` and `meta` must be objects")
     for name in files:
         if name not in _FILES:
-            raise CheckpointError(
-                f"{path}: lists {name!r}; a bundle holds {', '.join(_FILES)} and nothing else"
-            )
+            raise CheckpointError(f"{path}: lists {name!r}; a bundle holds {', '.join(_FILES)} and nothing else")
     for name in _FILES:
         if not isinstance(files.get(name), dict):
             raise CheckpointError(f"{path}: does not list {name}")
@@ -163,9 +158,7 @@ def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
 def _read_verified(directory: Path) -> tuple[dict[str, bytes], dict[str, Any], str]:
     """Return the files' verified bytes, the meta data and the bundle's digest; else CheckpointError."""
     if not directory.exists() and _previous(directory).exists():
-        directory = _previous(
-            directory
-        )  # a save was killed between its two renames: the old bundle still counts
+        directory = _previous(directory)  # a save was killed between its two renames: the old bundle still counts
     data = _read(directory / _MANIFEST)
     manifest = _read_manifest(directory / _MANIFEST, data)
     contents = {}
@@ -173,9 +166,7 @@ def _read_verified(directory: Path) -> tuple[dict[str, bytes], dict[str, Any], s
         expected, path = manifest["files"][name], directory / name
         contents[name] = _read(path)
         if len(contents[name]) != expected.get("bytes"):
-            raise CheckpointError(
-                f"{path}: {len(contents[name])} bytes, the manifest says {expected.get('bytes')}"
-            )
+            raise CheckpointError(f"{path}: {len(contents[name])} bytes, the manifest says {expected.get('bytes')}")
         if hashlib.sha256(contents[name]).hexdigest() != expected.get("sha256"):
             raise CheckpointError(f"{path}: checksum differs from the manifest's")
     return contents, manifest["meta"], hashlib.sha256(data).hexdigest()

@@ -105,9 +105,7 @@ def finish_rollout(
     return traces
 
 
-def collect(
-    ppo: PPO, env: VecEnv, callback: BaseCallback, rollout_buffer: Rollout, n_rollout_steps: int
-) -> bool:
+def collect(ppo: PPO, env: VecEnv, callback: BaseCallback, rollout_buffer: Rollout, n_rollout_steps: int) -> bool:
     """Fill the buffer with `n_rollout_steps` steps of every world; False if a callback ended the training.
 
     A step does what the world needs and no more: observation, features, mean action plus noise that was drawn

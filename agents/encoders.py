@@ -27,9 +27,7 @@ class Encoder(BaseFeaturesExtractor):
     def __init__(self, observation_space: spaces.Space[object], features_dim: int) -> None:
         """Build the normaliser; AgentsError unless observations are vectors."""
         if not isinstance(observation_space, spaces.Box) or len(observation_space.shape) != 1:
-            raise AgentsError(
-                f"an encoder reads observations of one vector (Box of one axis), not {observation_space}"
-            )
+            raise AgentsError(f"an encoder reads observations of one vector (Box of one axis), not {observation_space}")
         super().__init__(observation_space, features_dim)
         self.normalizer = RunningNormalizer(observation_space.shape[0])
 

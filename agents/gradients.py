@@ -34,9 +34,7 @@ class HandGradients:
         self._policy, self._columns, self._settings = policy, columns, settings
         self._policy_stack = Stack([*policy.mlp_extractor.policy_net, policy.action_net], max_rows)
         self._value_stack = Stack([*policy.mlp_extractor.value_net, policy.value_net], max_rows)
-        self._encoder = Stack(
-            [] if columns.policy_cached else _encoder_layers(policy.encoder) or [], max_rows
-        )
+        self._encoder = Stack([] if columns.policy_cached else _encoder_layers(policy.encoder) or [], max_rows)
         self._value_encoder = self._encoder
         if not columns.shared:
             layers = [] if columns.value_cached else _encoder_layers(policy.value_encoder) or []
@@ -84,9 +82,7 @@ class HandGradients:
         if by_features is not None:
             encoder.backward(by_features, to_input=False)
 
-    def _policy_loss(
-        self, batch: Batch, mean: torch.Tensor, value_loss: torch.Tensor
-    ) -> tuple[Losses, torch.Tensor]:
+    def _policy_loss(self, batch: Batch, mean: torch.Tensor, value_loss: torch.Tensor) -> tuple[Losses, torch.Tensor]:
         """Return the losses and the gradient by the mean action (N, action_dim); sets that of log_std."""
         settings, log_std = self._settings, self._policy.log_std
         inverse_std = torch.exp(-log_std)

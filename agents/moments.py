@@ -50,9 +50,7 @@ class RunningMoments(nn.Module):
         if is_frozen(self):
             raise FrozenError(f"{type(self).__name__} is frozen: its statistics must not be updated")
         if x.ndim != 2 or x.shape[1] != self.mean.shape[0]:
-            raise AgentsError(
-                f"statistics over {self.mean.shape[0]} entries got a batch of shape {tuple(x.shape)}"
-            )
+            raise AgentsError(f"statistics over {self.mean.shape[0]} entries got a batch of shape {tuple(x.shape)}")
         batch = x.detach().cpu().double()
         num = batch.shape[0]
         if num == 0:
@@ -61,9 +59,7 @@ class RunningMoments(nn.Module):
         finite = torch.isfinite(batch_mean) & torch.isfinite(batch_var)
         if not finite.all():
             entries = torch.nonzero(~finite).flatten().tolist()
-            raise AgentsError(
-                f"non-finite values in entries {entries}: the statistics would be lost for good"
-            )
+            raise AgentsError(f"non-finite values in entries {entries}: the statistics would be lost for good")
         total = self.count + num
         delta = batch_mean - self.mean
         squares = self.var * self.count + batch_var * num + delta.square() * (self.count * num / total)

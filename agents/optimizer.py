@@ -52,9 +52,7 @@ def get_moments(policy: AgentPolicy, optimizer: torch.optim.Optimizer) -> dict[s
     return moments
 
 
-def set_moments(
-    policy: AgentPolicy, optimizer: torch.optim.Optimizer, moments: Mapping[str, torch.Tensor]
-) -> None:
+def set_moments(policy: AgentPolicy, optimizer: torch.optim.Optimizer, moments: Mapping[str, torch.Tensor]) -> None:
     """Continue from what `get_moments` returned. Raises CheckpointError on a tensor that does not train."""
     trained = {id(parameter) for parameter in trained_parameters(optimizer)}
     targets = {name: tensor for name, tensor in parts.references(policy).items() if id(tensor) in trained}
@@ -62,8 +60,6 @@ def set_moments(
     for key, value in moments.items():
         name, _, field = key.rpartition(":")
         if name not in targets:
-            raise CheckpointError(
-                f"optimizer state {key!r} belongs to no trained tensor: {', '.join(sorted(targets))}"
-            )
+            raise CheckpointError(f"optimizer state {key!r} belongs to no trained tensor: {', '.join(sorted(targets))}")
         tensor = targets[name]
         optimizer.state[tensor][field] = value.clone().to(tensor.device)

@@ -59,9 +59,7 @@ def _value_head(policy: AgentPolicy) -> dict[str, Member]:
 
 
 PARTS: dict[str, PartRow] = {
-    "encoder": PartRow(
-        lambda policy: {"encoder": policy.encoder}, "observation statistics and feature layers"
-    ),
+    "encoder": PartRow(lambda policy: {"encoder": policy.encoder}, "observation statistics and feature layers"),
     "value_encoder": PartRow(_value_encoder, "the value head's own encoder, where it is not shared"),
     "policy_head": PartRow(_policy_head, "features to the mean action"),
     "value_head": PartRow(_value_head, "features to the value, and the unit of that value"),
@@ -101,9 +99,7 @@ def tensors(policy: AgentPolicy, parts: Iterable[str] | None = None) -> dict[str
     return {name: tensor.detach().cpu().clone() for name, tensor in references(policy, parts).items()}
 
 
-def load(
-    policy: AgentPolicy, source: Mapping[str, torch.Tensor], parts: Iterable[str] | None = None
-) -> list[str]:
+def load(policy: AgentPolicy, source: Mapping[str, torch.Tensor], parts: Iterable[str] | None = None) -> list[str]:
     """Copy the tensors of `parts` (None: all) from `source` into the policy; return the loaded names.
 
     Tensors of other known parts in `source` are left alone. Nothing is written unless everything fits:

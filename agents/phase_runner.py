@@ -89,11 +89,7 @@ class PhaseRunner:
                 parts.unfreeze_part(self._policy, part)
             elif not self.finished or part in self._frozen:
                 parts.freeze_part(self._policy, part)
-        waiting = [
-            part
-            for part in parts.part_names(self._policy)
-            if part not in trained and part not in self._frozen
-        ]
+        waiting = [part for part in parts.part_names(self._policy) if part not in trained and part not in self._frozen]
         held = {part: self._held[part] for part in self._frozen}
         self._held = {**held, **(parts.digests(self._policy, waiting) if not self.finished else {})}
 

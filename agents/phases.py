@@ -37,9 +37,7 @@ class ExplainedVariance:
         if not 0.0 < self.threshold <= 1.0:
             raise PlanError(f"explained variance threshold is {self.threshold!r}: it must lie in (0, 1]")
         if not 0 <= self.min_steps <= self.max_steps or self.max_steps < 1:
-            raise PlanError(
-                f"min_steps {self.min_steps!r} and max_steps {self.max_steps!r}: 0 <= min <= max, max >= 1"
-            )
+            raise PlanError(f"min_steps {self.min_steps!r} and max_steps {self.max_steps!r}: 0 <= min <= max, max >= 1")
 
     def satisfied(self, explained_variance: float, steps: int) -> bool:
         """Tell whether a phase that has taken `steps` ends; an undefined explained variance (nan) is low."""
@@ -67,13 +65,9 @@ class Phase:
             if part not in PARTS:
                 raise PlanError(f"phase {self.name!r}: {unknown_name('part', part, PARTS)}")
             if not (math.isfinite(scale) and scale > 0):
-                raise PlanError(
-                    f"phase {self.name!r}: learning-rate scale of {part} is {scale!r}, it must be above 0"
-                )
+                raise PlanError(f"phase {self.name!r}: learning-rate scale of {part} is {scale!r}, it must be above 0")
         if self.budget is not None and self.budget < 1:
-            raise PlanError(
-                f"phase {self.name!r}: budget is {self.budget!r} steps, it must be at least 1 or None"
-            )
+            raise PlanError(f"phase {self.name!r}: budget is {self.budget!r} steps, it must be at least 1 or None")
 
     @property
     def most_steps(self) -> int | None:
@@ -120,14 +114,10 @@ class TransferPlan:
         for phase in self.phases:
             for part in phase.trains:
                 if self.action(part) == "freeze":
-                    raise PlanError(
-                        f"part {part!r} is frozen, but phase {phase.name!r} trains it: keep it instead"
-                    )
+                    raise PlanError(f"part {part!r} is frozen, but phase {phase.name!r} trains it: keep it instead")
         for phase in self.phases[:-1]:
             if phase.most_steps is None:
-                raise PlanError(
-                    f"phase {phase.name!r} never ends: it needs a budget or a stop rule, as others follow"
-                )
+                raise PlanError(f"phase {phase.name!r} never ends: it needs a budget or a stop rule, as others follow")
 
     def action(self, part: str) -> str | None:
         """Return what becomes of `part`, None if the plan does not say."""
@@ -149,9 +139,7 @@ class TransferPlan:
         for phase in self.phases:
             trained = [part for part in part_names(policy) if self.rate(phase, part) is not None]
             if not sum(count(policy, part) for part in trained):
-                raise PlanError(
-                    f"phase {phase.name!r} trains {trained}, which hold no parameters in this policy"
-                )
+                raise PlanError(f"phase {phase.name!r} trains {trained}, which hold no parameters in this policy")
 
     def table(self, policy: AgentPolicy) -> list[PlanRow]:
         """Return one row for every part of the policy; raises PlanError as `check` does."""

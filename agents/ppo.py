@@ -36,9 +36,8 @@ class PPO(stable_baselines3.PPO):
     """Proximal policy optimisation over many worlds (arXiv 1707.06347), by the phases of a transfer plan.
 
     Callbacks, logger, `predict` and `learn` are those of stable-baselines3; logs are written after an update,
-    so the figures of a rollout and of the update that followed share one step. All randomness comes from
-    `seed`, none from a global generator. Without `apply_plan`, the plan is `pretrain_plan()`: everything
-    trains.
+    so a rollout's figures and those of its update share one step. All randomness comes from `seed`, none from
+    a global generator. Until `apply_plan` is called, the plan is `pretrain_plan()`: everything trains.
     """
 
     policy: AgentPolicy
@@ -61,9 +60,7 @@ class PPO(stable_baselines3.PPO):
         A VectorEnv keeps the seed it was made with; hand a VectorAdapter(env, seed=...) to seed it here.
         Raises AgentsError on settings or spaces that cannot be.
         """
-        self.settings = (
-            settings if isinstance(settings, PPOSettings) else PPOSettings.from_mapping(settings or {})
-        )
+        self.settings = settings if isinstance(settings, PPOSettings) else PPOSettings.from_mapping(settings or {})
         self.generator = torch.Generator()  # on the CPU whatever the device: the same numbers everywhere
         self.iteration = 0  # rollouts collected
         rate = self.settings.learning_rate
@@ -93,7 +90,7 @@ class PPO(stable_baselines3.PPO):
         self._setup_lr_schedule()
         self.clip_range = FloatSchedule(self.settings.clip_range)
         self.set_random_seed(self.seed)
-        if not isinstance(self.env, VectorAdapter):
+        if not isinstance(self.env, VectorAdapter):  # which was made with a seed of its own
             self.env.seed(self.seed)
         self.policy = self._fresh_policy()
         self.rollout_buffer = Rollout(
@@ -119,8 +116,8 @@ class PPO(stable_baselines3.PPO):
 
     def _fresh_policy(self) -> AgentPolicy:
         """Return a policy with the initial weights of this seed, on the learner's device."""
-        spaces = self.observation_space, self.action_space
-        return make_policy(*spaces, self.lr_schedule, self.settings, self._init_seed).to(self.device)
+        built_for = self.observation_space, self.action_space, self.lr_schedule, self.settings
+        return make_policy(*built_for, self._init_seed).to(self.device)
 
     @property
     def plan(self) -> TransferPlan:
@@ -132,9 +129,7 @@ class PPO(stable_baselines3.PPO):
         """The phase that runs, None once all are over."""
         return self.phases.phase
 
-    def apply_plan(
-        self, plan: TransferPlan, source_tensors: Mapping[str, torch.Tensor] | None = None
-    ) -> list[str]:
+    def apply_plan(self, plan: TransferPlan, source_tensors: Mapping[str, torch.Tensor] | None = None) -> list[str]:
         """Begin `plan`: load kept and frozen parts from `source_tensors`, make the others fresh.
 
         Returns the names of the loaded tensors. Raises PlanError if the plan does not fit, or carries parts
@@ -156,9 +151,7 @@ class PPO(stable_baselines3.PPO):
         for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
             set_learning_rate(optimizer, rate)
 
-    def collect_rollouts(
-        self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int
-    ) -> bool:
+    def collect_rollouts(self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int) -> bool:
         """Fill the buffer with `n_rollout_steps` steps of every world; False if a callback ended it."""
         return collect(self, env, callback, rollout_buffer, n_rollout_steps)
 
@@ -190,8 +183,7 @@ class PPO(stable_baselines3.PPO):
 
     def _check_budget(self, steps: int) -> None:
         """Raise AgentsError or PlanError if exactly `steps` more steps cannot be taken."""
-        problem = exact_steps_error(steps, self.n_envs)
-        if problem:
+        if problem := exact_steps_error(steps, self.n_envs):
             raise AgentsError(problem)
         if steps and self.phases.finished:
             reason = "all its phases are over" if self.plan.phases else "it has no phases (zero-shot)"
@@ -210,8 +202,7 @@ class PPO(stable_baselines3.PPO):
 
         With `reset_num_timesteps=False` these are further steps, and schedules run over the sum: a run of N
         steps that was stopped after n goes on with `learn(N - n, reset_num_timesteps=False)`. The last
-        rollout is shortened to meet the budget. Raises AgentsError if the number of worlds does not divide
-        it.
+        rollout is shortened to meet the budget. Raises AgentsError if the worlds cannot take it exactly.
         """
         self._check_budget(total_timesteps)
         if reset_num_timesteps:
@@ -223,8 +214,8 @@ class PPO(stable_baselines3.PPO):
         while self.num_timesteps < total_timesteps and not self.phases.finished:
             # Progress as before the rollout: the first update has the full rate, the last one not zero.
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
-            left = total_timesteps - self.num_timesteps, self.phases.steps_left
-            num_steps = rollout_steps(self.n_steps, self.n_envs, *left)
+            left = total_timesteps - self.num_timesteps
+            num_steps = rollout_steps(self.n_steps, self.n_envs, left, self.phases.steps_left)
             if not self.collect_rollouts(self.env, callback, self.rollout_buffer, num_steps):
                 break
             self.iteration += 1
@@ -238,8 +229,8 @@ class PPO(stable_baselines3.PPO):
     def get_training_state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """Return everything besides the weights that is needed to continue byte for byte: tensors, and JSON.
 
-        Call it between two updates: after `learn`, or in a callback's `on_rollout_start`. Raises
-        CheckpointError if the environment cannot hand its state over.
+        Call it between updates: after `learn`, or in a callback's `on_rollout_start`. CheckpointError if the
+        environment cannot hand its state over.
         """
         return get_training_state(self)
 
@@ -252,13 +243,9 @@ class PPO(stable_baselines3.PPO):
 
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: stable-baselines3's files are pickled. Use `save_bundle`."""
-        raise AgentsError(
-            "PPO.save would pickle: use save_bundle(path, weights=parts.tensors(ppo.policy), ...)"
-        )
+        raise AgentsError("PPO.save would pickle: use save_bundle(path, weights=parts.tensors(ppo.policy), ...)")
 
     @classmethod
     def load(cls, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: stable-baselines3's files are pickled. Use `load_bundle`."""
-        raise AgentsError(
-            "PPO.load would unpickle: use load_bundle(path) and parts.load(ppo.policy, bundle.weights)"
-        )
+        raise AgentsError("PPO.load would unpickle: use load_bundle(path) and parts.load(ppo.policy, bundle.weights)")

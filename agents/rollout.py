@@ -124,9 +124,7 @@ class Rollout(RolloutBuffer):
     def flat(self, name: str) -> torch.Tensor:
         """Return the array `name` as a float32 tensor (T * B, width) on the learner's device."""
         array = getattr(self, name)
-        return torch.from_numpy(array.reshape(self.num_steps * self.n_envs, -1)).to(
-            self.device, torch.float32
-        )
+        return torch.from_numpy(array.reshape(self.num_steps * self.n_envs, -1)).to(self.device, torch.float32)
 
     def minibatches(self, table: torch.Tensor, batch_size: int) -> Iterator[torch.Tensor]:
         """Yield the rows of `table` (N, D) once, permuted, in near-equal blocks of at most `batch_size` rows.

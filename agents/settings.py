@@ -29,9 +29,7 @@ def _whole(value: Any) -> bool:
 def _widths(name: str, value: Any) -> tuple[int, ...]:
     """Return layer widths as a tuple; AgentsError unless they are whole numbers of at least 1."""
     if not isinstance(value, Sequence) or isinstance(value, str) or not all(_whole(width) for width in value):
-        raise AgentsError(
-            f"{name} is {value!r}: it must be a list of layer widths, each a whole number of at least 1"
-        )
+        raise AgentsError(f"{name} is {value!r}: it must be a list of layer widths, each a whole number of at least 1")
     return tuple(value)
 
 
@@ -116,9 +114,7 @@ class PPOSettings:
         if isinstance(encoder, Mapping):
             values["encoder"] = EncoderSettings(**_known(EncoderSettings, encoder, "encoder setting"))
         elif not isinstance(encoder, EncoderSettings):
-            raise AgentsError(
-                f"encoder is {encoder!r}: it must be a mapping with kind, widths, layer_norm, activation"
-            )
+            raise AgentsError(f"encoder is {encoder!r}: it must be a mapping with kind, widths, layer_norm, activation")
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:

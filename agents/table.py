@@ -60,9 +60,7 @@ def _inputs(
         return encoder.normalize(obs), False
 
 
-def make_table(
-    policy: AgentPolicy, rollout: Rollout, cache: bool, value_only: bool
-) -> tuple[torch.Tensor, Columns]:
+def make_table(policy: AgentPolicy, rollout: Rollout, cache: bool, value_only: bool) -> tuple[torch.Tensor, Columns]:
     """Return the rollout as one table (T * B, D) on the learner's device, and its layout."""
     obs = rollout.flat("observations")
     empty = obs[:, :0]

@@ -41,13 +41,9 @@ def _tensor(array: NDArray[Any]) -> torch.Tensor:
 def get_training_state(ppo: PPO) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Return (tensors, JSON) of a learner between two updates; see `PPO.get_training_state`."""
     if ppo._last_obs is None or ppo.ep_info_buffer is None:
-        raise CheckpointError(
-            "the learner has not started: there is no training state before the first learn()"
-        )
+        raise CheckpointError("the learner has not started: there is no training state before the first learn()")
     tensors = {_WORLDS + name: _tensor(value) for name, value in _adapter(ppo).get_state().items()}
-    tensors |= {
-        _OPTIMIZER + name: value for name, value in get_moments(ppo.policy, ppo.policy.optimizer).items()
-    }
+    tensors |= {_OPTIMIZER + name: value for name, value in get_moments(ppo.policy, ppo.policy.optimizer).items()}
     tensors |= {
         "generator": ppo.generator.get_state(),
         "last_obs": _tensor(np.asarray(ppo._last_obs)),
@@ -71,18 +67,14 @@ def _array(tensors: Mapping[str, torch.Tensor], name: str, shape: tuple[int, ...
     """Return a copy of a tensor as an array; CheckpointError if it is missing or mis-shaped."""
     if name not in tensors or tuple(tensors[name].shape) != shape:
         found = tuple(tensors[name].shape) if name in tensors else "missing"
-        raise CheckpointError(
-            f"training state {name!r} must have shape {shape}, it is {found}: same num_envs?"
-        )
+        raise CheckpointError(f"training state {name!r} must have shape {shape}, it is {found}: same num_envs?")
     return tensors[name].numpy().copy()
 
 
 def set_training_state(ppo: PPO, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
     """Continue from what `get_training_state` returned; see `PPO.set_training_state`."""
     if state.get("format") != _FORMAT:
-        raise CheckpointError(
-            f"training state has format {state.get('format')!r}, this version reads {_FORMAT}"
-        )
+        raise CheckpointError(f"training state has format {state.get('format')!r}, this version reads {_FORMAT}")
     now = parts.digests(ppo.policy)
     other = [part for part, digest in state["weights"].items() if now.get(part) != digest]
     if other:
@@ -98,11 +90,7 @@ def set_training_state(ppo: PPO, tensors: Mapping[str, torch.Tensor], state: Map
         raise CheckpointError("training state 'generator' is missing")
     ppo.generator.set_state(tensors["generator"].clone())
     env.set_state(
-        {
-            name.removeprefix(_WORLDS): value.numpy()
-            for name, value in tensors.items()
-            if name.startswith(_WORLDS)
-        }
+        {name.removeprefix(_WORLDS): value.numpy() for name, value in tensors.items() if name.startswith(_WORLDS)}
     )
     ppo.num_timesteps = int(state["num_timesteps"])
     ppo._n_updates = int(state["num_updates"])
@@ -112,7 +100,5 @@ def set_training_state(ppo: PPO, tensors: Mapping[str, torch.Tensor], state: Map
     ppo.ep_success_buffer = deque(maxlen=ppo._stats_window_size)
     ppo.phases = PhaseRunner.from_state(ppo.policy, env.num_envs, state["phases"])
     ppo.renew_optimizer()
-    moments = {
-        key.removeprefix(_OPTIMIZER): value for key, value in tensors.items() if key.startswith(_OPTIMIZER)
-    }
+    moments = {key.removeprefix(_OPTIMIZER): value for key, value in tensors.items() if key.startswith(_OPTIMIZER)}
     set_moments(ppo.policy, ppo.policy.optimizer, moments)

@@ -16,9 +16,7 @@ __all__ = ["Transition", "transition_from_infos"]
 class Transition:
     """What one step of `num_envs` worlds gave; worlds that ended have already been reset."""
 
-    obs: NDArray[
-        np.float32
-    ]  # (num_envs, obs_dim): of ended worlds, the first observation of the next episode
+    obs: NDArray[np.float32]  # (num_envs, obs_dim): of ended worlds, the first observation of the next episode
     reward: NDArray[np.float64]  # (num_envs,)
     terminated: NDArray[np.bool_]  # (num_envs,): the task ended; its value is 0 from here on
     truncated: NDArray[np.bool_]  # (num_envs,): a time limit cut it; its value is that of final_obs
@@ -53,6 +51,4 @@ def transition_from_infos(
         final_obs[row] = info["terminal_observation"]
         if "episode" in info:
             episodes.append({key: float(info["episode"][key]) for key in ("r", "l", "t")})
-    return Transition(
-        new_obs, np.array(reward, np.float64), done & ~truncated, truncated, ended, final_obs, episodes
-    )
+    return Transition(new_obs, np.array(reward, np.float64), done & ~truncated, truncated, ended, final_obs, episodes)

@@ -76,11 +76,7 @@ def run_update(
                 vector.zero_()
             losses = gradients(columns.batch(rows))
             records.append(losses)
-            stopped = (
-                settings.target_kl is not None
-                and losses.approx_kl is not None
-                and bool(losses.approx_kl > limit)
-            )
+            stopped = settings.target_kl is not None and losses.approx_kl is not None and bool(losses.approx_kl > limit)
             if stopped:
                 break
             # as torch.nn.utils.clip_grad_norm_: scale by max_norm / (norm + 1e-6) where that is below 1
@@ -106,11 +102,7 @@ def _update_statistics(policy: AgentPolicy, rollout: Rollout, rates: Mapping[str
 def _summary(records: list[Losses], last_epoch: int) -> dict[str, float]:
     """Return means over all minibatches; of the loss the last one, of the KL the last epoch's (as SB3)."""
     names = [name for name, value in records[0]._asdict().items() if value is not None]
-    rows = (
-        torch.stack([torch.stack([getattr(losses, name) for name in names]) for losses in records])
-        .cpu()
-        .double()
-    )
+    rows = torch.stack([torch.stack([getattr(losses, name) for name in names]) for losses in records]).cpu().double()
     means = dict(zip(names, rows.mean(dim=0).tolist(), strict=True))
     summary = {"loss": float(rows[-1, 0]), "value_loss": means["value"]}
     if "policy" in means:

@@ -87,24 +87,16 @@ class VectorAdapter(VecEnv):
     def _read_final_obs(self, infos: Mapping[str, Any], ended: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the last observations (num_ended, obs_dim) of the ended worlds."""
         if "final_obs" not in infos:
-            raise AgentsError(
-                f"worlds {ended.tolist()} ended without infos['final_obs']: {self.env} must hand it over"
-            )
+            raise AgentsError(f"worlds {ended.tolist()} ended without infos['final_obs']: {self.env} must hand it over")
         mask = np.asarray(infos.get("_final_obs", np.ones(self.num_envs, bool)))
         if not mask[ended].all():
-            raise AgentsError(
-                f"worlds {ended[~mask[ended]].tolist()} ended but infos['_final_obs'] does not say so"
-            )
+            raise AgentsError(f"worlds {ended[~mask[ended]].tolist()} ended but infos['_final_obs'] does not say so")
         rows = infos["final_obs"][ended]
         return (
-            np.stack([np.asarray(row, np.float32) for row in rows])
-            if rows.dtype == object
-            else rows.astype(np.float32)
+            np.stack([np.asarray(row, np.float32) for row in rows]) if rows.dtype == object else rows.astype(np.float32)
         )
 
-    def _close_episodes(
-        self, ended: NDArray[np.intp], terminated: NDArray[np.bool_]
-    ) -> list[dict[str, float]]:
+    def _close_episodes(self, ended: NDArray[np.intp], terminated: NDArray[np.bool_]) -> list[dict[str, float]]:
         """Count the ended episodes; return r (return), l (steps), t (seconds so far), and start new ones."""
         elapsed = round(time.monotonic() - self._start, 6)
         totals = zip(self._returns[ended].tolist(), self._lengths[ended].tolist(), strict=True)
@@ -153,9 +145,7 @@ class VectorAdapter(VecEnv):
         state |= {f"env.{name}": np.asarray(value) for name, value in self.env.get_state().items()}
         for name, value in state.items():
             if value.dtype.kind not in "biuf":
-                raise CheckpointError(
-                    f"state {name!r} of {self.env} is {value.dtype}: it must be an array of numbers"
-                )
+                raise CheckpointError(f"state {name!r} of {self.env} is {value.dtype}: it must be an array of numbers")
         return {name: value.copy() for name, value in state.items()}
 
     def set_state(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -164,9 +154,7 @@ class VectorAdapter(VecEnv):
         for name, value in own.items():
             if name not in state or state[name].shape != value.shape:
                 found = state[name].shape if name in state else "missing"
-                raise CheckpointError(
-                    f"state {name!r} must have shape {value.shape}, it is {found}: same num_envs?"
-                )
+                raise CheckpointError(f"state {name!r} must have shape {value.shape}, it is {found}: same num_envs?")
         inner = {name.removeprefix("env."): value for name, value in state.items() if name.startswith("env.")}
         self.env.set_state(inner)  # type: ignore[attr-defined]
         for name, value in own.items():
@@ -181,9 +169,7 @@ class VectorAdapter(VecEnv):
         """Set an attribute of the environment; it is one object, so for all worlds at once."""
         setattr(self.env, attr_name, value)
 
-    def env_method(
-        self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
-    ) -> list[Any]:
+    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
         """Call a method of the environment once and return its result for every world asked for."""
         return [getattr(self.env, method_name)(*args, **kwargs)] * len(list(self._get_indices(indices)))
 

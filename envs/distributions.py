@@ -102,7 +102,7 @@ class Uniform(_Named):
 
     def ppf(self, u: Array) -> Array:
         """Return low + u (high - low)."""
-        return self.low + u * (self.high - self.low)
+        return np.minimum(self.low + u * (self.high - self.low), self.high)  # rounding may overshoot
 
     def support(self) -> tuple[float, float]:
         """Return (low, high)."""
@@ -121,7 +121,7 @@ class LogUniform(_Named):
 
     def ppf(self, u: Array) -> Array:
         """Return low (high / low)**u."""
-        return self.low * np.power(self.high / self.low, u)
+        return np.minimum(self.low * np.power(self.high / self.low, u), self.high)  # rounding may overshoot
 
     def support(self) -> tuple[float, float]:
         """Return (low, high)."""
@@ -196,9 +196,7 @@ def parse_distribution(value: Any, where: str) -> Distribution:
     if _is_number(value):
         return Constant(float(value))
     if not isinstance(value, Mapping) or len(value) != 1:
-        raise EnvsError(
-            f"{where}: expected a number or one of {{{', '.join(DISTRIBUTIONS)}: [...]}}, got {value!r}"
-        )
+        raise EnvsError(f"{where}: expected a number or one of {{{', '.join(DISTRIBUTIONS)}: [...]}}, got {value!r}")
     ((name, arguments),) = value.items()
     if name not in DISTRIBUTIONS:
         raise EnvsError(f"{where}: {unknown_name('distribution', name, DISTRIBUTIONS)}")

@@ -91,14 +91,10 @@ class Domain:
                 raise unknown_name("parameter", name, PARAMETERS)
             several = isinstance(value, list)
             for index, item in enumerate(value if several else [value]):
-                entries.append(
-                    _parse_entry(name, item, f"parameters.{name}" + (f"[{index}]" if several else ""))
-                )
+                entries.append(_parse_entry(name, item, f"parameters.{name}" + (f"[{index}]" if several else "")))
         names = [e.name for e in entries]
         if duplicate := next((n for n in names if names.count(n) > 1), None):
-            raise EnvsError(
-                f"parameters.{duplicate}: given twice; each selection of a parameter may stand once"
-            )
+            raise EnvsError(f"parameters.{duplicate}: given twice; each selection of a parameter may stand once")
         return Domain(tuple(entries), fidelity)
 
     @property
@@ -133,9 +129,7 @@ class Domain:
         parameters: dict[str, list[dict[str, Any]]] = {}
         for e in self.entries:
             select = {} if e.select == ("*",) else {"select": list(e.select)}
-            parameters.setdefault(e.parameter, []).append(
-                {**select, e.operation: e.distribution.to_mapping()}
-            )
+            parameters.setdefault(e.parameter, []).append({**select, e.operation: e.distribution.to_mapping()})
         fidelity = {k: v for k, v in vars(self.fidelity).items() if v is not None}
         return {"fidelity": fidelity or "nominal", "parameters": parameters}
 
@@ -161,9 +155,7 @@ def _parse_entry(parameter: str, value: Any, where: str) -> Entry:
 def _require_integers(parameter: str, distribution: Distribution, where: str) -> None:
     if not PARAMETERS[parameter].rule.integer:
         return
-    numbers = (
-        [distribution.value] if isinstance(distribution, Constant) else getattr(distribution, "values", None)
-    )
+    numbers = [distribution.value] if isinstance(distribution, Constant) else getattr(distribution, "values", None)
     if numbers is None or any(n != int(n) for n in numbers):
         raise EnvsError(
             f"{where}: {parameter} counts {PARAMETERS[parameter].unit}; expected an integer or "

@@ -94,16 +94,13 @@ class Fidelity:
         if substeps < 1 or abs(substeps * option.timestep - ctrl_dt) > 1e-9:
             valid = ", ".join(f"{ctrl_dt / k:g}" for k in (1, 2, 4, 5, 8))
             raise EnvsError(
-                f"fidelity.sim_dt: {option.timestep:g} s does not divide ctrl_dt = {ctrl_dt:g} s; "
-                f"valid e.g. {valid}"
+                f"fidelity.sim_dt: {option.timestep:g} s does not divide ctrl_dt = {ctrl_dt:g} s; valid e.g. {valid}"
             )
         return substeps
 
     def describe(self) -> str:
         """Return e.g. `integrator=implicitfast, sim_dt=0.004`, or `nominal`."""
-        chosen = [
-            f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) is not None
-        ]
+        chosen = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) is not None]
         return ", ".join(chosen) or "nominal"
 
 

@@ -363,7 +363,5 @@ PARAMETERS: dict[str, PhysicalParameter | ChannelParameter] = {
     "action_delay": ChannelParameter("control steps", "delay between action and actuator", _DELAY),
     "action_noise": ChannelParameter("units of the action, sd", "white noise on every action entry"),
     "observation_delay": ChannelParameter("control steps", "delay between state and observation", _DELAY),
-    "observation_noise": ChannelParameter(
-        "units of each entry, sd", "white noise on every observation entry"
-    ),
+    "observation_noise": ChannelParameter("units of each entry, sd", "white noise on every observation entry"),
 }

@@ -71,7 +71,6 @@ class Physics:
         self._ctrl: Array = self._batch.bind("ctrl")
         self._start = self._default_row()
         self._fault_counters = self._batch.warning[:, _FAULTS, 1]  # (num_envs, 4) live
-        self._faults_seen = self._fault_counters.copy()
         self._constants_stale = False
 
     def _default_row(self) -> Array:
@@ -124,9 +123,9 @@ class Physics:
             self._batch.step(active, nstep=self.substeps)
         except batch.SimulationError as error:
             fault[error.ids] = True
-        if not np.array_equal(self._fault_counters, self._faults_seen):
-            fault |= (self._fault_counters > self._faults_seen).any(axis=1)
-            self._faults_seen[:] = self._fault_counters
+        if self._fault_counters.any():
+            fault |= self._fault_counters.any(axis=1)
+            self._fault_counters[:] = 0  # the world's own reset would start them at 1 again, and hide the next fault
         return fault
 
     def world(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
@@ -141,4 +140,3 @@ class Physics:
         """Continue from what `get_state` returned; the model fields are the caller's to write back."""
         self._batch.state[:] = state["rows"]
         self._batch.warning[:] = state["warnings"]
-        self._faults_seen[:] = self._fault_counters

@@ -38,9 +38,7 @@ class SingleEnv(gymnasium.Env[Array, NDArray[np.floating]]):
         self.observation_space = self.vector.single_observation_space
         self.action_space = self.vector.single_action_space
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Start an episode in a newly drawn world; unseeded, the first is drawn from the system's entropy."""
         unseeded = self._np_random is None
         super().reset(seed=seed)

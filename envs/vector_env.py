@@ -105,9 +105,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         """The drawn numbers of all worlds by name, each (num_envs,), copied: what a teacher may be told."""
         return {name: self.worlds.drawn[:, i].copy() for i, name in enumerate(self.worlds.names)}
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Start a new episode in all worlds, or in those of `options["reset_mask"]`, (num_envs,) bool.
 
         Args:
@@ -223,14 +221,10 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         """
         own = self.get_state()
         differs = [
-            k
-            for k in own.keys() | state.keys()
-            if k not in own or k not in state or own[k].shape != state[k].shape
+            k for k in own.keys() | state.keys() if k not in own or k not in state or own[k].shape != state[k].shape
         ]
         if differs:
-            raise EnvsError(
-                f"state: does not fit this environment; differing entries: {', '.join(sorted(differs))}"
-            )
+            raise EnvsError(f"state: does not fit this environment; differing entries: {', '.join(sorted(differs))}")
         for name, array in self._own_arrays().items():
             array[:] = state[name]
         self.worlds.write(np.flatnonzero(~np.isnan(self.worlds.drawn).any(axis=1)))  # those ever drawn

@@ -43,9 +43,7 @@ class Worlds:
         self._defaults = {name: PARAMETERS[name].default(physics.model) for name in self._columns}
         for name, columns in self._columns.items():
             self._check(name, columns)
-        self._effective = {
-            name: np.tile(value, (physics.num_envs, 1)) for name, value in self._defaults.items()
-        }
+        self._effective = {name: np.tile(value, (physics.num_envs, 1)) for name, value in self._defaults.items()}
         self._writers = {name: _writer(name, physics) for name in self._columns}
 
     def _check(self, parameter: str, columns: list[int]) -> None:
@@ -133,8 +131,6 @@ def _select(entry: Entry, model: mujoco.MjModel) -> Ids:
     for pattern in entry.select:
         matches = [i for i, name in enumerate(objects) if fnmatchcase(name, pattern)]
         if not matches:
-            raise EnvsError(
-                f"{entry.name}: {pattern!r} matches nothing; valid: {', '.join(objects) or 'none'}"
-            )
+            raise EnvsError(f"{entry.name}: {pattern!r} matches nothing; valid: {', '.join(objects) or 'none'}")
         chosen.update(matches)
     return np.array(sorted(chosen), np.intp)

@@ -1,4 +1,4 @@
-"""sim2real: pretrain in cheap randomized simulation, transfer frozen, fine-tune on a shifted target, report honestly."""
+"""sim2real: pretrain in cheap randomized worlds, transfer frozen, fine-tune on a shifted target, report honestly."""
 
 from __future__ import annotations
 

@@ -82,7 +82,8 @@ def transfer(
     out: Out,
     method: Annotated[str, typer.Option("--method", help="Transfer method; see `sim2real list`.")] = DEFAULT_METHOD,
     config: Annotated[
-        Path | None, typer.Option("--config", help="Configuration of the target run; the source run's own by default.")
+        Path | None,
+        typer.Option("--config", help="Configuration of the target run; the source run's own by default."),
     ] = None,
     resume: Resume = False,
     seed: Seed = None,
@@ -111,7 +112,9 @@ def transfer(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run directory of the agent.")],
-    target: Annotated[str | None, typer.Option("--target", help="Target domain; the source domain if left out.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="Target domain; the source domain if left out.")
+    ] = None,
     episodes: Annotated[int, typer.Option("--episodes", min=1, help="Episodes to run.")] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of worlds and initial states.")] = 0,
     threads: Threads = 0,
@@ -173,7 +176,9 @@ def main() -> None:
     try:
         app()
     except USER_ERRORS as error:
-        Console(stderr=True).print(f"error: {_message(error)}", style="red", markup=False, highlight=False, soft_wrap=True)
+        Console(stderr=True).print(
+            f"error: {_message(error)}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted; the same command continues (runs: with --resume)", style="yellow")

@@ -17,7 +17,16 @@ from envs import SHIFTS, Domain, Task, environment, unknown_name
 from .errors import USER_ERRORS, UserError
 from .shipped import shipped_configs
 
-__all__ = ["BudgetConfig", "RunConfig", "Strict", "TargetConfig", "config_digest", "load_config", "read_yaml", "validate"]
+__all__ = [
+    "BudgetConfig",
+    "RunConfig",
+    "Strict",
+    "TargetConfig",
+    "config_digest",
+    "load_config",
+    "read_yaml",
+    "validate",
+]
 
 Steps = Annotated[int, Field(gt=0)]
 
@@ -185,7 +194,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; configurations that come along: {', '.join(shipped_configs())}") from None
+        raise UserError(
+            f"{path}: no such file; configurations that come along: {', '.join(shipped_configs())}"
+        ) from None
     except IsADirectoryError:
         raise UserError(f"{path}: is a directory, expected a YAML file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -246,4 +257,3 @@ def config_digest(config: Strict) -> str:
     """Return the sha256 of the resolved configuration: two runs with the same one do the same."""
     text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-

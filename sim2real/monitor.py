@@ -45,7 +45,10 @@ class Monitor:
     def plan(self, rows: list[PlanRow], digests: Mapping[str, str]) -> None:
         """Log the plan as a table, and the digest of every part."""
         phases = list(rows[0].rates) if rows else []
-        lines = ["| part | what becomes of it | parameters | " + " | ".join(phases) + " |", "|---" * (3 + len(phases)) + "|"]
+        lines = [
+            "| part | what becomes of it | parameters | " + " | ".join(phases) + " |",
+            "|---" * (3 + len(phases)) + "|",
+        ]
         for row in rows:
             rates = ["-" if rate is None else f"{rate:g}" for rate in row.rates.values()]
             lines.append(f"| {row.part} | {row.action} | {row.parameters} | " + " | ".join(rates) + " |")
@@ -72,7 +75,7 @@ class Monitor:
         self.logger.close()
 
     def _write(self, values: Mapping[str, float], step: int) -> None:
-        self._output.write({k: np.float64(v) for k, v in values.items()}, {k: () for k in values}, step)
+        self._output.write({k: np.float64(v) for k, v in values.items()}, dict.fromkeys(values, ()), step)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -50,7 +50,12 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
             task_kwargs=config.task,
         )
         monitor.evaluation("source", result, step)
-        return {"return": result.mean, "return_sd": result.sd, "falls": result.falls, "eval_steps": result.steps}
+        return {
+            "return": result.mean,
+            "return_sd": result.sd,
+            "falls": result.falls,
+            "eval_steps": result.steps,
+        }
 
     training = Training(
         run,
@@ -58,7 +63,13 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
         Schedule(config.budget.source_steps, config.budget.source_evaluations, config.budget.checkpoints),
         monitor=monitor,
         evaluate=evaluate_source,
-        meta={**identity, "env": config.env, "seed": config.seed, "parent": None, "spaces": describe_spaces(worlds)}
+        meta={
+            **identity,
+            "env": config.env,
+            "seed": config.seed,
+            "parent": None,
+            "spaces": describe_spaces(worlds),
+        }
         | {"versions": collect_versions()},
         report=report,
     )
@@ -73,7 +84,12 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
 def _close(config: RunConfig, run: RunDirectory, agent: PPO, monitor: Monitor, training: Training) -> None:
     """Write the hyper-parameters and the final ledger."""
     curve = run.curve()
-    settings = {"env": config.env, "kind": "pretrain", "seed": config.seed, "agent": config.agent.model_dump()}
+    settings = {
+        "env": config.env,
+        "kind": "pretrain",
+        "seed": config.seed,
+        "agent": config.agent.model_dump(),
+    }
     monitor.hyper_parameters(settings, {"final/source_return": curve[-1]["return"]}, config.budget.source_steps)
     monitor.close()
     run.write_ledger(

@@ -90,15 +90,11 @@ class RunRecord:
             raise ValueError(f"{self.key}: status is {self.status!r}, must be one of {', '.join(STATUSES)}")
         if steps.ndim != 1 or returns.shape != steps.shape or self.return_sd.shape != steps.shape:
             shapes = f"{steps.shape}, {returns.shape}, {self.return_sd.shape}"
-            raise ValueError(
-                f"{self.key}: steps, returns, return_sd must share one shape (num_evals,), are {shapes}"
-            )
+            raise ValueError(f"{self.key}: steps, returns, return_sd must share one shape (num_evals,), are {shapes}")
         if not self.finished:
             return
         if steps.size == 0 or steps[0] != 0 or np.any(np.diff(steps) <= 0):
-            raise ValueError(
-                f"{self.key}: steps of a finished run must start at 0 and rise, are {steps.tolist()}"
-            )
+            raise ValueError(f"{self.key}: steps of a finished run must start at 0 and rise, are {steps.tolist()}")
         if not np.all(np.isfinite(returns)):
             raise ValueError(f"{self.key}: returns of a finished run must be finite, are {returns.tolist()}")
         if steps[-1] > self.target_steps:

@@ -1,11 +1,11 @@
 """RunDirectory: one run on disk.
 
-    <run>/  config.resolved.yaml   the configuration with every default
-            manifest.json          what made it: kind, seed, parent, configuration digest, versions
-            checkpoints/<step>/    bundles (see agents.checkpoint)
-            tb/                    TensorBoard events
-            curve.jsonl            one line per evaluation
-            ledger.json            status, and everything that was counted
+<run>/  config.resolved.yaml   the configuration with every default
+        manifest.json          what made it: kind, seed, parent, configuration digest, versions
+        checkpoints/<step>/    bundles (see agents.checkpoint)
+        tb/                    TensorBoard events
+        curve.jsonl            one line per evaluation
+        ledger.json            status, and everything that was counted
 """
 
 from __future__ import annotations

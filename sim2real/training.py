@@ -83,7 +83,10 @@ class Training:
         parts.load(self.agent.policy, bundle.weights)
         self.agent.set_training_state(bundle.state, bundle.meta["training"])
         step = int(bundle.meta["step"])
-        self._evaluated, self._saved = self.schedule.evaluations_due(step), self.schedule.checkpoints_due(step)
+        self._evaluated, self._saved = (
+            self.schedule.evaluations_due(step),
+            self.schedule.checkpoints_due(step),
+        )
         self._before = float(bundle.meta["wall_seconds"])
 
     def finish(self) -> None:

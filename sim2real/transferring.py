@@ -82,9 +82,7 @@ def transfer(
     config, method = job.config, job.row()
     domain = config.target_domain(job.target, config.make_task())
     source = job.source.latest() if job.source is not None and method.needs_source else None
-    worlds = build_worlds(
-        config, domain, num_envs=config.transfer.num_envs, role="target", num_threads=num_threads
-    )
+    worlds = build_worlds(config, domain, num_envs=config.transfer.num_envs, role="target", num_threads=num_threads)
     if source is not None and job.source is not None:
         require_same_spaces(source, worlds, str(job.source.path))
     identity = {
@@ -154,7 +152,12 @@ class _Run:
     def _meta(self) -> dict[str, Any]:
         config = self.job.config
         origin = {"env": config.env, "seed": config.seed, "plan": self.agent.plan.to_json()}
-        return {**self.identity, **origin, "spaces": describe_spaces(self.worlds), "versions": collect_versions()}
+        return {
+            **self.identity,
+            **origin,
+            "spaces": describe_spaces(self.worlds),
+            "versions": collect_versions(),
+        }
 
     def _evaluate(self, role: str, domain: Domain) -> Evaluation:
         config = self.job.config
@@ -174,7 +177,12 @@ class _Run:
         monitor.evaluation("target", result, step)
         normalizer = self.agent.policy.encoder.normalizer
         monitor.observation_shift(float(normalizer.z_score(torch.from_numpy(result.observations)).mean()), step)
-        return {"return": result.mean, "return_sd": result.sd, "falls": result.falls, "eval_steps": result.steps}
+        return {
+            "return": result.mean,
+            "return_sd": result.sd,
+            "falls": result.falls,
+            "eval_steps": result.steps,
+        }
 
     def _close(self, monitor: Monitor, training: Training) -> None:
         """Evaluate on the source again, write hyper-parameters, digests and the final ledger."""

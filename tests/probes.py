@@ -1,4 +1,4 @@
-"""Tiny worlds with values known in closed form, all in NumPy: what a learner gets wrong, it gets wrong here first."""
+"""Tiny worlds with values known in closed form: what a learner gets wrong, it gets wrong here first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class Probe(VectorEnv[Any, Any, Any]):
-    """Base: an episode of `limit` steps at most; subclasses say what is seen, what it pays and when it is over.
+    """Base: an episode of `limit` steps at most; subclasses say what is seen and what it pays.
 
     `terminates`: whether the end is the task's own (terminated) or a time limit (truncated).
     """
@@ -54,9 +54,7 @@ class Probe(VectorEnv[Any, Any, Any]):
         """Which worlds terminate now, besides those at the limit."""
         return np.zeros(self.num_envs, bool)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         if seed is not None:
             self._bits = np.random.Philox(seed)
             self.rng = np.random.Generator(self._bits)
@@ -101,7 +99,7 @@ class Probe(VectorEnv[Any, Any, Any]):
 
 
 class ConstantReward(Probe):
-    """Pays 1 a step and ends by a time limit: the value is 1 / (1 - gamma), not that of an episode that ends."""
+    """Pays 1 a step, ends by a time limit: the value is 1 / (1 - gamma), not that of what ends."""
 
     limit, terminates = 4, False
 

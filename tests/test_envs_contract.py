@@ -226,13 +226,16 @@ def test_disabled_mode_ended_worlds_stand_still(name: str) -> None:
     for action in actions[:3]:
         obs, _, terminated, truncated, infos = env.step(action)
         assert "final_obs" not in infos
-    assert (truncated & ~terminated).all()
+    assert truncated.all()
+    assert not terminated.any()
     still, reward, terminated, truncated, infos = env.step(actions[3])
     np.testing.assert_array_equal(still, obs)
-    assert not (reward.any() or terminated.any() or truncated.any() or infos["fault"].any())
+    assert not any(values.any() for values in (reward, terminated, truncated, infos["fault"]))
 
     position = env.physics.qpos.copy()
+    kept = still.copy()
     first, _ = env.reset(options={"reset_mask": np.array([False, True, False, True])})
+    np.testing.assert_array_equal(still, kept)  # what was handed out stays as it was
     np.testing.assert_array_equal(first[[0, 2]], obs[[0, 2]])
     assert (first[[1, 3]] != obs[[1, 3]]).all()
     moved, reward, _, truncated, _ = env.step(actions[4])
@@ -243,6 +246,20 @@ def test_disabled_mode_ended_worlds_stand_still(name: str) -> None:
     assert not truncated.any()
     env.step(actions[5])
     assert env.step(actions[6])[3].tolist() == [False, True, False, True]
+
+
+def test_disabled_mode_reports_a_termination_once() -> None:
+    env = build("hopper", 8, autoreset_mode=AutoresetMode.DISABLED)
+    env.reset()
+    ends, rewards_after = np.zeros(8, int), 0.0
+    for action in random_actions(env, 200):
+        before = ends.copy()
+        _, reward, terminated, truncated, infos = env.step(action)
+        ends += terminated
+        rewards_after += np.abs(reward[before > 0]).sum() + np.abs(infos["reward_ctrl"][before > 0]).sum()
+        assert not truncated.any()
+    assert ends.tolist() == [1] * 8
+    assert rewards_after == 0.0
 
 
 @every_environment
@@ -324,9 +341,7 @@ def test_wrong_shapes_and_numbers_are_refused(name: str) -> None:
 
 
 def test_unknown_names_list_the_valid_ones() -> None:
-    with pytest.raises(
-        EnvsError, match=r"unknown environment 'hoper' \(did you mean 'hopper'\?\).*half_cheetah"
-    ):
+    with pytest.raises(EnvsError, match=r"unknown environment 'hoper' \(did you mean 'hopper'\?\).*half_cheetah"):
         build("hoper")
     with pytest.raises(EnvsError, match=r"did you mean 'healthy_z_range'\?.*ctrl_cost_weight"):
         build("hopper", healthy_z_ranges=(0, 1))

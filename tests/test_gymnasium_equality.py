@@ -30,8 +30,6 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
             "exclude_current_positions_from_observation": False,
         },
     ),
-    # The state's range is narrower than the angle's: the angle is checked against both.
-    ("hopper", {"healthy_state_range": (-1.5, 1.5), "healthy_angle_range": (-3.0, 3.0)}),
     ("hopper", {**ANY_POSTURE, "healthy_reward": 3.0, "healthy_z_range": (1.0, 1.2)}),
     (
         "half_cheetah",
@@ -113,6 +111,33 @@ def test_equals_gymnasium_with_its_options(name: str, options: dict[str, Any]) -
     assert (ends > 0) == (name == "hopper" and options.get("terminate_when_unhealthy", True))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"healthy_state_range": (-0.5, 0.5), "healthy_angle_range": (-3.0, 3.0)},  # the angle obeys both
+        {"healthy_z_range": (0.0, 2.0), "healthy_angle_range": (-0.1, 0.6), "healthy_state_range": (-0.4, 5.0)},
+    ],
+)
+def test_hopper_is_healthy_where_gymnasiums_is(options: dict[str, Any]) -> None:
+    theirs = make_theirs("hopper", **options)
+    ours = make_vec("hopper", num_envs=600, num_threads=1, **options)
+    ours.reset()
+    rng = np.random.default_rng(0)
+    ours.physics.qpos[:, 1] = rng.uniform(-0.2, 2.2, 600)
+    ours.physics.qpos[:, 2] = rng.uniform(-0.8, 0.8, 600)
+    for world in range(0, 600, 3):  # one entry far out, of the joints' angles and of all velocities
+        entry = rng.integers(3, 12)
+        state = ours.physics.qpos if entry < 6 else ours.physics.qvel
+        state[world, entry % 6] = rng.choice([-1, 1]) * 10.0 ** rng.uniform(-1, 2.5)
+    expected = []
+    for qpos, qvel in zip(ours.physics.qpos, ours.physics.qvel, strict=True):
+        theirs.data.qpos[:], theirs.data.qvel[:] = qpos, qvel
+        expected.append(not theirs.is_healthy)
+    np.testing.assert_array_equal(ours.task.terminated(ours.physics), expected)
+    assert 30 < np.sum(expected) < 570
+
+
 @pytest.mark.parametrize("name", THEIRS)
 def test_spaces_and_model_are_gymnasiums(name: str) -> None:
     ours, theirs = make_ours(name), make_theirs(name)
@@ -168,7 +193,4 @@ def test_single_environment_is_world_zero_and_has_a_time_limit(name: str) -> Non
         np.testing.assert_array_equal(obs, infos["final_obs"][0] if step == 5 else their_obs[0])
         assert (reward, terminated, truncated) == (their_reward[0], False, step == 5)
         assert info == {k: v[0] for k, v in own.items() if not k.startswith("_")}
-    assert (
-        gymnasium.spec(ENVS[name].gymnasium_id).max_episode_steps
-        == environment(name).make_task().max_episode_steps
-    )
+    assert gymnasium.spec(ENVS[name].gymnasium_id).max_episode_steps == environment(name).make_task().max_episode_steps

@@ -148,9 +148,7 @@ def test_fault_counters_travel_along() -> None:
         ),
     ],
 )
-def test_a_state_that_does_not_fit_is_refused_by_name(
-    name: str, num_envs: int, domain: Any, named: list[str]
-) -> None:
+def test_a_state_that_does_not_fit_is_refused_by_name(name: str, num_envs: int, domain: Any, named: list[str]) -> None:
     env = build("hopper", 1)
     env.reset()
     before = env.get_state()
@@ -167,5 +165,5 @@ def test_a_missing_entry_is_refused_by_name() -> None:
     env = build("hopper", 1)
     state = env.get_state()
     del state["episode"]
-    with pytest.raises(EnvsError, match="differing entries: episode$"):
+    with pytest.raises(EnvsError, match=r"differing entries: episode$"):
         env.set_state(state)

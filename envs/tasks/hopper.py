@@ -66,9 +66,7 @@ class Hopper:
         self._ctrl_cost_weight = ctrl_cost_weight
         self._healthy_reward = healthy_reward
         self._terminate_when_unhealthy = terminate_when_unhealthy
-        self._healthy_low, self._healthy_high = _bounds(
-            healthy_state_range, healthy_z_range, healthy_angle_range
-        )
+        self._healthy_low, self._healthy_high = _bounds(healthy_state_range, healthy_z_range, healthy_angle_range)
         self._reset_noise_scale = reset_noise_scale
         self._skip = int(exclude_current_positions_from_observation)
 

@@ -1,9 +1,9 @@
 """Bench: a benchmark's folder.
 
-    <bench>/  bench.resolved.yaml   the grid, with every default
-              ledger.json           job -> how it ended last time
-              source/ transfer/     one run directory per job
-              report/               results.json, summary.csv, report.md, report.html
+<bench>/  bench.resolved.yaml   the grid, with every default
+          ledger.json           job -> how it ended last time
+          source/ transfer/     one run directory per job
+          report/               results.json, summary.csv, report.md, report.html
 """
 
 from __future__ import annotations
@@ -95,7 +95,10 @@ class Bench:
                 board.count("finished before, skipped", done=len(self.jobs) - len(waiting))
 
             def ended(outcome: Outcome) -> None:
-                ledger[outcome.job.path] = {"status": "failed" if outcome.error else "finished", "error": outcome.error}
+                ledger[outcome.job.path] = {
+                    "status": "failed" if outcome.error else "finished",
+                    "error": outcome.error,
+                }
                 write_json(self.path / "ledger.json", ledger)
                 last = (outcome.error or "").splitlines()
                 board.count(f"{outcome.job.name}: {'FAILED: ' + last[-1] if last else 'finished'}")
@@ -110,7 +113,10 @@ class Bench:
             for job in self.jobs
             if job.target is not None
         )
-        settings = {**self.config.model_dump(mode="json"), "runs": {j.environment: j.config for j in self.jobs}}
+        settings = {
+            **self.config.model_dump(mode="json"),
+            "runs": {j.environment: j.config for j in self.jobs},
+        }
         created = datetime.now(UTC).isoformat(timespec="seconds")
         return BenchResults(
             self.config.name,

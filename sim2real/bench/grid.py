@@ -45,9 +45,7 @@ class Job:
         return asdict(self)
 
 
-def make_jobs(
-    configs: dict[tuple[str, int], RunConfig], targets: list[str], methods: list[str]
-) -> list[Job]:
+def make_jobs(configs: dict[tuple[str, int], RunConfig], targets: list[str], methods: list[str]) -> list[Job]:
     """Return all jobs: every source agent first, once per environment and seed, then all that build on them.
 
     Args:

@@ -39,7 +39,11 @@ def available_cores() -> int:
 
 
 def run_jobs(
-    jobs: Iterable[Job], root: Path, board: ProgressBoard, ended: Callable[[Outcome], None], num_processes: int = 0
+    jobs: Iterable[Job],
+    root: Path,
+    board: ProgressBoard,
+    ended: Callable[[Outcome], None],
+    num_processes: int = 0,
 ) -> None:
     """Run all jobs; each starts once its source run has finished.
 

@@ -16,7 +16,5 @@ _PARTS = ("encoder", "policy_head", "value_head", "log_std")
 
 METHOD = Method(
     "everything carried over, everything trains",
-    plan=lambda budget: TransferPlan(
-        dict.fromkeys(_PARTS, "keep"), (Phase("fine_tune", dict.fromkeys(_PARTS, 1.0)),)
-    ),
+    plan=lambda budget: TransferPlan(dict.fromkeys(_PARTS, "keep"), (Phase("fine_tune", dict.fromkeys(_PARTS, 1.0)),)),
 )

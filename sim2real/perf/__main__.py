@@ -28,7 +28,14 @@ def main() -> None:
         figures += measure()
     console.print(_table(figures))
     rows = [
-        {"name": f.name, "bar": f.bar, "at_least": f.at_least, "median": f.median, "values": list(f.values), "note": f.note}
+        {
+            "name": f.name,
+            "bar": f.bar,
+            "at_least": f.at_least,
+            "median": f.median,
+            "values": list(f.values),
+            "note": f.note,
+        }
         for f in figures
     ]
     write_json(Path("perf.json"), {"versions": collect_versions(), "figures": rows})

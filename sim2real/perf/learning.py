@@ -75,7 +75,9 @@ def measure_ppo() -> list[Figure]:
     ):
         ratios, rate, other = compare(_Ours(env, fidelity).rate, _StableBaselines3(env_id).rate)
         note = f"{np.median(rate) / 1e3:.1f}k / {np.median(other) / 1e3:.1f}k steps/s"
-        figures.append(Figure(f"PPO on {env} {fidelity} / SB3 PPO + DummyVecEnv + VecNormalize", bar, ratios, note=note))
+        figures.append(
+            Figure(f"PPO on {env} {fidelity} / SB3 PPO + DummyVecEnv + VecNormalize", bar, ratios, note=note)
+        )
     return figures
 
 
@@ -111,10 +113,14 @@ def measure_frozen_encoder() -> list[Figure]:
     """Measure the rows about a frozen encoder with cached features."""
     cached, uncached = _Phase(frozen=True, cached=True), _Phase(frozen=True, cached=False)
     over_training, rate, other = compare(cached.rate, _Phase(frozen=False, cached=False).rate)
-    training = Figure("frozen 256-128 encoder, cached / encoder training", 1.6, over_training, note=_updates(rate, other))
+    training = Figure(
+        "frozen 256-128 encoder, cached / encoder training", 1.6, over_training, note=_updates(rate, other)
+    )
     fresh = _Phase(frozen=True, cached=True)
     over_uncached, rate, other = compare(fresh.rate, uncached.rate)
-    plain = Figure("frozen 256-128 encoder, cached / frozen, not cached", 1.2, over_uncached, note=_updates(rate, other))
+    plain = Figure(
+        "frozen 256-128 encoder, cached / frozen, not cached", 1.2, over_uncached, note=_updates(rate, other)
+    )
     difference = _largest_difference(parts.tensors(fresh.agent.policy), parts.tensors(uncached.agent.policy))
     same = Figure(f"largest weight difference after {REPEATS + 1} updates", 1e-6, [difference], at_least=False)
     return [training, plain, same]

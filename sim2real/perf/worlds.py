@@ -53,7 +53,7 @@ class _Ours:
 
     def rate(self) -> float:
         """Return env-steps/s over the actions."""
-        return self.actions.shape[0] * NUM_ENVS / seconds(self._run)
+        return NUM_STEPS * NUM_ENVS / seconds(self._run)
 
     def _run(self) -> None:
         for action in self.actions:
@@ -130,9 +130,18 @@ def measure_worlds() -> list[Figure]:
     for env, env_id in GYMNASIUM.items():
         ours = _Ours(env)
         ratios, rate, other = compare(ours.rate, _Bare(ours).rate)
-        figures.append(Figure(f"{env}, {NUM_ENVS} worlds randomized / bare mujoco.batch", 0.90, ratios, note=_note(rate, other)))
+        figures.append(
+            Figure(
+                f"{env}, {NUM_ENVS} worlds randomized / bare mujoco.batch",
+                0.90,
+                ratios,
+                note=_note(rate, other),
+            )
+        )
         ratios, rate, other = compare(ours.rate, _Gymnasium(env_id, ours).rate)
-        figures.append(Figure(f"{env}, the same / SyncVectorEnv + randomizing wrapper", 2.5, ratios, note=_note(rate, other)))
+        figures.append(
+            Figure(f"{env}, the same / SyncVectorEnv + randomizing wrapper", 2.5, ratios, note=_note(rate, other))
+        )
     ratios, rate, other = compare(_Ours("hopper", "cheap").rate, _Ours("hopper").rate)
     figures.append(Figure("hopper cheap / hopper nominal", 5.0, ratios, note=_note(rate, other)))
     return figures

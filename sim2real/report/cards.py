@@ -45,9 +45,7 @@ def make_cards(summary: Summary) -> tuple[Card, ...]:
         for g in summary.groups
         if summary.leading in g.cells and "effect" in g.cells[summary.leading].quantities
     ]
-    ends = [
-        abs(end) for share in shares for end in (share.point, share.low, share.high) if math.isfinite(end)
-    ]
+    ends = [abs(end) for share in shares for end in (share.point, share.low, share.high) if math.isfinite(end)]
     return tuple(_card(summary, group, max(ends, default=1.0) or 1.0) for group in summary.groups)
 
 

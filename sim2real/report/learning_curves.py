@@ -35,12 +35,8 @@ def _panel(summary: Summary, group: Group, width: float, index: int) -> Panel:
         _draw(axes, cell, styles[cell.method], group.frame.budget, cell.method == summary.leading)
     _decorate(axes, group)
     label = name_target(group)
-    ends = "; ".join(
-        f"{c.method} from {number(float(c.mean[0]))} to {number(float(c.mean[-1]))}" for c in drawn
-    )
-    return Panel(
-        label, render(canvas, placeholders(styles), f"curve{index}"), f"Mean return on {label}: {ends}."
-    )
+    ends = "; ".join(f"{c.method} from {number(float(c.mean[0]))} to {number(float(c.mean[-1]))}" for c in drawn)
+    return Panel(label, render(canvas, placeholders(styles), f"curve{index}"), f"Mean return on {label}: {ends}.")
 
 
 def _draw(axes: Axes, cell: Cell, style: MethodStyle, budget: int, leading: bool) -> None:

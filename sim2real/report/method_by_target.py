@@ -27,12 +27,8 @@ def plot_method_by_target(summary: Summary) -> tuple[Panel, ...]:
     groups = [g for g in summary.groups if any("effect" in cell.quantities for cell in g.cells.values())]
     if not groups or not methods:
         return ()
-    left = 24.0 + 7.4 * max(
-        len(name_target(group)) for group in groups
-    )  # px; 7.4 is a wide letter of 12.5 px
-    canvas, axes = make_axes(
-        left + COLUMN * len(methods) + 2.0, TOP + ROW * len(groups), margins=(left, 2.0, TOP, 2.0)
-    )
+    left = 24.0 + 7.4 * max(len(name_target(group)) for group in groups)  # px; 7.4 is a wide letter of 12.5 px
+    canvas, axes = make_axes(left + COLUMN * len(methods) + 2.0, TOP + ROW * len(groups), margins=(left, 2.0, TOP, 2.0))
     axes.set_xlim(0.0, len(methods))
     axes.set_ylim(len(groups), 0.0)
     axes.set_xticks([])
@@ -53,9 +49,7 @@ def plot_method_by_target(summary: Summary) -> tuple[Panel, ...]:
     words = []
     for row, group in enumerate(groups):
         label = name_target(group)
-        axes.text(
-            -12.0 / COLUMN, row + 0.5, label, ha="right", va="center", color=ROLES["ink"], fontsize=12.5
-        )
+        axes.text(-12.0 / COLUMN, row + 0.5, label, ha="right", va="center", color=ROLES["ink"], fontsize=12.5)
         for column, method in enumerate(methods):
             words.append(f"{label}, {method}: {_draw(axes, group.cells.get(method), column, row)}")
     svg = render(canvas, placeholders(make_styles(summary.methods)), "heat")

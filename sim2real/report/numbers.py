@@ -42,11 +42,7 @@ def number(value: float, decimals: int = 0, *, signed: bool = False) -> str:
 
 def percent(value: float, decimals: int = 0, *, signed: bool = False) -> str:
     """Share as percentage, `+12 %`."""
-    return (
-        f"{number(100.0 * value, decimals, signed=signed)}\N{NO-BREAK SPACE}%"
-        if math.isfinite(value)
-        else MISSING
-    )
+    return f"{number(100.0 * value, decimals, signed=signed)}\N{NO-BREAK SPACE}%" if math.isfinite(value) else MISSING
 
 
 def count(value: int | float) -> str:

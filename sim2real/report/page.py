@@ -66,9 +66,7 @@ def _frame(group: Group) -> tuple[str, ...]:
 
 def make_page(results: BenchResults, summary: Summary) -> str:
     """HTML of the report: no script, no network, the same bytes for the same results."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     light, dark = _variables(summary)
     return environment.from_string(_read("template.html.jinja")).render(
         results=results,
@@ -83,9 +81,7 @@ def make_page(results: BenchResults, summary: Summary) -> str:
         settings=make_settings(results.settings),
         glossary=QUANTITIES.values(),
         frames=[_frame(group) for group in summary.groups],
-        few=any(
-            c.verdict and c.verdict.word is Word.TOO_FEW for g in summary.groups for c in g.cells.values()
-        ),
+        few=any(c.verdict and c.verdict.word is Word.TOO_FEW for g in summary.groups for c in g.cells.values()),
         min_seeds=MIN_SEEDS,
         reference=REFERENCE,
         css=Markup(_read("style.css")),

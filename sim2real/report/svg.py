@@ -57,9 +57,7 @@ class Panel:
     description: str
 
 
-def make_axes(
-    width: float, height: float, *, margins: tuple[float, float, float, float]
-) -> tuple[Canvas, Axes]:
+def make_axes(width: float, height: float, *, margins: tuple[float, float, float, float]) -> tuple[Canvas, Axes]:
     """Figure of width x height px with one quiet axes; margins are left, right, top, bottom in px."""
     canvas = Canvas(figsize=(width / 72.0, height / 72.0), dpi=72.0, facecolor="none")
     left, right, top, bottom = margins

@@ -29,9 +29,7 @@ def plot_time_to_threshold(summary: Summary) -> tuple[Panel, ...]:
         for name, cell in group.cells.items():
             if cell.times is not None and group.frame.budget > 0:
                 words = time_words(cell.times, short_steps(round(cell.times.restricted_mean.point, -2)))
-                rows.append(
-                    Row(name, cell.times.restricted_mean, cell.times.times, words, cell.times.num_censored)
-                )
+                rows.append(Row(name, cell.times.restricted_mean, cell.times.times, words, cell.times.num_censored))
         if not rows:
             continue
         budget = float(group.frame.budget)

@@ -83,11 +83,7 @@ def _effect(cell: Cell | None, decimals: int) -> Value:
     )
     if found is None:
         return Value(MISSING, "no finished run")
-    note = (
-        f"{SIGNS[tone]} {tone}"
-        if tone in SIGNS
-        else {"open": "undecided", "few": "too few seeds"}.get(tone, tone)
-    )
+    note = f"{SIGNS[tone]} {tone}" if tone in SIGNS else {"open": "undecided", "few": "too few seeds"}.get(tone, tone)
     return Value(number(found.point, decimals), between(found, decimals), note, tone)
 
 

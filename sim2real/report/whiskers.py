@@ -68,14 +68,10 @@ def plot_rows(
     return Panel(label, render(canvas, placeholders(styles), prefix), f"{axis_label} on {label}: {words}.")
 
 
-def _draw(
-    axes: Axes, row: Row, style: MethodStyle, height: float, limits: tuple[float, float] | None
-) -> None:
+def _draw(axes: Axes, row: Row, style: MethodStyle, height: float, limits: tuple[float, float] | None) -> None:
     found, row_of = row.interval, [height] * 2
     within = [value for value in row.runs if value < float("inf")]
-    axes.plot(
-        within, [height] * len(within), "|", color=style.ink, markersize=11, markeredgewidth=1.2, alpha=0.5
-    )
+    axes.plot(within, [height] * len(within), "|", color=style.ink, markersize=11, markeredgewidth=1.2, alpha=0.5)
     if row.num_beyond and limits is not None:
         axes.plot(limits[1:], [height], ">", color=style.ink, markersize=8, fillstyle="none", clip_on=False)
     if within and found.known:

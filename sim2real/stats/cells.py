@@ -130,9 +130,7 @@ def _own(frame: Frame, method: str, runs: Mapping[str, FloatArray]) -> dict[str,
     return found
 
 
-def _against(
-    frame: Frame, method: str, runs: Mapping[str, FloatArray], reference: Arm
-) -> dict[str, Interval]:
+def _against(frame: Frame, method: str, runs: Mapping[str, FloatArray], reference: Arm) -> dict[str, Interval]:
     """Intervals of the quantities that compare with scratch; both arms are resampled."""
     area, initial = runs["area_under_curve"], runs["initial_return"]
     other = metrics.area_under_curve(reference.curves.steps, reference.curves.returns)
@@ -179,9 +177,7 @@ def _costs(records: Sequence[RunRecord]) -> Costs:
     )
 
 
-def compute_cell(
-    frame: Frame, arm: Arm, reference: Arm | None, records: Sequence[RunRecord], num_short: int
-) -> Cell:
+def compute_cell(frame: Frame, arm: Arm, reference: Arm | None, records: Sequence[RunRecord], num_short: int) -> Cell:
     """Summarise one method; `records` are all its jobs on the target, `arm` those that count."""
     num_runs = len(arm.records)
     runs = _per_run(frame, arm, reference)
@@ -194,9 +190,7 @@ def compute_cell(
             quantities |= _against(frame, arm.method, runs, reference)
         if not _starts_ahead(quantities.get("jumpstart")):
             quantities.pop("dip_depth", None)
-        curve = np.stack(
-            band(arm.curves.returns, generator_for(frame.env, frame.target, arm.method, "curve"))
-        )
+        curve = np.stack(band(arm.curves.returns, generator_for(frame.env, frame.target, arm.method, "curve")))
         if "time_to_threshold" in runs:
             rng = generator_for(frame.env, frame.target, arm.method, "time_to_threshold")
             times = censored_interval(runs["time_to_threshold"], frame.budget, rng)

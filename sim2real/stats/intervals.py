@@ -116,9 +116,7 @@ def _draws(strata: Sequence[FloatArray], rng: np.random.Generator, reps: int) ->
 def _clean(strata: Sequence[FloatArray], what: str) -> list[FloatArray]:
     arrays = [np.asarray(stratum, dtype=np.float64).ravel() for stratum in strata]
     if not arrays or any(array.size == 0 for array in arrays):
-        raise ValueError(
-            f"{what}: every stratum needs at least one run, sizes are {[array.size for array in arrays]}"
-        )
+        raise ValueError(f"{what}: every stratum needs at least one run, sizes are {[array.size for array in arrays]}")
     if not all(np.all(np.isfinite(array)) for array in arrays):
         raise ValueError(f"{what}: values must be finite; times that may be censored go to censored_interval")
     return arrays
@@ -185,9 +183,7 @@ def difference(
     reps: int = 2000,
 ) -> Interval:
     """Interval of statistic(treated) - statistic(control)."""
-    return contrast(
-        treated, control, lambda a, b: statistic(a) - statistic(b), rng, confidence=confidence, reps=reps
-    )
+    return contrast(treated, control, lambda a, b: statistic(a) - statistic(b), rng, confidence=confidence, reps=reps)
 
 
 def probability_of_improvement(treated: FloatArray, control: FloatArray) -> FloatArray:
@@ -213,7 +209,5 @@ def band(
         return point, np.full(num_evals, np.nan), np.full(num_evals, np.nan)
     draws = returns[rng.integers(0, num_runs, (reps, num_runs))].mean(axis=1)
     low, high = np.quantile(draws, [0.5 - confidence / 2.0, 0.5 + confidence / 2.0], axis=0)
-    factor = widening(
-        [[np.arange(num_runs, dtype=np.float64)]], confidence
-    )  # one stratum: depends on num_runs only
+    factor = widening([[np.arange(num_runs, dtype=np.float64)]], confidence)  # one stratum: depends on num_runs only
     return point, point + factor * (low - point), point + factor * (high - point)

@@ -71,11 +71,7 @@ def asymptotic_return(steps: FloatArray, returns: FloatArray, tail: float = 0.2)
         return returns[:, 0].copy()
     start = (1.0 - tail) * steps[-1]
     knots = np.concatenate(([start], steps[steps > start]))
-    values = (
-        np.stack([np.interp(knots, steps, run) for run in returns])
-        if len(returns)
-        else returns[:, : knots.size]
-    )
+    values = np.stack([np.interp(knots, steps, run) for run in returns]) if len(returns) else returns[:, : knots.size]
     mean: FloatArray = np.trapezoid(values, knots, axis=1) / (steps[-1] - start)
     return mean
 

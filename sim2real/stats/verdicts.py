@@ -45,9 +45,7 @@ class Headline:
 def compute_verdict(method: str, num_runs: int, num_reference: int, difference: Interval | None) -> Verdict:
     """Judge `difference`, the interval of AUC(method) - AUC(scratch), None if an arm has no finished run."""
     if difference is None:
-        absent = " and ".join(
-            name for name, num in ((method, num_runs), (REFERENCE, num_reference)) if num == 0
-        )
+        absent = " and ".join(name for name, num in ((method, num_runs), (REFERENCE, num_reference)) if num == 0)
         return Verdict(Word.NO_DATA, 0, f"no finished run of {absent or method}")
     fewest = min(num_runs, num_reference)
     if fewest < MIN_SEEDS:

@@ -1,0 +1,129 @@
+"""Configurations: what comes along is valid, what is wrong is refused with file, key, value, rule and choices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from small_runs import small_config, small_content
+
+from envs import ENVS, SHIFTS
+from sim2real.bench import load_bench_config, make_jobs
+from sim2real.config import RunConfig, config_digest, load_config, validate
+from sim2real.errors import UserError
+from sim2real.methods import METHODS
+from sim2real.shipped import shipped_configs
+
+BENCHES = sorted((next(iter(shipped_configs().values())).parent / "bench").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("env", ENVS)
+def test_every_environment_has_a_configuration_that_loads(env: str) -> None:
+    config = load_config(shipped_configs()[env])
+    assert config.env == env
+    task = config.make_task()
+    assert config.source_domain(task).fidelity == task.cheap
+    for name in {*config.targets, *SHIFTS}:
+        assert config.target_domain(name, task).fidelity.describe() == "nominal"
+    assert config.budget.target_steps * 10 <= config.budget.source_steps * 1.0001
+
+
+@pytest.mark.parametrize("file", BENCHES, ids=lambda file: file.stem)
+def test_every_benchmark_resolves(file: Path) -> None:
+    bench = load_bench_config(file)
+    configs = {(env, seed): bench.run_config(env, seed, file.parent) for env in bench.environments for seed in bench.seeds}
+    jobs = make_jobs(configs, bench.targets, bench.methods)
+    sources = [job for job in jobs if job.target is None]
+    assert len(sources) == len(bench.environments) * len(bench.seeds)
+    assert len(jobs) == len(sources) * (1 + len(bench.targets) * len(bench.methods))
+    assert len({job.path for job in jobs}) == len(jobs)
+    assert all((job.source is None) == (not METHODS[job.method].needs_source) for job in jobs if job.method)
+
+
+WRONG: list[tuple[dict[str, Any], list[str]]] = [
+    ({"env": "hoper"}, ["env", "'hoper'", "did you mean 'hopper'"]),
+    ({"sede": 1}, ["sede", "did you mean 'seed'", "valid:"]),
+    ({"seed": -1}, ["seed", "-1", "greater than or equal to 0"]),
+    ({"seed": "one"}, ["seed", "'one'", "integer"]),
+    ({"device": "gpu"}, ["device", "'gpu'", "cuda"]),
+    ({"task": {"mass": 1}}, ["option of", "'mass'", "ctrl_weight"]),
+    ({"source": {"fidelity": "fast"}}, ["fidelity", "'fast'", "cheap"]),
+    ({"source": {"parameters": {"body_mas": {"scale": 1}}}}, ["parameter 'body_mas'", "did you mean 'body_mass'"]),
+    ({"targets": {"x": {"shift": "heavyy"}}}, ["targets.x", "'heavyy'", "did you mean 'heavy'"]),
+    ({"targets": {"x": {"severity": 1.0}}}, ["targets.x", "severity belongs to a shift"]),
+    ({"targets": {"x": {"shift": "weak", "severity": 2.0}}}, ["targets.x", "severity", "<= 0.99", "2"]),
+    ({"targets": {"x": {"shift": "weak", "parameters": {"gravity": {"scale": 2}}}}}, ["targets.x", "not both"]),
+    ({"agent": {"num_envs": 0}}, ["agent.num_envs", "0", "greater than 0"]),
+    ({"agent": {"num_envs": 8, "algorithm": "pppo"}}, ["'pppo'", "valid: ppo"]),
+    ({"agent": {"num_envs": 8, "settings": {"learning_rat": 1}}}, ["'learning_rat'", "did you mean 'learning_rate'"]),
+    ({"agent": {"num_envs": 8, "settings": {"learning_rate": -1}}}, ["learning_rate", "-1", "above 0"]),
+    ({"budget": {"source_steps": -5, "target_steps": 8}}, ["budget.source_steps", "-5", "greater than 0"]),
+    ({"budget": {"source_steps": 8}}, ["budget.target_steps", "required"]),
+    ({"budget": {"source_steps": 13, "target_steps": 8}}, ["budget.source_steps", "13", "num_envs 8", "nearest 8 or 16"]),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), WRONG, ids=lambda value: str(value)[:40])
+def test_what_is_wrong_is_named(change: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        validate(RunConfig, small_content(**change), "my.yaml")
+    message = str(caught.value)
+    assert message.startswith("my.yaml: ")
+    for word in words:
+        assert word in message, message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("env: [hopper", ["not valid YAML", "line"]),
+        ("- a\n- b\n", ["expected a mapping", "list"]),
+        ("", ["expected a mapping"]),
+        ("env: !!python/object/apply:os.system ['true']", ["not valid YAML"]),
+    ],
+)
+def test_files_that_are_no_configuration(tmp_path: Path, text: str, words: list[str]) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load_config(file)
+    assert str(file) in str(caught.value)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_a_missing_file_lists_what_comes_along(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file.*hopper"):
+        load_config(tmp_path / "absent.yaml")
+
+
+def test_resolved_configuration_reads_back_as_itself() -> None:
+    config = small_config()
+    again = validate(RunConfig, yaml.safe_load(yaml.safe_dump(config.model_dump(mode="json"))), "resolved")
+    assert isinstance(again, RunConfig)
+    assert again == config
+    assert config_digest(again) == config_digest(config)
+    assert config_digest(small_config(seed=1)) != config_digest(config)
+
+
+def test_bench_refuses_unknown_names(tmp_path: Path) -> None:
+    base = {"name": "b", "environments": ["hopper"], "targets": ["heavy"], "methods": ["scratch"], "seeds": [0]}
+    base["default_method"] = "scratch"
+    for change, words in (
+        ({"methods": ["scratsh"]}, ["'scratsh'", "did you mean 'scratch'"]),
+        ({"seeds": [0, 0]}, ["seeds", "twice"]),
+        ({"seeds": []}, ["seeds", "at least 1"]),
+        ({"default_method": "fine_tune"}, ["default_method", "'fine_tune'"]),
+        ({"threshold_fraction": 0.0}, ["threshold_fraction", "greater than 0"]),
+    ):
+        file = tmp_path / "bench.yaml"
+        file.write_text(yaml.safe_dump({**base, **change}))
+        with pytest.raises(UserError) as caught:
+            load_bench_config(file)
+        assert all(word in str(caught.value) for word in words), str(caught.value)
+    file.write_text(yaml.safe_dump({**base, "targets": ["heavier"]}))
+    with pytest.raises(UserError, match=r"target 'heavier'.*did you mean 'heavy'"):
+        load_bench_config(file).run_config("hopper", 0, tmp_path)
+    with pytest.raises(UserError, match="no such file"):
+        load_bench_config(file).run_config("absent.yaml", 0, tmp_path)

@@ -1,0 +1,99 @@
+"""Fidelity changes how accurately a world is integrated, and nothing else."""
+
+from typing import Any
+
+import mujoco
+import numpy as np
+import pytest
+
+from envs import ENVS, DomainVectorEnv, Fidelity, environment, make_vec
+
+CHEAP_SUBSTEPS = {"hopper": (4, 2), "half_cheetah": (5, 2), "cartpole_swingup": (4, 2)}
+every_environment = pytest.mark.parametrize("name", ENVS)
+
+
+def build(name: str, fidelity: Any, num_envs: int = 4, **kwargs: Any) -> DomainVectorEnv:
+    return make_vec(name, num_envs=num_envs, num_threads=1, domain={"fidelity": fidelity}, **kwargs)
+
+
+@every_environment
+def test_cheap_keeps_the_control_period(name: str) -> None:
+    nominal, cheap = build(name, "nominal"), build(name, "cheap")
+    assert cheap.physics.ctrl_dt == nominal.physics.ctrl_dt
+    assert (nominal.physics.substeps, cheap.physics.substeps) == CHEAP_SUBSTEPS[name]
+    for env in (nominal, cheap):
+        simulated = env.physics.substeps * env.physics.model.opt.timestep
+        assert simulated == pytest.approx(env.physics.ctrl_dt, rel=1e-12)
+        env.reset()
+        env.step(np.zeros(env.action_space.shape, np.float32))
+        np.testing.assert_allclose(env.physics.bind("time"), env.physics.ctrl_dt, rtol=1e-12)
+
+
+@every_environment
+def test_cheap_runs_2000_random_steps_soundly(name: str) -> None:
+    env = build(name, "cheap", 2)
+    env.reset()
+    rng = np.random.default_rng(0)
+    for _ in range(2000):
+        obs, reward, _, _, infos = env.step(rng.uniform(-1, 1, env.action_space.shape).astype(np.float32))
+        assert np.isfinite(obs).all()
+        assert np.isfinite(reward).all()
+        assert not infos["fault"].any()
+    assert env.num_faults == 0
+
+
+@every_environment
+def test_one_cheap_step_is_near_the_nominal_one(name: str) -> None:
+    """Along random motion, velocities differ by less than a fifth of how far one control step changes them.
+
+    Positions, from rest, differ by more: two semi-implicit steps go 3/4 a t^2, not 1/2.
+    """
+    options = {"terminate_when_unhealthy": False} if name == "hopper" else {}
+    nominal, cheap = build(name, "nominal", 64, **options), build(name, "cheap", 64, **options)
+    np.testing.assert_array_equal(nominal.reset()[0], cheap.reset()[0])
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        before, velocity = nominal.physics.qpos.copy(), nominal.physics.qvel.copy()
+        cheap.physics.qpos[:], cheap.physics.qvel[:] = before, velocity
+        action = rng.uniform(-1, 1, nominal.action_space.shape).astype(np.float32)
+        nominal.step(action)
+        cheap.step(action)
+        changed = np.linalg.norm(nominal.physics.qvel - velocity, axis=1)
+        apart = np.linalg.norm(nominal.physics.qvel - cheap.physics.qvel, axis=1)
+        assert 0 < np.median(apart / changed) < 0.2
+        # rad and m: even a foot that lands a substep later stays near, of some 20 rad/s times 50 ms at most
+        assert np.abs(nominal.physics.qpos - cheap.physics.qpos).max() < 0.4
+
+
+@every_environment
+def test_a_finer_timestep_comes_nearer_to_the_truth(name: str) -> None:
+    ctrl_dt = build(name, "nominal").physics.ctrl_dt
+    ends = []
+    for parts in (8, 16, 256):
+        env = build(name, {"integrator": "implicitfast", "sim_dt": ctrl_dt / parts}, 32)
+        assert env.physics.substeps == parts
+        env.reset()
+        env.step(np.full(env.action_space.shape, 0.5, np.float32))
+        ends.append(env.physics.qpos.copy())
+    errors = [np.median(np.abs(end - ends[2]).max(axis=1)) for end in ends[:2]]
+    assert errors[1] < 0.7 * errors[0]  # a first-order method: half the step, about half the error
+
+
+@every_environment
+def test_choices_reach_the_model(name: str) -> None:
+    chosen = {"integrator": "Euler", "iterations": 7, "ls_iterations": 9, "cone": "elliptic"}
+    option, nominal = build(name, chosen).physics.model.opt, build(name, "nominal").physics.model.opt
+    assert option.integrator == mujoco.mjtIntegrator.mjINT_EULER
+    assert option.cone == mujoco.mjtCone.mjCONE_ELLIPTIC
+    assert (option.iterations, option.ls_iterations) == (7, 9)
+    assert option.timestep == nominal.timestep
+    changed = {"integrator", "iterations", "ls_iterations", "cone"}
+    for field in dir(option):
+        if not field.startswith("_") and field not in changed:
+            own, other = getattr(option, field), getattr(nominal, field)
+            assert np.array_equal(own, other) or callable(own), field
+
+
+def test_describe() -> None:
+    assert Fidelity().describe() == "nominal"
+    assert environment("hopper").make_task().cheap.describe() == "integrator=implicitfast, sim_dt=0.004"

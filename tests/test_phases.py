@@ -1,0 +1,287 @@
+"""Plans and phases: data that checks itself, walked through in order, with proof that what is still stood still."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from probes import LinearWorld
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents import (
+    PARTS,
+    PPO,
+    ExplainedVariance,
+    FrozenError,
+    PartsError,
+    Phase,
+    PlanError,
+    TransferPlan,
+    parts,
+    pretrain_plan,
+)
+
+torch.set_num_threads(1)  # networks this small are slower on more
+
+SETTINGS: dict[str, Any] = {
+    "encoder": {"widths": [8]},
+    "policy_head": [8],
+    "value_head": [8],
+    "num_steps": 8,
+    "batch_size": 32,
+    "num_epochs": 2,
+}
+ALL = dict.fromkeys(PARTS, 1.0)
+CARRIED = {"encoder": "freeze", "policy_head": "keep", "value_head": "keep", "log_std": "keep"}
+HEADS = {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}
+WARM_UP = Phase("critic_warm_up", {"value_head": 1.0}, stop=ExplainedVariance(0.9, 0, 128))
+FROZEN_ENCODER = TransferPlan(CARRIED, (WARM_UP, Phase("heads", HEADS)))
+
+
+def make(seed: int = 0, **settings: Any) -> PPO:
+    return PPO(LinearWorld(8), {**SETTINGS, **settings}, seed=seed, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def source() -> dict[str, torch.Tensor]:
+    return parts.tensors(make().learn(8 * 8 * 3).policy)
+
+
+class Watch(BaseCallback):
+    """Notes the phase of every rollout and the parts that moved since the last one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[str, set[str]]] = []
+        self._before: dict[str, str] = {}
+
+    def _on_rollout_start(self) -> None:
+        assert isinstance(self.model, PPO)
+        now = parts.digests(self.model.policy)
+        moved = {part for part, digest in now.items() if self._before.get(part, digest) != digest}
+        self.rows.append((self.model.phase.name if self.model.phase else "", moved))
+        self._before = now
+
+    def _on_training_end(self) -> None:
+        self._on_rollout_start()
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def test_only_the_phases_parts_move(source: dict[str, torch.Tensor]) -> None:
+    agent, watch = make(1), Watch()
+    agent.apply_plan(FROZEN_ENCODER, source)
+    agent.learn(8 * 8 * 5, callback=watch)
+    names = [name for name, _ in watch.rows]
+    moved = [parts_moved for _, parts_moved in watch.rows]
+    assert names == ["critic_warm_up"] * 2 + ["heads"] * 4  # 128 steps are two rollouts
+    assert moved == [set(), {"value_head"}, {"value_head"}, *[set(HEADS)] * 3]
+    assert parts.digests(agent.policy)["encoder"] == parts.digests(_loaded(source).policy)["encoder"]
+
+
+def _loaded(source: dict[str, torch.Tensor]) -> PPO:
+    agent = make()
+    parts.load(agent.policy, source)
+    return agent
+
+
+def test_learning_rate_scales_reach_the_optimizer(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1, learning_rate=1e-3)
+    kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
+    agent.apply_plan(TransferPlan(kept, (Phase("all", {**HEADS, "encoder": 0.1}),)), source)
+    agent.learn(8 * 8)
+    rates = {group["part"]: group["lr"] for group in agent.policy.optimizer.param_groups}
+    assert rates == pytest.approx({"encoder": 1e-4, "policy_head": 1e-3, "value_head": 1e-3, "log_std": 1e-3})
+
+
+def test_every_phase_has_a_fresh_optimizer_over_its_parts(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1)
+    agent.apply_plan(FROZEN_ENCODER, source)
+    first = agent.policy.optimizer
+    assert [group["part"] for group in first.param_groups] == ["value_head"]
+    agent.learn(128)
+    assert agent.policy.optimizer is not first
+    assert [group["part"] for group in agent.policy.optimizer.param_groups] == ["policy_head", "value_head", "log_std"]
+    assert not agent.policy.optimizer.state
+
+
+def test_reset_parts_are_fresh_and_the_same_for_a_seed(source: dict[str, torch.Tensor]) -> None:
+    plan = TransferPlan({**CARRIED, "policy_head": "reset", "value_head": "reset"}, (Phase("heads", HEADS),))
+    agent = make(1)
+    fresh = parts.digests(agent.policy)
+    agent.learn(8 * 8)
+    loaded = agent.apply_plan(plan, source)
+    after = parts.digests(agent.policy)
+    assert {name.split(".")[0] for name in loaded} == {"encoder", "log_std"}
+    assert after["policy_head"] == fresh["policy_head"]
+    assert after["value_head"] == fresh["value_head"]  # its unit, too
+    assert after["encoder"] == parts.digests(_loaded(source).policy)["encoder"]
+
+
+def test_stop_rule_by_explained_variance() -> None:
+    rule = ExplainedVariance(0.8, 100, 300)
+    assert not rule.satisfied(0.99, 64)  # below the floor
+    assert rule.satisfied(0.8, 100)
+    assert not rule.satisfied(0.79, 299)
+    assert not rule.satisfied(float("nan"), 299)
+    assert rule.satisfied(float("-inf"), 300)  # the ceiling
+
+
+def test_warm_up_ends_when_the_value_explains_the_returns(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1, learning_rate=1e-2, num_epochs=10)
+    stop = ExplainedVariance(0.2, 0, 100_000)
+    agent.apply_plan(
+        TransferPlan(CARRIED, (Phase("warm", {"value_head": 1.0}, stop=stop), Phase("heads", HEADS))), source
+    )
+    watch = Watch()
+    agent.learn(8 * 8 * 40, callback=watch)
+    lengths = [name for name, _ in watch.rows].count("warm")
+    assert 1 <= lengths < 40
+    assert agent.phase is not None
+    assert agent.phase.name == "heads"
+
+
+def test_phase_budgets_are_met_exactly(source: dict[str, torch.Tensor]) -> None:
+    plan = TransferPlan(CARRIED, (Phase("a", {"value_head": 1.0}, budget=88), Phase("b", HEADS, budget=40)))
+    agent, watch = make(1), Watch()
+    agent.apply_plan(plan, source)
+    agent.learn(8 * 8 * 10, callback=watch)
+    assert agent.num_timesteps == 128  # the plan is over, and with it the training
+    assert [name for name, _ in watch.rows] == ["a", "a", "b", ""]
+    with pytest.raises(PlanError, match="all its phases are over"):
+        agent.learn(64)
+
+
+def test_a_budget_the_worlds_cannot_take(source: dict[str, torch.Tensor]) -> None:
+    plan = TransferPlan(CARRIED, (Phase("a", {"value_head": 1.0}, budget=90), Phase("b", HEADS)))
+    with pytest.raises(PlanError, match=r"phase 'a': 8 worlds cannot take exactly 90 steps; nearest: 88 and 96"):
+        make().apply_plan(plan, source)
+
+
+def test_zero_shot_trains_nothing(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1)
+    agent.apply_plan(TransferPlan(dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "freeze")), source)
+    with pytest.raises(PlanError, match=r"no phases \(zero-shot\)"):
+        agent.learn(64)
+    assert parts.digests(agent.policy) == parts.digests(_loaded(source).policy)
+    assert agent.phase is None
+
+
+@pytest.mark.parametrize("tensor", ["encoder.layers.0.weight", "encoder.normalizer.mean"])
+def test_a_frozen_part_that_moves_is_found_out(source: dict[str, torch.Tensor], tensor: str) -> None:
+    class Meddle(BaseCallback):
+        def _on_step(self) -> bool:
+            assert isinstance(self.model, PPO)
+            with torch.no_grad():
+                parts.references(self.model.policy)[tensor].flatten()[0] += 1e-6
+            return True
+
+    agent = make(1)
+    agent.apply_plan(FROZEN_ENCODER, source)
+    with pytest.raises(FrozenError, match="in phase 'critic_warm_up', encoder moved"):
+        agent.learn(8 * 8 * 4, callback=Meddle())
+
+
+def test_a_waiting_part_that_moves_is_found_out_at_the_end_of_training(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1)
+    agent.apply_plan(TransferPlan(CARRIED, (Phase("value", {"value_head": 1.0}),)), source)
+
+    class Meddle(BaseCallback):
+        def _on_step(self) -> bool:
+            with torch.no_grad():
+                agent.policy.log_std[0] += 1e-6
+            return True
+
+    with pytest.raises(FrozenError, match="log_std moved"):
+        agent.learn(8 * 8, callback=Meddle())
+
+
+def test_value_statistics_learn_only_while_the_value_head_trains(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1)
+    agent.apply_plan(TransferPlan(CARRIED, (Phase("policy", {"policy_head": 1.0, "log_std": 1.0}),)), source)
+    before = float(agent.policy.return_scale.count)
+    agent.learn(8 * 8 * 2)
+    assert float(agent.policy.return_scale.count) == before == 8 * 8 * 3
+
+
+def test_plans_survive_as_json() -> None:
+    for plan in (FROZEN_ENCODER, pretrain_plan(), TransferPlan({"encoder": "keep"})):
+        assert TransferPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    broken = FROZEN_ENCODER.to_json()
+    broken["phases"][0]["stop"]["rule"] = "gut_feeling"
+    with pytest.raises(PlanError, match="unknown stop rule 'gut_feeling'; valid: explained_variance"):
+        TransferPlan.from_json(broken)
+    with pytest.raises(PlanError, match="not a plan: KeyError"):
+        TransferPlan.from_json({"parts": {}})
+
+
+def test_table_tells_what_becomes_of_every_part() -> None:
+    policy = make().policy
+    rows = {row.part: row for row in FROZEN_ENCODER.table(policy)}
+    assert list(rows) == ["encoder", "policy_head", "value_head", "log_std"]
+    assert {part: row.action for part, row in rows.items()} == {
+        "encoder": "frozen",
+        "policy_head": "kept",
+        "value_head": "kept",
+        "log_std": "kept",
+    }
+    assert rows["encoder"].parameters == 5 * 8 + 8 + 16
+    assert rows["encoder"].rates == {"critic_warm_up": None, "heads": None}
+    assert rows["policy_head"].rates == {"critic_warm_up": None, "heads": 1.0}
+
+
+def test_a_separate_value_encoder_follows_the_encoder(source: dict[str, torch.Tensor]) -> None:
+    agent = make(shared_encoder=False)
+    rows = {row.part: row for row in FROZEN_ENCODER.table(agent.policy)}
+    assert rows["value_encoder"].action == "frozen"
+    kept = TransferPlan({**CARRIED, "encoder": "keep"}, (Phase("all", {**HEADS, "encoder": 0.5}),))
+    assert {row.part: row.rates["all"] for row in kept.table(agent.policy)}["value_encoder"] == 0.5
+    with pytest.raises(PartsError, match=r"missing: value_encoder\."):
+        agent.apply_plan(FROZEN_ENCODER, source)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: TransferPlan({"encodr": "keep"}), "unknown part 'encodr' .did you mean 'encoder'.*valid: encoder"),
+        (lambda: TransferPlan({"encoder": "melt"}), "unknown action 'melt'.*valid: freeze, keep, reset"),
+        (lambda: TransferPlan(CARRIED, (Phase("p", ALL),)), "part 'encoder' is frozen, but phase 'p' trains it"),
+        (lambda: TransferPlan(CARRIED, (Phase("p", HEADS), Phase("q", HEADS))), "phase 'p' never ends"),
+        (lambda: TransferPlan(CARRIED, (Phase("p", HEADS, 8), Phase("p", HEADS))), "a name of its own"),
+        (lambda: Phase("p", {}), "phase 'p' trains nothing"),
+        (lambda: Phase("p", {"head": 1.0}), "unknown part 'head'"),
+        (lambda: Phase("p", {"encoder": 0.0}), "scale of encoder is 0.0"),
+        (lambda: Phase("p", HEADS, 0), "budget is 0 steps"),
+        (lambda: ExplainedVariance(1.5, 0, 10), "threshold is 1.5"),
+        (lambda: ExplainedVariance(0.5, 20, 10), "min_steps 20 and max_steps 10"),
+    ],
+)
+def test_plans_that_contradict_themselves(build: Any, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        build()
+
+
+def test_plans_that_do_not_fit_the_policy(source: dict[str, torch.Tensor]) -> None:
+    with pytest.raises(PlanError, match="does not say what becomes of part 'value_head'"):
+        make().apply_plan(TransferPlan({"encoder": "keep", "policy_head": "keep", "log_std": "keep"}), source)
+    with pytest.raises(PlanError, match="carries encoder, policy_head, value_head, log_std over: it needs the tensors"):
+        make().apply_plan(FROZEN_ENCODER)
+    bare = make(encoder={"widths": []})
+    with pytest.raises(PlanError, match=r"phase 'statistics' trains \['encoder'\], which hold no parameters"):
+        bare.apply_plan(TransferPlan(dict.fromkeys(PARTS, "reset"), (Phase("statistics", {"encoder": 1.0}),)))
+
+
+def test_a_failed_plan_changes_nothing(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1)
+    before = parts.digests(agent.policy)
+    short = {name: tensor for name, tensor in source.items() if name != "log_std.value"}
+    with pytest.raises(PartsError, match=r"missing: log_std\.value"):
+        agent.apply_plan(FROZEN_ENCODER, short)
+    assert parts.digests(agent.policy) == before
+    assert agent.plan == pretrain_plan()
+    agent.learn(8 * 8)
+    assert np.isfinite(agent.rollout_buffer.returns).all()

@@ -1,0 +1,106 @@
+"""A run killed with SIGKILL at any moment and resumed ends like one that was never interrupted."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import silent, small_config
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from sim2real.pretraining import pretrain
+from sim2real.run import RunDirectory
+from sim2real.transferring import Transfer, transfer
+
+CLOCKS = ("time/fps", "time/time_elapsed")  # how fast it went differs, that it was logged must not
+
+
+def run_pretrain(out: str, seed: int) -> None:
+    pretrain(small_config(seed=seed), Path(out), resume=True, num_threads=1, report=silent)
+
+
+def run_transfer(out: str, source: str, method: str) -> None:
+    job = Transfer(small_config(), RunDirectory.open(Path(source)), "heavy", method)
+    transfer(job, Path(out), resume=True, num_threads=1, report=silent, show_plan=lambda rows: None)
+
+
+def start(target: Any, *arguments: Any) -> Any:
+    """Start a process that has everything imported already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sim2real.cli"])
+    process = context.Process(target=target, args=arguments)
+    process.start()
+    return process
+
+
+def run_to_end(target: Any, *arguments: Any) -> float:
+    """Return the seconds it took, imports left out."""
+    start(int).join()
+    began = time.monotonic()
+    process = start(target, *arguments)
+    process.join(timeout=240)
+    assert process.exitcode == 0
+    return time.monotonic() - began
+
+
+def run_with_kills(kills: int, within: float, rng: random.Random, target: Any, *arguments: Any) -> int:
+    """Kill and resume at `kills` random moments, up to `within` seconds after each start; return kills that hit."""
+    hits = 0
+    for _ in range(kills):
+        process = start(target, *arguments)
+        time.sleep(rng.uniform(0.0, within))
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGKILL)
+            hits += 1
+        process.join()
+    run_to_end(target, *arguments)
+    return hits
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return tag -> (step, value) in the order of the events, everything in the folder."""
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0}, purge_orphaned_data=False)
+    accumulator.Reload()
+    return {
+        tag: [(event.step, 0.0 if tag in CLOCKS else event.value) for event in accumulator.Scalars(tag)]
+        for tag in accumulator.Tags()["scalars"]
+    }
+
+
+def final_weights(run: Path) -> bytes:
+    newest = max((run / "checkpoints").iterdir())
+    return (newest / "weights.safetensors").read_bytes()
+
+
+def assert_same_run(whole: Path, killed: Path) -> None:
+    assert final_weights(whole) == final_weights(killed)
+    assert (whole / "curve.jsonl").read_bytes() == (killed / "curve.jsonl").read_bytes()
+    expected, found = scalars(whole / "tb"), scalars(killed / "tb")
+    assert expected.keys() == found.keys()
+    for tag, events in expected.items():
+        assert found[tag] == events, tag
+        assert len({step for step, _ in events}) == len(events), f"{tag} has a doubled step"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_pretrain_survives_sigkill_byte_for_byte(tmp_path: Path, seed: int) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    seconds = run_to_end(run_pretrain, str(whole), seed)
+    assert run_with_kills(6, 0.7 * seconds, random.Random(seed), run_pretrain, str(killed), seed) > 0
+    assert_same_run(whole, killed)
+
+
+@pytest.mark.parametrize("method", ["frozen_encoder", "scratch"])
+def test_transfer_survives_sigkill_byte_for_byte(tmp_path: Path, method: str) -> None:
+    source, whole, killed = tmp_path / "source", tmp_path / "whole", tmp_path / "killed"
+    run_to_end(run_pretrain, str(source), 0)
+    seconds = run_to_end(run_transfer, str(whole), str(source), method)
+    rng = random.Random(2)
+    assert run_with_kills(6, 0.7 * seconds, rng, run_transfer, str(killed), str(source), method) > 0
+    assert_same_run(whole, killed)
