@@ -63,8 +63,8 @@ class Monitor:
     def hyper_parameters(self, values: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:
         """Log the run's settings with its final metrics, for TensorBoard's HParams page."""
         flat = {key: value for key, value in _flatten(values).items() if isinstance(value, bool | int | float | str)}
-        self.logger.record("hparams", HParam(flat, dict(metrics)), exclude=("stdout", "log", "json", "csv"))
-        self._write(dict(metrics), step)
+        self._output.write({"hparams": HParam(flat, dict(metrics))}, {"hparams": ()}, step)
+        self._write(metrics, step)
 
     def flush(self) -> None:
         """Bring everything logged so far to disk."""

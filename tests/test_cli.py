@@ -16,8 +16,10 @@ from envs import ENVS, SHIFTS
 from sim2real import cli, run
 from sim2real.methods import METHODS
 
+Result = tuple[int, str, str]
 
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> tuple[int, str, str]:
+
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> Result:
     """Return exit code, standard output and standard error of a command."""
     monkeypatch.setattr("sys.argv", ["sim2real", *map(str, arguments)])
     monkeypatch.setattr(cli.console, "_width", 200)
@@ -42,7 +44,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def refused(result: tuple[int, str, str], *words: str) -> None:
+def refused(result: Result, *words: str) -> None:
     code, out, err = result
     assert code == 2, (out, err)
     assert err.startswith("error: ")
@@ -72,7 +74,7 @@ def test_transfer_prints_its_plan_and_counts_exactly(
     curve = [json.loads(line) for line in (tmp_path / "run" / "curve.jsonl").read_text().splitlines()]
     assert ledger["status"] == "finished"
     assert ledger["steps"] == steps
-    assert [point["step"] for point in curve][0] == 0
+    assert curve[0]["step"] == 0
     assert curve[-1]["step"] == steps
     assert ledger["eval_steps"] > sum(point["eval_steps"] for point in curve)  # plus the source's at the end
     assert ledger["resets"] == ledger["episodes"] + CONTENT["transfer"]["num_envs"]
@@ -125,9 +127,7 @@ def test_out_that_holds_another_run_is_refused(
     refused(
         call(capsys, monkeypatch, "pretrain", config, "--seed", 7, "--out", source, "--resume"), "same run only", "seed"
     )
-    refused(
-        call(capsys, monkeypatch, "transfer", source, "--target", "heavy", "--out", source), "already holds a run"
-    )
+    refused(call(capsys, monkeypatch, "transfer", source, "--target", "heavy", "--out", source), "already holds a run")
     stranger = tmp_path / "stranger"
     stranger.mkdir()
     (stranger / "thesis.tex").write_text("mine")
@@ -157,9 +157,8 @@ def test_spaces_that_do_not_fit_are_shown_side_by_side(
     other = tmp_path / "hopper.yaml"
     content = {**CONTENT, "env": "hopper", "task": {"exclude_current_positions_from_observation": False}}
     other.write_text(yaml.safe_dump(content))
-    result = call(
-        capsys, monkeypatch, "transfer", journey / "source", "--target", "heavy", "--config", other, "--out", tmp_path / "x"
-    )
+    arguments = ("--target", "heavy", "--config", other, "--out", tmp_path / "x")
+    result = call(capsys, monkeypatch, "transfer", journey / "source", *arguments)
     refused(result, "observation: checkpoint (5)", "environment (12)", "qpos.rootx")
     assert not (tmp_path / "x").exists()
 

@@ -98,9 +98,7 @@ def test_metrics_follow_units_of_return_and_steps(heights: list[float], shift: f
     steps = np.arange(len(heights), dtype=np.float64)
     for metric in (area_under_curve, asymptotic_return):
         expected = scale * metric(steps, returns) + shift
-        np.testing.assert_allclose(
-            metric(7.0 * steps, scale * returns + shift), expected, rtol=1e-9, atol=1e-6
-        )
+        np.testing.assert_allclose(metric(7.0 * steps, scale * returns + shift), expected, rtol=1e-9, atol=1e-6)
     limit = float(np.mean(heights))
     np.testing.assert_allclose(
         time_to_threshold(7.0 * steps, returns, limit), 7.0 * time_to_threshold(steps, returns, limit)

@@ -113,9 +113,7 @@ def test_quantities_of_a_known_transfer() -> None:
     assert group.cells["scratch"].verdict is None
 
 
-@pytest.mark.parametrize(
-    ("curve", "word"), [(GOOD, Word.POSITIVE), (BAD, Word.NEGATIVE), (EVEN, Word.INCONCLUSIVE)]
-)
+@pytest.mark.parametrize(("curve", "word"), [(GOOD, Word.POSITIVE), (BAD, Word.NEGATIVE), (EVEN, Word.INCONCLUSIVE)])
 def test_verdict_follows_the_interval_of_the_difference(curve: Curve, word: Word) -> None:
     cell = only(summarise(compare(curve))).cells["frozen_encoder"]
     assert cell.verdict is not None
@@ -191,9 +189,7 @@ def test_names_in_the_page_are_escaped() -> None:
 
 
 def test_nothing_finished_still_renders_and_says_so(tmp_path: Path) -> None:
-    records = [
-        make_record(m, s, GOOD, status="missing") for m in ("scratch", "frozen_encoder") for s in range(3)
-    ]
+    records = [make_record(m, s, GOOD, status="missing") for m in ("scratch", "frozen_encoder") for s in range(3)]
     page = write_report(make_results(*records), tmp_path).html.read_text(encoding="utf-8")
     assert "No run has finished yet (6 planned)" in page
     assert "NO DATA" in page

@@ -1,0 +1,98 @@
+"""Contract over METHODS: every plan does to every part what its table says, and counts its steps exactly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from small_runs import silent, small_config
+
+from agents import PlanRow, parts
+from sim2real.building import load_agent
+from sim2real.evaluation import evaluate
+from sim2real.methods import DEFAULT_METHOD, METHODS
+from sim2real.pretraining import pretrain
+from sim2real.run import RunDirectory
+from sim2real.transferring import Transfer, transfer
+
+STEPS = small_config().budget.target_steps
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    out = tmp_path_factory.mktemp("methods") / "source"
+    return pretrain(small_config(), out, resume=False, num_threads=1, report=silent)
+
+
+def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
+    newest = max((run.path / "checkpoints").iterdir())
+    return dict(safetensors.torch.load_file(newest / "weights.safetensors"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_does_what_its_plan_says(method: str, source: RunDirectory, tmp_path: Path) -> None:
+    shown: list[PlanRow] = []
+    job = Transfer(small_config(), source, "heavy", method)
+    run = transfer(job, tmp_path / "run", resume=False, num_threads=1, report=silent, show_plan=shown.extend)
+    before, after = weights(source), weights(run)
+    for row in shown:
+        own = [name for name in before if name.startswith(f"{row.part}.")]
+        moved = any(not torch.equal(before[name], after[name]) for name in own)
+        trains = any(rate is not None for rate in row.rates.values())
+        assert moved == (row.action == "reset" or trains), row
+        if row.action == "frozen":
+            assert not trains
+    ledger = run.ledger()
+    assert ledger["steps"] == (STEPS if METHODS[method].plan(STEPS).phases else 0)
+    assert (ledger["source_return_before"] is None) == (not METHODS[method].needs_source)
+    bundle = run.latest()
+    assert bundle.meta["parent"] == (source.latest().digest if METHODS[method].needs_source else None)
+    assert bundle.meta["plan"] == METHODS[method].plan(STEPS).to_json()
+
+
+def test_the_default_warms_the_critic_up_while_the_policy_is_still() -> None:
+    plan = METHODS[DEFAULT_METHOD].plan(1000)
+    first, second = plan.phases
+    assert set(first.trains) == {"value_head"}
+    assert set(second.trains) == {"policy_head", "value_head", "log_std"}
+    assert plan.parts["encoder"] == "freeze"
+    assert first.stop is not None
+    assert first.stop.max_steps == 200
+
+
+def test_evaluation_repeats_itself_and_is_apart_from_training(source: RunDirectory) -> None:
+    config = small_config()
+    agent, _ = load_agent(source, config)
+    domain = config.target_domain("heavy", config.make_task())
+    before = parts.digests(agent.policy)
+    first = evaluate(agent, config.env, domain, episodes=3, seed=5, num_threads=1)
+    again = evaluate(agent, config.env, domain, episodes=3, seed=5, num_threads=2)
+    other = evaluate(agent, config.env, domain, episodes=3, seed=6, num_threads=1)
+    assert first.returns.tobytes() == again.returns.tobytes()
+    assert first.returns.tobytes() != other.returns.tobytes()
+    assert first.steps == int(first.lengths.sum()) == 3 * 500
+    assert first.standard_error == pytest.approx(first.returns.std(ddof=1) / 3**0.5)
+    assert parts.digests(agent.policy) == before
+    assert agent.num_timesteps == 0
+
+
+def test_more_episodes_than_one_batch_are_counted_exactly(
+    source: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim2real.evaluation.LARGEST_BATCH", 2)
+    config = small_config()
+    agent, _ = load_agent(source, config)
+    result = evaluate(agent, config.env, config.source_domain(config.make_task()), episodes=5, seed=0, num_threads=1)
+    assert result.returns.shape == (5,)
+    assert len(set(result.returns.tolist())) == 5
+
+
+def test_a_run_directory_keeps_its_lineage(source: RunDirectory) -> None:
+    manifest = json.loads((source.path / "manifest.json").read_text())
+    assert manifest["kind"] == "pretrain"
+    assert {"sim2real", "torch", "mujoco", "gymnasium", "stable-baselines3", "numpy"} <= manifest["versions"].keys()
+    assert len(manifest["config"]) == 64
+    assert source.config() == small_config()

@@ -1,0 +1,46 @@
+"""TensorBoard: every promised tag is there, each step once, and the hyper-parameters with their final metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from small_runs import silent, small_config
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from sim2real.pretraining import pretrain
+from sim2real.transferring import Transfer, transfer
+
+
+def read(folder: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def test_a_transfer_logs_rollout_train_evaluations_plan_shift_throughput_and_hyper_parameters(tmp_path: Path) -> None:
+    small = small_config()
+    longer = small.budget.model_copy(update={"source_steps": 5120})  # eight worlds must reach the end of an episode
+    config = small.model_copy(update={"budget": longer})
+    source = pretrain(config, tmp_path / "source", resume=False, num_threads=1, report=silent)
+    job = Transfer(config, source, "heavy", "frozen_encoder")
+    run = transfer(job, tmp_path / "run", resume=False, num_threads=1, report=silent, show_plan=lambda rows: None)
+
+    pretrained = set(read(source.tb).Tags()["scalars"])
+    assert {"rollout/ep_rew_mean", "train/value_loss", "train/explained_variance", "eval/source/return"} <= pretrained
+    assert {"time/fps", "final/source_return"} <= pretrained
+
+    events = read(run.tb)
+    tags = set(events.Tags()["scalars"])
+    assert {"eval/target/return", "eval/target/falls", "eval/source/return", "train/value_loss"} <= tags
+    assert {"transfer/observation_z_score", "transfer/phase", "time/fps", "final/target_return"} <= tags
+    texts = {tag.removesuffix("/text_summary") for tag in events.Tags()["tensors"]}
+    assert {"transfer/plan", "transfer/digests"} <= texts
+    plan = events.Tensors("transfer/plan/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert "| encoder | frozen |" in plan
+    digests = [e.tensor_proto.string_val[0].decode() for e in events.Tensors("transfer/digests/text_summary")]
+    frozen = [next(line for line in text.splitlines() if "encoder" in line) for text in digests]
+    assert len(frozen) == 2
+    assert frozen[0] == frozen[1]
+    steps = [event.step for event in events.Scalars("eval/target/return")]
+    assert steps == [point["step"] for point in run.curve()]
+    assert "hparams" in events.SummaryMetadata("_hparams_/experiment").plugin_data.plugin_name
