@@ -86,7 +86,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._make_spaces()
         self.num_faults = 0
         self._elapsed = np.zeros(num_envs, np.int64)
-        self._ended = np.ones(num_envs, np.bool_)  # nothing has been started yet
+        self._started = False
+        self._ended = np.ones(num_envs, np.bool_)  # no world has an episode yet
         self._obs: Array = np.zeros((num_envs, self._obs_dim))
         self._streams, self._noise = EpisodeStreams(seed, num_envs), StepNoise(seed)
         self._actuators = ActuatorChannel(self.worlds, num_envs, self.physics.model.nu, self._noise)
@@ -121,6 +122,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             mask = np.asarray(options["reset_mask"], np.bool_)
             if mask.shape != (self.num_envs,):
                 raise EnvsError(f"reset_mask: must have shape ({self.num_envs},), got {mask.shape}")
+        self._started = True
         self._begin(np.flatnonzero(mask))
         return self._obs.copy(), {}
 
@@ -148,9 +150,11 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             Observations (num_envs, obs_dim), rewards, terminations and truncations (num_envs,), infos.
 
         Raises:
-            EnvsError: when the actions' shape is wrong.
+            EnvsError: when the actions' shape is wrong, or before the first `reset`.
         """
         actions = np.asarray(actions)
+        if not self._started:
+            raise EnvsError("step: no episode has been started; call reset() first")
         if actions.shape != self.action_space.shape:
             raise EnvsError(f"actions: must have shape {self.action_space.shape}, got {actions.shape}")
         idle = self._ended.copy()
@@ -233,6 +237,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._sensors.set_state(_part(state, "sensors"))
         self._noise.set_state(_part(state, "noise"))  # type: ignore[arg-type]
         self.num_faults = int(state["num_faults"])
+        self._started = bool((self._streams.episode >= 0).any())
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
         return {

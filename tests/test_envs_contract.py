@@ -353,3 +353,9 @@ def test_unknown_names_list_the_valid_ones() -> None:
 def test_every_environment_has_a_summary(name: str) -> None:
     assert environment(name).summary.endswith(".")
     assert "\n" not in environment(name).summary
+
+
+def test_step_before_the_first_reset_is_refused() -> None:
+    env = make_vec("cartpole_swingup", num_envs=2, num_threads=1)
+    with pytest.raises(EnvsError, match="call reset"):
+        env.step(np.zeros((2, 1), np.float32))
