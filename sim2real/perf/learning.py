@@ -11,7 +11,7 @@ import stable_baselines3
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
 
-from agents import PPO, Encoder, Phase, TransferPlan, parts
+from agents import ENCODERS, PPO, Phase, TransferPlan, parts
 from envs import make_vec
 
 from .measure import REPEATS, Figure, compare, seconds
@@ -52,7 +52,7 @@ class _StableBaselines3:
             seed=0,
             device="cpu",
             policy_kwargs={
-                "features_extractor_class": Encoder,
+                "features_extractor_class": ENCODERS["mlp"].cls,
                 "features_extractor_kwargs": {"widths": ()},
                 "net_arch": [64, 64],
             },
