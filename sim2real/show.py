@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from agents import PlanRow
 
@@ -27,12 +29,12 @@ def two_columns(title: str, rows: Mapping[str, str]) -> Table:
 
 def plan_table(method: str, rows: list[PlanRow]) -> Table:
     """Return what becomes of every part, and its learning-rate scale in every phase."""
-    table = Table(title=f"plan of {method}", title_justify="left", title_style="bold")
+    table = Table(title=f"plan of {method}", title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
     table.add_column("part")
-    table.add_column("what becomes of it")
+    table.add_column("becomes")
     table.add_column("parameters", justify="right")
     for phase in rows[0].rates:
-        table.add_column(f"rate in {phase}", justify="right")
+        table.add_column(phase, justify="right")
     for row in rows:
         rates = ["still" if rate is None else f"x{rate:g}" for rate in row.rates.values()]
         table.add_row(row.part, row.action, f"{row.parameters:,}", *rates)
@@ -41,9 +43,9 @@ def plan_table(method: str, rows: list[PlanRow]) -> Table:
 
 def evaluation_table(run: str, domain: str, result: Evaluation, estimate: Interval) -> Table:
     """Return an evaluation as a table of one row."""
-    table = Table(title=run, title_justify="left", title_style="bold")
-    for name in ("domain", "return", "95 % interval", "sd", "length", "falls", "episodes", "steps"):
-        table.add_column(name, justify="left" if name == "domain" else "right")
+    table = Table(title=run, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
+    for name in ("domain", "return", "95 % interval", "sd", "length", "falls", "runs", "steps"):
+        table.add_column(name, justify="left" if name == "domain" else "right", no_wrap=True)
     table.add_row(
         domain,
         f"{result.mean:.1f}",
@@ -58,26 +60,30 @@ def evaluation_table(run: str, domain: str, result: Evaluation, estimate: Interv
 
 
 def summary_table(results: BenchResults) -> Table:
-    """Return what every method reached on every target, with 95 % intervals over seeds, and its verdict."""
-    table = Table(title=results.name, title_justify="left", title_style="bold")
-    for name in ("environment", "target", "method"):
-        table.add_column(name)
-    for name in ("return at step 0", "last fifth", "area minus scratch's"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
+    """Return what every method reached on every target, and its gain over scratch with a 95 % interval and verdict."""
+    table = Table(title=results.name, title_justify="left", title_style="bold", box=SIMPLE, padding=0)
+    table.add_column("method", no_wrap=True)
+    for name in ("step 0", "last fifth", "gain over scratch [95 %]"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("transfer", no_wrap=True)
     for group in summarise(results).groups:
+        table.add_row(Text(f"{group.frame.env} -> {group.frame.target}", style="bold"))
         for method, cell in group.cells.items():
-            values = [cell.quantities.get(q) for q in ("initial_return", "asymptotic_return", "auc_difference")]
-            cells = [_interval(value) for value in values]
-            verdict = cell.verdict.word.value if cell.verdict is not None else "yardstick"
-            table.add_row(group.frame.env, group.frame.target, method, *cells, verdict, style=_style(verdict))
-        table.add_section()
+            start, end = (_point(cell.quantities.get(name)) for name in ("initial_return", "asymptotic_return"))
+            gain = _interval(cell.quantities.get("auc_difference"))
+            verdict = cell.verdict.word.value.removesuffix(" TRANSFER") if cell.verdict is not None else "-"
+            table.add_row(f"  {method}", start, end, gain, verdict, style=_STYLES.get(verdict))
     return table
 
 
-def _interval(value: Interval | None) -> str:
-    return "-" if value is None or not value.known else f"{value.point:,.0f} ({value.low:,.0f} .. {value.high:,.0f})"
+_STYLES = {"POSITIVE": "green", "NEGATIVE": "bold red"}
 
 
-def _style(verdict: str) -> str | None:
-    return {"POSITIVE TRANSFER": "green", "NEGATIVE TRANSFER": "bold red"}.get(verdict)
+def _point(value: Interval | None) -> Text:
+    return Text("-" if value is None or not value.known else f"{value.point:,.0f}")
+
+
+def _interval(value: Interval | None) -> Text:
+    if value is None or not value.known:
+        return Text("-")
+    return Text(f"{value.point:+,.0f} [{value.low:+,.0f}, {value.high:+,.0f}]", no_wrap=True)

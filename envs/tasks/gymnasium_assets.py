@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 
+import gymnasium
 import mujoco
 
 from ..errors import EnvsError
@@ -18,7 +19,7 @@ def gymnasium_spec(file: str) -> mujoco.MjSpec:
     Raises:
         EnvsError: when the installed Gymnasium does not ship it.
     """
-    path = resources.files("gymnasium.envs.mujoco") / "assets" / file
+    path = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / file  # not imported: that loads renderers
     if not path.is_file():
         raise EnvsError(f"model file {file!r}: not part of the installed gymnasium (looked at {path})")
     with compile_quietly():

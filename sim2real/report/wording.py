@@ -55,7 +55,8 @@ def answer(summary: Summary) -> str:
     total = len(summary.groups)
     if len(words) == 1:
         word = next(iter(words))
-        return f"{summary.leading} {_PARTS[word].format(n=f'all {total} targets')}, compared with {REFERENCE}."
+        everywhere = "both targets" if total == 2 else f"all {total} targets"
+        return f"{summary.leading} {_PARTS[word].format(n=everywhere)}, compared with {REFERENCE}."
     parts = [
         text.format(n=f"{words[word]} of {total} targets" if i == 0 else str(words[word]))
         for i, (word, text) in enumerate((w, t) for w, t in _PARTS.items() if words[w])
