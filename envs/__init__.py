@@ -14,6 +14,7 @@ from .errors import EnvsError, unknown_name
 from .fidelity import Fidelity
 from .logs import route_messages
 from .parameters import PARAMETERS
+from .physics import available_cores
 from .shifts import SHIFTS, Shift
 from .task import Task
 from .vector_env import DomainVectorEnv
@@ -29,6 +30,7 @@ __all__ = [
     "Fidelity",
     "Shift",
     "Task",
+    "available_cores",
     "environment",
     "make",
     "make_vec",

@@ -13,7 +13,7 @@ from .errors import EnvsError
 from .fidelity import Fidelity
 from .logs import compile_quietly
 
-__all__ = ["Physics"]
+__all__ = ["Physics", "available_cores"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]

@@ -67,14 +67,16 @@ def require_same_spaces(bundle: Bundle, worlds: DomainVectorEnv, where: str) -> 
 
 
 def load_agent(run: RunDirectory, config: RunConfig) -> tuple[PPO, Bundle]:
-    """Return the agent of a run's newest sound checkpoint, on a single nominal world, and the checkpoint.
+    """Return the agent of a run's newest checkpoint, on a single nominal world, and the checkpoint.
 
     Raises:
-        UserError: when there is no usable checkpoint or its spaces do not fit the configuration.
+        UserError: when there is no checkpoint or its spaces do not fit the configuration.
+        CheckpointError: when the checkpoint is damaged.
     """
-    bundle = run.latest()
+    bundle = run.final()
     worlds = build_worlds(config, Domain(), num_envs=1, role="probe", num_threads=1)
     require_same_spaces(bundle, worlds, str(run.path))
-    agent = build_agent(config, worlds, config.agent.settings, role="probe")
+    settings = config.transfer_settings() if run.manifest().get("kind") == "transfer" else config.agent.settings
+    agent = build_agent(config, worlds, settings, role="probe")
     parts.load(agent.policy, bundle.weights)
     return agent, bundle

@@ -30,7 +30,7 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
     run = RunDirectory.create(out, config, identity, resume=resume)
     if run.finished:
         return run
-    bundle = run.latest() if run.has_checkpoint else None
+    bundle = run.latest_sound()
     run.rewind_logs(bundle)
     domain = config.source_domain(config.make_task())
     worlds = build_worlds(config, domain, num_envs=config.agent.num_envs, role="source", num_threads=num_threads)

@@ -141,11 +141,23 @@ class RunDirectory:
         for old in self._steps()[:-_KEPT_CHECKPOINTS]:
             shutil.rmtree(self._checkpoint(old))
 
-    def latest(self) -> Bundle:
-        """Return the newest checkpoint that verifies.
+    def final(self) -> Bundle:
+        """Return the newest checkpoint; an older one is no stand-in for it.
 
         Raises:
-            UserError: when there is none; the message says what is wrong with the newest.
+            UserError: when there is none yet.
+            CheckpointError: when it does not verify.
+        """
+        steps = self._steps()
+        if not steps:
+            raise UserError(f"{self.path}: no checkpoint was written yet")
+        return load_bundle(self._checkpoint(steps[-1]))
+
+    def latest_sound(self) -> Bundle | None:
+        """Return the newest checkpoint that verifies, to continue from; None if none was written yet.
+
+        Raises:
+            UserError: when there are some and none verifies; the message says what is wrong with the newest.
         """
         problems = []
         for step in reversed(self._steps()):
@@ -153,12 +165,9 @@ class RunDirectory:
                 return load_bundle(self._checkpoint(step))
             except CheckpointError as error:
                 problems.append(str(error))
-        raise UserError(f"{self.path}: no usable checkpoint ({problems[0] if problems else 'none was written yet'})")
-
-    @property
-    def has_checkpoint(self) -> bool:
-        """Whether any checkpoint was written."""
-        return bool(self._steps())
+        if problems:
+            raise UserError(f"{self.path}: no usable checkpoint ({problems[0]})")
+        return None
 
     def rewind_logs(self, bundle: Bundle | None) -> None:
         """Cut all logs to what they were at `bundle` (None: the beginning), so that nothing appears twice."""

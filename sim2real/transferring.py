@@ -81,7 +81,7 @@ def transfer(
     """
     config, method = job.config, job.row()
     domain = config.target_domain(job.target, config.make_task())
-    source = job.source.latest() if job.source is not None and method.needs_source else None
+    source = _source_agent(job.source) if job.source is not None and method.needs_source else None
     worlds = build_worlds(config, domain, num_envs=config.transfer.num_envs, role="target", num_threads=num_threads)
     if source is not None and job.source is not None:
         require_same_spaces(source, worlds, str(job.source.path))
@@ -104,6 +104,17 @@ def transfer(
     return run
 
 
+def _source_agent(run: RunDirectory) -> Bundle:
+    """Return the final checkpoint of a source run.
+
+    Raises:
+        UserError: when the run has not reached its end: half a source agent would pass for a whole one.
+    """
+    if not run.finished:
+        raise UserError(f"{run.path}: has not finished; continue it with --resume before it is carried over")
+    return run.final()
+
+
 @dataclass(frozen=True)
 class _Run:
     """A transfer under way."""
@@ -119,7 +130,8 @@ class _Run:
 
     def carry_out(self, rows: list[PlanRow], report: Reporter) -> None:
         """Train, unless the plan has no phase; evaluate at the beginning, in between and at the end."""
-        bundle = self.run.latest() if self.run.has_checkpoint else None
+        trains = bool(self.agent.plan.phases)
+        bundle = self.run.latest_sound() if trains else None  # without training there is nothing to continue
         self.run.rewind_logs(bundle)
         monitor = Monitor(self.run.tb)
         budget = self.job.config.budget
@@ -136,7 +148,7 @@ class _Run:
             monitor.plan(rows, parts.digests(self.agent.policy))
         else:
             training.restore(bundle)
-        if self.agent.plan.phases:
+        if trains:
             training.finish()
         else:
             self._zero_shot(monitor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import safetensors.torch
 import torch
 from small_runs import silent, small_config
 
-from agents import PlanRow, parts
+from agents import CheckpointError, PlanRow, parts
 from sim2real.building import load_agent
+from sim2real.errors import UserError
 from sim2real.evaluation import evaluate
 from sim2real.methods import DEFAULT_METHOD, METHODS
 from sim2real.pretraining import pretrain
@@ -48,8 +50,8 @@ def test_every_method_does_what_its_plan_says(method: str, source: RunDirectory,
     ledger = run.ledger()
     assert ledger["steps"] == (STEPS if METHODS[method].plan(STEPS).phases else 0)
     assert (ledger["source_return_before"] is None) == (not METHODS[method].needs_source)
-    bundle = run.latest()
-    assert bundle.meta["parent"] == (source.latest().digest if METHODS[method].needs_source else None)
+    bundle = run.final()
+    assert bundle.meta["parent"] == (source.final().digest if METHODS[method].needs_source else None)
     assert bundle.meta["plan"] == METHODS[method].plan(STEPS).to_json()
 
 
@@ -96,3 +98,35 @@ def test_a_run_directory_keeps_its_lineage(source: RunDirectory) -> None:
     assert {"sim2real", "torch", "mujoco", "gymnasium", "stable-baselines3", "numpy"} <= manifest["versions"].keys()
     assert len(manifest["config"]) == 64
     assert source.config() == small_config()
+
+
+def test_a_source_that_has_not_finished_is_not_carried_over(source: RunDirectory, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(source.path, half)
+    (half / "ledger.json").write_text(json.dumps({"status": "running"}))
+    job = Transfer(small_config(), RunDirectory.open(half), "heavy", "fine_tune")
+    with pytest.raises(UserError, match="has not finished"):
+        transfer(job, tmp_path / "out", resume=False, num_threads=1, report=silent, show_plan=lambda rows: None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_final_checkpoint_is_not_replaced_by_an_older_one(source: RunDirectory, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(source.path, copy)
+    steps = sorted((copy / "checkpoints").iterdir())
+    assert len(steps) > 1
+    (steps[-1] / "weights.safetensors").write_bytes(b"")
+    run = RunDirectory.open(copy)
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors"):
+        run.final()
+    sound = run.latest_sound()  # to continue from, the older one will do
+    assert sound is not None
+    assert sound.meta["step"] == int(steps[-2].name)
+
+
+def test_zero_shot_killed_before_its_ledger_is_simply_done_again(source: RunDirectory, tmp_path: Path) -> None:
+    job = Transfer(small_config(), source, "heavy", "zero_shot")
+    for resume in (False, True):
+        run = transfer(job, tmp_path / "run", resume=resume, num_threads=1, report=silent, show_plan=lambda rows: None)
+        assert [point["step"] for point in run.curve()] == [0]
+        (run.path / "ledger.json").unlink()

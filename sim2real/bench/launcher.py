@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+
+from envs import available_cores
 
 from ..progress import JobProgress, ProgressBoard
 from .grid import Job
@@ -30,12 +31,6 @@ class _Running:
     job: Job
     process: ForkServerProcess
     progress: JobProgress
-
-
-def available_cores() -> int:
-    """Return the number of processor cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS and Windows
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def run_jobs(
