@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
@@ -19,10 +18,23 @@ from .transition import Transition, transition_from_infos
 from .value_scale import compute_return_traces
 from .vec_adapter import VectorAdapter
 
-if TYPE_CHECKING:
-    from .ppo import PPO
+__all__ = ["Collector", "Truncations", "collect", "finish_rollout", "step_worlds"]
 
-__all__ = ["Truncations", "collect", "finish_rollout", "step_worlds"]
+
+class Collector(Protocol):
+    """What collecting needs of a learner."""
+
+    policy: AgentPolicy
+    device: torch.device
+    action_space: Any
+    generator: torch.Generator
+    return_traces: NDArray[np.float64]
+    _last_obs: Any
+    _last_episode_starts: Any
+
+    def note_step(self, transition: Transition) -> None:
+        """Count a step of all worlds and keep what it leaves."""
+        ...
 
 
 def step_worlds(env: VecEnv, actions: NDArray[Any]) -> tuple[Transition, list[dict[str, Any]]]:
@@ -105,22 +117,24 @@ def finish_rollout(
     return traces
 
 
-def collect(ppo: PPO, env: VecEnv, callback: BaseCallback, rollout_buffer: Rollout, n_rollout_steps: int) -> bool:
+def collect(
+    learner: Collector, env: VecEnv, callback: BaseCallback, rollout_buffer: Rollout, n_rollout_steps: int
+) -> bool:
     """Fill the buffer with `n_rollout_steps` steps of every world; False if a callback ended the training.
 
     A step does what the world needs and no more: observation, features, mean action plus noise that was drawn
     for the whole rollout at once. Callbacks find stable-baselines3's names in their locals.
     """
-    policy, device = ppo.policy, ppo.device
+    policy, device = learner.policy, learner.device
     policy.set_training_mode(False)
     rollout_buffer.reset(n_rollout_steps)
     callback.on_rollout_start()
-    space = cast(spaces.Box, ppo.action_space)
-    noise = torch.randn((n_rollout_steps, env.num_envs, *space.shape), generator=ppo.generator).to(device)
+    space = learner.action_space
+    noise = torch.randn((n_rollout_steps, env.num_envs, *space.shape), generator=learner.generator).to(device)
     with torch.no_grad():
         offsets = noise * torch.exp(policy.log_std)
     truncations = Truncations()
-    obs, dones = np.asarray(ppo._last_obs, np.float32), np.asarray(ppo._last_episode_starts, bool)
+    obs, dones = np.asarray(learner._last_obs, np.float32), np.asarray(learner._last_episode_starts, bool)
     for n_steps in range(n_rollout_steps):
         with torch.no_grad():
             features = policy.encoder(torch.from_numpy(obs).to(device))
@@ -131,12 +145,12 @@ def collect(ppo: PPO, env: VecEnv, callback: BaseCallback, rollout_buffer: Rollo
         rollout_buffer.put(obs, actions, rewards, dones, features)
         truncations.add(n_steps, transition)
         obs, dones = new_obs, transition.done
-        ppo.note_step(transition)
+        learner.note_step(transition)
         callback.update_locals(locals())
         if not callback.on_step():
             return False
-    traces = finish_rollout(policy, rollout_buffer, noise, obs, dones, truncations, ppo.return_traces)
-    ppo.return_traces = traces
+    traces = finish_rollout(policy, rollout_buffer, noise, obs, dones, truncations, learner.return_traces)
+    learner.return_traces = traces
     callback.update_locals(locals())
     callback.on_rollout_end()
     return True

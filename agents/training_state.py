@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,51 +14,74 @@ from . import parts
 from .errors import CheckpointError
 from .optimizer import get_moments, set_moments
 from .phase_runner import PhaseRunner
+from .policy import AgentPolicy
 from .vec_adapter import VectorAdapter
 
-if TYPE_CHECKING:
-    from .ppo import PPO
+__all__ = ["Continuable", "get_training_state", "set_training_state"]
 
-__all__ = ["get_training_state", "set_training_state"]
+
+class Continuable(Protocol):
+    """What a learner consists of besides its weights."""
+
+    policy: AgentPolicy
+    env: Any
+    generator: torch.Generator
+    phases: PhaseRunner
+    return_traces: NDArray[np.float64]
+    iteration: int
+    num_timesteps: int
+    ep_info_buffer: Any
+    ep_success_buffer: Any
+    _last_obs: Any
+    _last_episode_starts: Any
+    _n_updates: int
+    _current_progress_remaining: float
+    _stats_window_size: int
+
+    def renew_optimizer(self) -> None:
+        """Replace the optimizer by a fresh one over the parts that train now."""
+        ...
+
 
 _FORMAT = 1
 _OPTIMIZER, _WORLDS = "optimizer/", "worlds/"  # prefixes of tensor names
 
 
-def _adapter(ppo: PPO) -> VectorAdapter:
+def _adapter(learner: Continuable) -> VectorAdapter:
     """Return the learner's environment; CheckpointError if it is not one whose state can be had as arrays."""
-    if not isinstance(ppo.env, VectorAdapter):
+    if not isinstance(learner.env, VectorAdapter):
         raise CheckpointError(
-            f"{ppo.env} cannot hand its state over: give a gymnasium VectorEnv to continue a run exactly"
+            f"{learner.env} cannot hand its state over: give a gymnasium VectorEnv to continue a run exactly"
         )
-    return ppo.env
+    return learner.env
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(np.array(array, order="C"))
 
 
-def get_training_state(ppo: PPO) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def get_training_state(learner: Continuable) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Return (tensors, JSON) of a learner between two updates; see `PPO.get_training_state`."""
-    if ppo._last_obs is None or ppo.ep_info_buffer is None:
+    if learner._last_obs is None or learner.ep_info_buffer is None:
         raise CheckpointError("the learner has not started: there is no training state before the first learn()")
-    tensors = {_WORLDS + name: _tensor(value) for name, value in _adapter(ppo).get_state().items()}
-    tensors |= {_OPTIMIZER + name: value for name, value in get_moments(ppo.policy, ppo.policy.optimizer).items()}
+    tensors = {_WORLDS + name: _tensor(value) for name, value in _adapter(learner).get_state().items()}
+    moments = get_moments(learner.policy, learner.policy.optimizer)
+    tensors |= {_OPTIMIZER + name: value for name, value in moments.items()}
     tensors |= {
-        "generator": ppo.generator.get_state(),
-        "last_obs": _tensor(np.asarray(ppo._last_obs)),
-        "episode_starts": _tensor(np.asarray(ppo._last_episode_starts)),
-        "return_traces": _tensor(ppo.return_traces),
+        "generator": learner.generator.get_state(),
+        "last_obs": _tensor(np.asarray(learner._last_obs)),
+        "episode_starts": _tensor(np.asarray(learner._last_episode_starts)),
+        "return_traces": _tensor(learner.return_traces),
     }
     state = {
         "format": _FORMAT,
-        "num_timesteps": int(ppo.num_timesteps),
-        "num_updates": int(ppo._n_updates),
-        "iteration": int(ppo.iteration),
-        "progress_remaining": float(ppo._current_progress_remaining),
-        "phases": ppo.phases.get_state(),
-        "episodes": [dict(episode) for episode in ppo.ep_info_buffer],
-        "weights": parts.digests(ppo.policy),
+        "num_timesteps": int(learner.num_timesteps),
+        "num_updates": int(learner._n_updates),
+        "iteration": int(learner.iteration),
+        "progress_remaining": float(learner._current_progress_remaining),
+        "phases": learner.phases.get_state(),
+        "episodes": [dict(episode) for episode in learner.ep_info_buffer],
+        "weights": parts.digests(learner.policy),
     }
     return tensors, state
 
@@ -71,34 +94,34 @@ def _array(tensors: Mapping[str, torch.Tensor], name: str, shape: tuple[int, ...
     return tensors[name].numpy().copy()
 
 
-def set_training_state(ppo: PPO, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+def set_training_state(learner: Continuable, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
     """Continue from what `get_training_state` returned; see `PPO.set_training_state`."""
     if state.get("format") != _FORMAT:
         raise CheckpointError(f"training state has format {state.get('format')!r}, this version reads {_FORMAT}")
-    now = parts.digests(ppo.policy)
+    now = parts.digests(learner.policy)
     other = [part for part, digest in state["weights"].items() if now.get(part) != digest]
     if other:
         raise CheckpointError(
             f"the training state belongs to other weights of {', '.join(other)}: load the weights first"
         )
-    env = _adapter(ppo)
+    env = _adapter(learner)
     obs_shape = (env.num_envs, *(env.observation_space.shape or ()))
-    ppo._last_obs = _array(tensors, "last_obs", obs_shape)
-    ppo._last_episode_starts = _array(tensors, "episode_starts", (env.num_envs,))
-    ppo.return_traces = _array(tensors, "return_traces", (env.num_envs,))
+    learner._last_obs = _array(tensors, "last_obs", obs_shape)
+    learner._last_episode_starts = _array(tensors, "episode_starts", (env.num_envs,))
+    learner.return_traces = _array(tensors, "return_traces", (env.num_envs,))
     if "generator" not in tensors:
         raise CheckpointError("training state 'generator' is missing")
-    ppo.generator.set_state(tensors["generator"].clone())
+    learner.generator.set_state(tensors["generator"].clone())
     env.set_state(
         {name.removeprefix(_WORLDS): value.numpy() for name, value in tensors.items() if name.startswith(_WORLDS)}
     )
-    ppo.num_timesteps = int(state["num_timesteps"])
-    ppo._n_updates = int(state["num_updates"])
-    ppo.iteration = int(state["iteration"])
-    ppo._current_progress_remaining = float(state["progress_remaining"])
-    ppo.ep_info_buffer = deque(state["episodes"], maxlen=ppo._stats_window_size)
-    ppo.ep_success_buffer = deque(maxlen=ppo._stats_window_size)
-    ppo.phases = PhaseRunner.from_state(ppo.policy, env.num_envs, state["phases"])
-    ppo.renew_optimizer()
+    learner.num_timesteps = int(state["num_timesteps"])
+    learner._n_updates = int(state["num_updates"])
+    learner.iteration = int(state["iteration"])
+    learner._current_progress_remaining = float(state["progress_remaining"])
+    learner.ep_info_buffer = deque(state["episodes"], maxlen=learner._stats_window_size)
+    learner.ep_success_buffer = deque(maxlen=learner._stats_window_size)
+    learner.phases = PhaseRunner.from_state(learner.policy, env.num_envs, state["phases"])
+    learner.renew_optimizer()
     moments = {key.removeprefix(_OPTIMIZER): value for key, value in tensors.items() if key.startswith(_OPTIMIZER)}
-    set_moments(ppo.policy, ppo.policy.optimizer, moments)
+    set_moments(learner.policy, learner.policy.optimizer, moments)

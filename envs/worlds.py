@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from .domain import Domain, Entry
 from .errors import EnvsError
-from .parameters import PARAMETERS, ChannelParameter, Writer
+from .parameter import ChannelParameter, Writer
+from .parameters import PARAMETERS
 from .physics import Physics
 
 __all__ = ["Worlds"]

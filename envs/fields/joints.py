@@ -1,0 +1,80 @@
+"""Quantities of joints: those stored per degree of freedom, and the range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from ..parameter import POSITIVE, Array, Ids, Rule, Writer
+from ..physics import Physics
+
+__all__ = ["DofField", "JointRange"]
+
+
+@dataclass(frozen=True)
+class DofField:
+    """A quantity of a joint that MuJoCo stores per degree of freedom."""
+
+    field: str
+    unit: str
+    description: str
+    rule: Rule = NOT_NEGATIVE
+
+    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
+        """Return the joints."""
+        return tuple(model.joint(i).name or f"joint{i}" for i in range(model.njnt))
+
+    def default(self, model: mujoco.MjModel) -> Array:
+        """Return the value of each joint's first degree of freedom."""
+        return np.array(getattr(model, self.field)[model.jnt_dofadr])
+
+    def writer(self, physics: Physics) -> Writer:
+        """Return what writes each joint's value to all its degrees of freedom."""
+        field, joint_of_dof = physics.expand(self.field), physics.model.dof_jntid
+
+        def write(ids: Ids, values: Array) -> None:
+            field[ids] = values[:, joint_of_dof]
+
+        return write
+
+    def read(self, physics: Physics) -> Array:
+        """Return the values in use."""
+        return np.array(physics.expand(self.field)[:, physics.model.jnt_dofadr])
+
+
+@dataclass(frozen=True)
+class JointRange:
+    """How far a limited joint may turn, as a fraction of its range in the model."""
+
+    unit: str = "fraction of the model's range"
+    description: str = "range of a limited joint"
+    rule: Rule = POSITIVE
+
+    def _ids(self, model: mujoco.MjModel) -> Ids:
+        return np.flatnonzero(model.jnt_limited)
+
+    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
+        """Return the limited joints: in the others a range does nothing."""
+        return tuple(model.joint(i).name or f"joint{i}" for i in self._ids(model))
+
+    def default(self, model: mujoco.MjModel) -> Array:
+        """Return 1 for each."""
+        return np.ones(len(self._ids(model)))
+
+    def writer(self, physics: Physics) -> Writer:
+        """Return what multiplies both ends of each range."""
+        joints = self._ids(physics.model)
+        ranges, nominal = physics.expand("jnt_range"), physics.model.jnt_range[joints]
+
+        def write(ids: Ids, values: Array) -> None:
+            ranges[ids[:, None], joints] = nominal * values[:, :, None]
+
+        return write
+
+    def read(self, physics: Physics) -> Array:
+        """Return the width of each range over the model's."""
+        joints = self._ids(physics.model)
+        width = np.ptp(physics.expand("jnt_range")[:, joints], axis=2)
+        return np.array(width / np.ptp(physics.model.jnt_range[joints], axis=1))
