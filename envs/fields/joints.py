@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from ..parameter import POSITIVE, Array, Ids, Rule, Writer
+from ..parameter import NOT_NEGATIVE, POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
 __all__ = ["DofField", "JointRange"]
