@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from rich.box import SIMPLE
@@ -12,7 +13,7 @@ from agents import PlanRow
 
 from .evaluation import Evaluation
 from .records import BenchResults
-from .stats import Interval, summarise
+from .stats import Interval, Word, summarise
 
 __all__ = ["evaluation_table", "plan_table", "summary_table", "two_columns"]
 
@@ -67,23 +68,32 @@ def summary_table(results: BenchResults) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("transfer", no_wrap=True)
     for group in summarise(results).groups:
-        table.add_row(Text(f"{group.frame.env} -> {group.frame.target}", style="bold"))
+        table.add_row(Text(f"{group.frame.env} {group.frame.target}", style="bold"))
         for method, cell in group.cells.items():
             start, end = (_point(cell.quantities.get(name)) for name in ("initial_return", "asymptotic_return"))
             gain = _interval(cell.quantities.get("auc_difference"))
-            verdict = cell.verdict.word.value.removesuffix(" TRANSFER") if cell.verdict is not None else "-"
+            verdict = _SHORT[cell.verdict.word] if cell.verdict is not None else "-"
             table.add_row(f"  {method}", start, end, gain, verdict, style=_STYLES.get(verdict))
     return table
 
 
+_SHORT = {
+    Word.POSITIVE: "POSITIVE",
+    Word.NEGATIVE: "NEGATIVE",
+    Word.INCONCLUSIVE: "INCONCLUSIVE",
+    Word.TOO_FEW: "FEW SEEDS",
+    Word.NO_DATA: "NO DATA",
+}
 _STYLES = {"POSITIVE": "green", "NEGATIVE": "bold red"}
 
 
 def _point(value: Interval | None) -> Text:
-    return Text("-" if value is None or not value.known else f"{value.point:,.0f}")
+    return Text(f"{value.point:,.0f}" if value is not None and math.isfinite(value.point) else "-")
 
 
 def _interval(value: Interval | None) -> Text:
-    if value is None or not value.known:
+    if value is None or not math.isfinite(value.point):
         return Text("-")
+    if not value.known:
+        return Text(f"{value.point:+,.0f}")
     return Text(f"{value.point:+,.0f} [{value.low:+,.0f}, {value.high:+,.0f}]", no_wrap=True)
