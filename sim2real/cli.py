@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from . import __version__, show
 from .bench import Bench, load_bench_config
 from .building import load_agent
 from .config import load_config
-from .errors import USER_ERRORS, UserError
+from .errors import USER_ERRORS
 from .evaluation import evaluate as evaluate_agent
 from .methods import DEFAULT_METHOD, METHODS
 from .pretraining import pretrain as pretrain_run
@@ -186,6 +187,8 @@ def main() -> None:
 
 
 def _message(error: Exception) -> str:
-    if isinstance(error, OSError) and not isinstance(error, UserError):
-        return f"{error.filename or 'disk'}: {error.strerror or error}"
-    return str(error)
+    if not isinstance(error, OSError):
+        return str(error)
+    place = error.filename or "while writing"  # a write to an open file does not say which
+    hint = "; make room and repeat the command, runs with --resume" if error.errno == errno.ENOSPC else ""
+    return f"{place}: {error.strerror or error}{hint}"
