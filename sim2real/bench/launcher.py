@@ -55,8 +55,7 @@ def run_jobs(
     queue, failed = list(jobs), set[str]()
     unfinished = {job.path for job in queue}
     running: dict[Connection, _Running] = {}
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sim2real.bench.worker"])  # import torch once, not once a job
+    context = _context()
     try:
         while queue or running:
             for job in [j for j in queue if j.source in failed]:
@@ -80,6 +79,15 @@ def run_jobs(
             entry.process.terminate()
         for entry in running.values():
             entry.process.join()
+
+
+def _context() -> BaseContext:
+    """Return how processes are started: forked from a server that has imported torch once, where that exists."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sim2real.bench.worker"])
+    return context
 
 
 def _start(
