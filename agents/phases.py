@@ -24,6 +24,9 @@ ACTIONS = {
 class ExplainedVariance:
     """Stop rule: the value head explains the returns of a rollout, 1 - Var[return - value] / Var[return].
 
+    The returns are discounted sums of the rewards to the end of the episode, or to the end of the rollout and
+    from there the value (lambda = 1): values are not to be judged by returns that are made of them.
+
     `threshold` lies in (0, 1]; `min_steps` and `max_steps` are the floor and the ceiling in steps of the
     phase.
     """

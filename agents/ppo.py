@@ -35,7 +35,8 @@ __all__ = ["PPO"]
 class PPO(stable_baselines3.PPO):
     """Proximal policy optimisation over many worlds (arXiv 1707.06347), by the phases of a transfer plan.
 
-    Callbacks, logger, `predict` and `learn` are those of stable-baselines3; logs are written after an update,
+    Callbacks, logger, `predict` and `learn` are those of stable-baselines3 (a callback that calls `save` is
+    refused: that would pickle); logs are written after an update,
     so a rollout's figures and those of its update share one step. All randomness comes from `seed`, none from
     a global generator. Until `apply_plan` is called, the plan is `pretrain_plan()`: everything trains.
     """
@@ -178,7 +179,10 @@ class PPO(stable_baselines3.PPO):
         self.logger.record("train/clip_range", self.settings.clip_range)
         self.logger.record("train/return_scale", self.policy.return_scale.std)
         self.logger.record("transfer/phase", self.phases.index)
-        if self.phases.after_update(float(explained), rollout.values.size):
+        # lambda-returns are made of the values themselves; a stop rule judges the values by the rewards that came
+        judged = explained_variance(rollout.values.flatten(), rollout.full_returns.flatten())
+        self.logger.record("transfer/explained_variance", judged)
+        if self.phases.after_update(float(judged), rollout.values.size):
             self.renew_optimizer()
 
     def _check_budget(self, steps: int) -> None:

@@ -62,6 +62,7 @@ class Rollout(RolloutBuffer):
     """
 
     features: torch.Tensor  # (T, B, F) of the policy's encoder, on the learner's device
+    full_returns: NDArray[np.float32]  # (T, B) lambda = 1: rewards to the end of episode or rollout, then the value
     value_features: torch.Tensor | None  # (T * B, F) of a separate value encoder while that one is frozen
 
     def __init__(
@@ -120,6 +121,7 @@ class Rollout(RolloutBuffer):
         arrays = self.rewards, self.values, self.episode_starts
         self.advantages[:] = compute_gae(*arrays, last, dones, self.gamma, self.gae_lambda)
         np.add(self.advantages, self.values, out=self.returns)
+        self.full_returns = compute_gae(*arrays, last, dones, self.gamma, 1.0) + self.values
 
     def flat(self, name: str) -> torch.Tensor:
         """Return the array `name` as a float32 tensor (T * B, width) on the learner's device."""

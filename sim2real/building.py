@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,12 +10,13 @@ import torch
 from agents import PPO, Bundle, make_agent, parts
 from envs import Domain, DomainVectorEnv, make_vec
 
-from .config import RunConfig
+from .config import RunConfig, config_digest
 from .errors import UserError
 from .run import RunDirectory
 from .seeding import derive_seed
+from .versions import collect_versions
 
-__all__ = ["build_agent", "build_worlds", "describe_spaces", "load_agent", "require_same_spaces"]
+__all__ = ["build_agent", "build_worlds", "describe_origin", "load_agent", "require_same_spaces"]
 
 
 def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str, num_threads: int) -> DomainVectorEnv:
@@ -30,7 +32,12 @@ def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str,
 
 
 def build_agent(config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, Any], *, role: str) -> PPO:
-    """Build a fresh learner on `worlds`. One torch thread: for small nets the fastest, and the same sums everywhere."""
+    """Build a fresh learner on `worlds`. One torch thread: for small nets the fastest, and the same sums everywhere.
+
+    Raises:
+        UserError: when the configured device is not there.
+    """
+    _require_device(config.device)
     torch.set_num_threads(1)
     return make_agent(
         config.agent.algorithm,
@@ -41,11 +48,34 @@ def build_agent(config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, 
     )
 
 
+def _require_device(device: str) -> None:
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device, True):
+        valid = ["auto", "cpu", *(name for name, available in there.items() if available)]
+        raise UserError(f"device: {device!r} is not available here; valid: {', '.join(valid)}")
+
+
 def describe_spaces(worlds: DomainVectorEnv) -> dict[str, Any]:
     """Return what a checkpoint records of the spaces its agent was made for."""
     return {
         "observation": list(worlds.task.observation_names),
         "action": [int(n) for n in worlds.single_action_space.shape or ()],
+    }
+
+
+def describe_origin(
+    config: RunConfig, identity: Mapping[str, Any], worlds: DomainVectorEnv, agent: PPO
+) -> dict[str, Any]:
+    """Return what every checkpoint of a run says of where it comes from."""
+    return {
+        **identity,
+        "env": config.env,
+        "seed": config.seed,
+        "config": config_digest(config),
+        "plan": agent.plan.to_json(),
+        "spaces": describe_spaces(worlds),
+        "device": agent.device.type,
+        "versions": collect_versions(),
     }
 
 
@@ -55,9 +85,11 @@ def require_same_spaces(bundle: Bundle, worlds: DomainVectorEnv, where: str) -> 
     Raises:
         UserError: showing both spaces side by side.
     """
-    held, asked = bundle.meta["spaces"], describe_spaces(worlds)
+    held, asked = bundle.meta.get("spaces"), describe_spaces(worlds)
     if held == asked:
         return
+    if not isinstance(held, dict) or held.keys() != asked.keys():
+        raise UserError(f"{where}: the checkpoint does not say which spaces it was made for")
     rows = [
         f"  {key}: checkpoint ({len(held[key])}) {held[key]} | environment ({len(asked[key])}) {asked[key]}"
         for key in asked

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +20,7 @@ from . import __version__, show
 from .bench import Bench, load_bench_config
 from .building import load_agent
 from .config import load_config
-from .errors import USER_ERRORS
+from .errors import USER_ERRORS, UserError
 from .evaluation import evaluate as evaluate_agent
 from .methods import DEFAULT_METHOD, METHODS
 from .pretraining import pretrain as pretrain_run
@@ -70,7 +72,7 @@ def pretrain(
 ) -> None:
     """Train a fresh agent on the source domain."""
     loaded = load_config(config, **({} if seed is None else {"seed": seed}))
-    with ProgressBoard(console) as board:
+    with _interruptible("add --resume to continue"), ProgressBoard(console) as board:
         run = pretrain_run(loaded, out, resume=resume, num_threads=threads, report=board.job(out.name))
     ledger = run.ledger()
     console.print(f"{out}: return on the source domain {ledger['source_return']:.1f} after {ledger['steps']:,} steps")
@@ -99,7 +101,7 @@ def transfer(
     def show_plan(rows: list[PlanRow]) -> None:
         console.print(show.plan_table(method, rows))
 
-    with ProgressBoard(console) as board:
+    with _interruptible("add --resume to continue"), ProgressBoard(console) as board:
         result = transfer_run(
             job, out, resume=resume, num_threads=threads, report=board.job(out.name), show_plan=show_plan
         )
@@ -147,10 +149,16 @@ def bench(
 ) -> None:
     """Run a grid of environment x target x method x seed; call it again to go on."""
     benchmark = Bench.begin(out, load_bench_config(config), config.parent)
+    failures = 0
     try:
-        benchmark.run(console, processes)
+        with _interruptible("the same command continues"):
+            failures = benchmark.run(console, processes)
     finally:
         _report(benchmark)
+    if failures:
+        raise UserError(
+            f"{failures} of {len(benchmark.jobs)} jobs failed, see the report; the same command tries them again"
+        )
 
 
 @app.command()
@@ -181,9 +189,21 @@ def main() -> None:
             f"error: {_message(error)}", style="red", markup=False, highlight=False, soft_wrap=True
         )
         sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; the same command continues (runs: with --resume)", style="yellow")
+    except _Interrupted as interruption:
+        Console(stderr=True).print(f"interrupted; {interruption}", style="yellow", highlight=False)
         sys.exit(130)
+
+
+class _Interrupted(Exception):  # noqa: N818 - no error: the user wanted it
+    """Ctrl-C, with what to do about it; a KeyboardInterrupt would not come through typer."""
+
+
+@contextmanager
+def _interruptible(advice: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise _Interrupted(advice) from None
 
 
 def _message(error: Exception) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -12,10 +13,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from agents import check_settings
-from envs import SHIFTS, Domain, Task, environment, unknown_name
+from envs import SHIFTS, Domain, Task, environment, make_vec, unknown_name
 
 from .errors import USER_ERRORS, UserError
-from .shipped import shipped_configs
+from .shipped import shipped_config, shipped_configs
 
 __all__ = [
     "BudgetConfig",
@@ -28,6 +29,7 @@ __all__ = [
     "validate",
 ]
 
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 Steps = Annotated[int, Field(gt=0)]
 
 
@@ -132,6 +134,14 @@ class RunConfig(Strict):
         environment(value)
         return value
 
+    @field_validator("targets")
+    @classmethod
+    def _names_are_plain(cls, value: dict[str, TargetConfig]) -> dict[str, TargetConfig]:
+        for name in value:
+            if not PLAIN_NAME.fullmatch(name):  # names become folders
+                raise ValueError(f"{name!r}: names are letters, digits, '.', '_' and '-', not starting with '.' or '-'")
+        return value
+
     @field_validator("device")
     @classmethod
     def _device_exists(cls, value: str) -> str:
@@ -142,12 +152,9 @@ class RunConfig(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         task = self.make_task()
-        self.source_domain(task)
+        self._try_domain("source", lambda: self.source_domain(task))
         for name in self.targets:
-            try:
-                self.target_domain(name, task)
-            except ValueError as error:
-                raise ValueError(f"targets.{name}: {error}") from error
+            self._try_domain(f"targets.{name}", lambda name=name: self.target_domain(name, task))  # type: ignore[misc]
         check_settings(self.agent.algorithm, self.transfer_settings())
         for key, steps, num in (
             ("source_steps", self.budget.source_steps, self.agent.num_envs),
@@ -159,6 +166,21 @@ class RunConfig(Strict):
                     f"nearest {max(steps // num, 1) * num} or {(steps // num + 1) * num}"
                 )
         return self
+
+    def _try_domain(self, key: str, make: Callable[[], Domain]) -> None:
+        """Build one world of a domain: only the model tells whether its selectors and values fit."""
+        try:
+            make_vec(self.env, num_envs=1, domain=make(), num_threads=1, **self.task).close()
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
+
+    def check_target(self, name: str) -> None:
+        """Check that the target called `name` exists and fits the environment.
+
+        Raises:
+            ValueError: naming the target and what is wrong.
+        """
+        self._try_domain(f"targets.{name}", lambda: self.target_domain(name, self.make_task()))
 
     def make_task(self) -> Task:
         """Build the task with the configured options."""
@@ -207,12 +229,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def load_config(path: Path, **overrides: Any) -> RunConfig:
-    """Read and check a run's configuration; `overrides` replace top-level keys.
+    """Read and check a run's configuration, a file or the name of one that comes along.
+
+    `overrides` replace top-level keys.
 
     Raises:
         UserError: naming file, key, value, rule and valid choices.
     """
-    return validate(RunConfig, {**read_yaml(path), **overrides}, str(path))
+    file = path if path.exists() else shipped_config(str(path)) or path
+    return validate(RunConfig, {**read_yaml(file), **overrides}, str(file))
 
 
 def validate(model: type[Model], content: Mapping[str, Any], where: str) -> Model:

@@ -26,12 +26,14 @@ class Evaluation:
         returns: (episodes,) undiscounted returns.
         lengths: (episodes,) control steps.
         falls: episodes that the task ended.
+        faults: episodes that ended because the simulation diverged; their returns are partial.
         observations: (num, obs_dim) a sample of the observations met.
     """
 
     returns: Array
     lengths: NDArray[np.int64]
     falls: int
+    faults: int
     observations: Array
 
     @property
@@ -48,6 +50,11 @@ class Evaluation:
     def standard_error(self) -> float:
         """Standard error of the mean return, over episodes of this one policy."""
         return self.sd / float(np.sqrt(len(self.returns)))
+
+    def point(self) -> dict[str, Any]:
+        """Return what a learning curve keeps of this."""
+        counts = {"falls": self.falls, "faults": self.faults, "eval_steps": self.steps}
+        return {"return": self.mean, "return_sd": self.sd, **counts}
 
     @property
     def steps(self) -> int:
@@ -79,6 +86,7 @@ def evaluate(
         np.concatenate([p.returns for p in parts]),
         np.concatenate([p.lengths for p in parts]),
         sum(p.falls for p in parts),
+        sum(p.faults for p in parts),
         np.concatenate([p.observations for p in parts]),
     )
 
@@ -108,4 +116,4 @@ def _evaluate_batch(
         falls += int((running & terminated).sum())
         running &= ~(terminated | truncated)
     worlds.close()
-    return Evaluation(returns, lengths, falls, np.concatenate(seen))
+    return Evaluation(returns, lengths, falls, worlds.num_faults, np.concatenate(seen))

@@ -35,6 +35,7 @@ class Monitor:
             "return_sd": result.sd,
             "length": float(result.lengths.mean()),
             "falls": result.falls / len(result.returns),
+            "faults": result.faults / len(result.returns),
         }
         self._write({f"eval/{domain}/{name}": value for name, value in values.items()}, step)
 

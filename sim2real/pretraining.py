@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from agents import PPO, parts, pretrain_plan
+from envs import Domain
 
-from .building import build_agent, build_worlds, describe_spaces
+from .building import build_agent, build_worlds, describe_origin
 from .config import RunConfig
 from .evaluation import evaluate
 from .monitor import Monitor
@@ -15,7 +16,6 @@ from .progress import Reporter
 from .run import RunDirectory
 from .seeding import derive_seed
 from .training import Schedule, Training, learner_counts
-from .versions import collect_versions
 
 __all__ = ["pretrain"]
 
@@ -26,36 +26,47 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
     Raises:
         UserError: when `out` holds another run, or something in it is damaged.
     """
-    identity = {"kind": "pretrain"}
-    run = RunDirectory.create(out, config, identity, resume=resume)
-    if run.finished:
-        return run
-    bundle = run.latest_sound()
-    run.rewind_logs(bundle)
+    identity = {"kind": "pretrain", "parent": None}
     domain = config.source_domain(config.make_task())
     worlds = build_worlds(config, domain, num_envs=config.agent.num_envs, role="source", num_threads=num_threads)
     agent = build_agent(config, worlds, config.agent.settings, role="source")
     agent.apply_plan(pretrain_plan())
+    run = RunDirectory.create(out, config, identity, resume=resume)  # last: whatever is wrong has been found by now
+    with run.working():
+        if not run.finished:
+            _carry_out(
+                config, run, agent, domain, describe_origin(config, identity, worlds, agent), num_threads, report
+            )
+    worlds.close()
+    return run
+
+
+def _carry_out(
+    config: RunConfig,
+    run: RunDirectory,
+    agent: PPO,
+    domain: Domain,
+    origin: dict[str, Any],
+    num_threads: int,
+    report: Reporter,
+) -> None:
+    """Train from wherever the run stands to its end."""
+    bundle = run.latest_sound()
+    run.rewind_logs(bundle)
     monitor = Monitor(run.tb)
 
     def evaluate_source(step: int) -> dict[str, Any]:
-        seed = derive_seed(config.seed, "source", "evaluation")
         result = evaluate(
             agent,
             config.env,
             domain,
             episodes=config.budget.eval_episodes,
-            seed=seed,
+            seed=derive_seed(config.seed, "source", "evaluation"),
             num_threads=num_threads,
             task_kwargs=config.task,
         )
         monitor.evaluation("source", result, step)
-        return {
-            "return": result.mean,
-            "return_sd": result.sd,
-            "falls": result.falls,
-            "eval_steps": result.steps,
-        }
+        return result.point()
 
     training = Training(
         run,
@@ -63,22 +74,13 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
         Schedule(config.budget.source_steps, config.budget.source_evaluations, config.budget.checkpoints),
         monitor=monitor,
         evaluate=evaluate_source,
-        meta={
-            **identity,
-            "env": config.env,
-            "seed": config.seed,
-            "parent": None,
-            "spaces": describe_spaces(worlds),
-        }
-        | {"versions": collect_versions()},
+        meta=origin,
         report=report,
     )
     if bundle is not None:
         training.restore(bundle)
     training.finish()
     _close(config, run, agent, monitor, training)
-    worlds.close()
-    return run
 
 
 def _close(config: RunConfig, run: RunDirectory, agent: PPO, monitor: Monitor, training: Training) -> None:

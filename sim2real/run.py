@@ -6,15 +6,19 @@
         tb/                    TensorBoard events
         curve.jsonl            one line per evaluation
         ledger.json            status, and everything that was counted
+        .lock                  held by the one process that works on the run
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -25,9 +29,24 @@ from .errors import UserError
 from .files import read_json, write_atomic, write_json
 from .versions import collect_versions
 
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = ["RunDirectory"]
 
+_PATIENCE = 10.0  # s: as long as a process that was told to end may take
+
 _KEPT_CHECKPOINTS = 2  # the newest, and the one before it in case the newest is damaged
+
+
+def _take(lock: IO[bytes]) -> bool:
+    """Take the lock if nobody else holds it."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 class RunDirectory:
@@ -35,7 +54,7 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         """Name the folder; nothing is touched."""
-        self.path = path
+        self.path = path.resolve()
 
     @property
     def tb(self) -> Path:
@@ -74,6 +93,24 @@ class RunDirectory:
         write_atomic(aside / "config.resolved.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
         write_json(aside / "manifest.json", manifest)
         aside.rename(self.path)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Be the one process that works on the run.
+
+        Raises:
+            UserError: when another one does and goes on doing so.
+        """
+        if sys.platform == "win32":
+            yield  # two processes on one run are not noticed there
+            return
+        with (self.path / ".lock").open("wb") as lock:
+            patience = time.monotonic() + _PATIENCE
+            while not _take(lock):
+                if time.monotonic() > patience:
+                    raise UserError(f"{self.path}: another process is working on it; wait for it, or end it")
+                time.sleep(0.1)
+            yield  # closing the file lets go of the lock, and so does the end of the process, however it ends
 
     def _require_same(self, manifest: Mapping[str, Any], resume: bool) -> None:
         if not (self.path / "manifest.json").is_file():
@@ -116,14 +153,19 @@ class RunDirectory:
         file = self.path / "config.resolved.yaml"
         try:
             content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise UserError(f"{file}: cannot be read ({error})") from None
+        if not isinstance(content, dict):
+            raise UserError(f"{file}: damaged: expected a mapping")
         return validate(RunConfig, content, str(file))
 
     def ledger(self) -> dict[str, Any]:
         """Return what was counted so far; empty before the first checkpoint."""
         file = self.path / "ledger.json"
-        return dict(read_json(file)) if file.is_file() else {}
+        content = read_json(file) if file.is_file() else {}
+        if not isinstance(content, dict):
+            raise UserError(f"{file}: damaged: expected an object")
+        return content
 
     def write_ledger(self, content: Mapping[str, Any]) -> None:
         """Replace the ledger."""
@@ -176,6 +218,8 @@ class RunDirectory:
             length = lengths.get(str(file.relative_to(self.path)))
             if length is None:
                 file.unlink()
+            elif file.stat().st_size < length:
+                raise UserError(f"{file}: damaged: {file.stat().st_size} bytes, the checkpoint knows {length}")
             elif file.stat().st_size > length:
                 with file.open("r+b") as opened:
                     opened.truncate(length)
@@ -190,7 +234,10 @@ class RunDirectory:
         file = self.path / "curve.jsonl"
         if not file.is_file():
             return []
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        try:
+            return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        except ValueError as error:
+            raise UserError(f"{file}: damaged: {error}") from None
 
     def _logs(self) -> list[Path]:
         events = sorted(self.tb.glob("events.*")) if self.tb.is_dir() else []

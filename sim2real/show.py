@@ -44,13 +44,13 @@ def plan_table(method: str, rows: list[PlanRow]) -> Table:
 
 def evaluation_table(run: str, domain: str, result: Evaluation, estimate: Interval) -> Table:
     """Return an evaluation as a table of one row."""
-    table = Table(title=run, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
+    table = Table(title=Text(run), title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
     for name in ("domain", "return", "95 % interval", "sd", "length", "falls", "runs", "steps"):
         table.add_column(name, justify="left" if name == "domain" else "right", no_wrap=True)
     table.add_row(
         domain,
         f"{result.mean:.1f}",
-        f"{estimate.low:.1f} .. {estimate.high:.1f}",
+        f"{estimate.low:.1f} .. {estimate.high:.1f}" if estimate.known else "-",
         f"{result.sd:.1f}",
         f"{result.lengths.mean():.0f}",
         f"{result.falls}",
@@ -62,7 +62,7 @@ def evaluation_table(run: str, domain: str, result: Evaluation, estimate: Interv
 
 def summary_table(results: BenchResults) -> Table:
     """Return what every method reached on every target, and its gain over scratch with a 95 % interval and verdict."""
-    table = Table(title=results.name, title_justify="left", title_style="bold", box=SIMPLE, padding=0)
+    table = Table(title=Text(results.name), title_justify="left", title_style="bold", box=SIMPLE, padding=0)
     table.add_column("method", no_wrap=True)
     for name in ("step 0", "last fifth", "gain over scratch [95 %]"):
         table.add_column(name, justify="right", no_wrap=True)

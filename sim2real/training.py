@@ -70,6 +70,7 @@ class Training:
         self.run, self.agent, self.schedule = run, agent, schedule
         self._monitor, self._evaluate, self._meta, self._report = monitor, evaluate, dict(meta), report
         self._evaluated, self._saved, self._last = -1, 0, "starting"  # -1: not even at step 0
+        self._evaluated_at, self._saved_at, self._eval_steps = -1, -1, 0
         self._started, self._before = time.monotonic(), 0.0
         agent.set_logger(monitor.logger)
 
@@ -83,28 +84,34 @@ class Training:
         parts.load(self.agent.policy, bundle.weights)
         self.agent.set_training_state(bundle.state, bundle.meta["training"])
         step = int(bundle.meta["step"])
+        curve = self.run.curve()
+        self._evaluated_at, self._saved_at = curve[-1]["step"], step
+        self._eval_steps = sum(point["eval_steps"] for point in curve)
         self._evaluated, self._saved = (
             self.schedule.evaluations_due(step),
             self.schedule.checkpoints_due(step),
         )
-        self._before = float(bundle.meta["wall_seconds"])
+        self._before = float(bundle.meta["clock"]["wall_seconds"])
 
     def finish(self) -> None:
         """Learn until all steps are taken; the last point of the curve and the last checkpoint are at the end."""
         left = self.schedule.steps - self.agent.num_timesteps
-        self.agent.learn(left, callback=_Boundaries(self), reset_num_timesteps=self.agent.num_timesteps == 0)
+        if left and not self.agent.phases.finished:
+            self.agent.learn(left, callback=_Boundaries(self), reset_num_timesteps=self.agent.num_timesteps == 0)
         self._monitor.flush()
 
-    def visit(self) -> None:
-        """Do what is due at this update boundary."""
+    def visit(self, last: bool = False) -> None:
+        """Do what is due at this update boundary; at the `last` one, whether it is due or not."""
         step = self.agent.num_timesteps
-        if (due := self.schedule.evaluations_due(step)) > self._evaluated:
-            self._evaluated = due
+        evaluations, checkpoints = self.schedule.evaluations_due(step), self.schedule.checkpoints_due(step)
+        if evaluations > self._evaluated or (last and self._evaluated_at != step):
+            self._evaluated, self._evaluated_at = evaluations, step
             point = {"step": step, **self._evaluate(step)}
+            self._eval_steps += point["eval_steps"]
             self.run.append_curve(point)
             self._last = f"return {point['return']:.0f}"
-        if (due := self.schedule.checkpoints_due(step)) > self._saved:
-            self._saved = due
+        if checkpoints > self._saved or (last and self._saved_at != step):
+            self._saved, self._saved_at = checkpoints, step
             self._checkpoint(step)
         self._report(step, self.schedule.steps, self._last)
 
@@ -115,9 +122,10 @@ class Training:
             step,
             weights=parts.tensors(self.agent.policy),
             state=state,
-            meta={**self._meta, "training": training, "wall_seconds": self.wall_seconds},
+            meta={**self._meta, "training": training, "clock": {"wall_seconds": self.wall_seconds}},
         )
-        self.run.write_ledger({"status": "running", **learner_counts(self.agent)})
+        spent = {"eval_steps": self._eval_steps, "wall_seconds": self.wall_seconds}
+        self.run.write_ledger({"status": "running", **learner_counts(self.agent), **spent})
 
 
 class _Boundaries(BaseCallback):
@@ -134,7 +142,7 @@ class _Boundaries(BaseCallback):
         return True
 
     def _on_training_end(self) -> None:
-        self._training.visit()
+        self._training.visit(last=True)
 
 
 def learner_counts(agent: PPO) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,20 +10,19 @@ from typing import Any
 
 import torch
 
-from agents import PPO, Bundle, PlanRow, parts
+from agents import PPO, Bundle, PlanRow, RunningNormalizer, parts
 from envs import Domain, DomainVectorEnv, unknown_name
 
-from .building import build_agent, build_worlds, describe_spaces, require_same_spaces
+from .building import build_agent, build_worlds, describe_origin, require_same_spaces
 from .config import RunConfig
 from .errors import UserError
 from .evaluation import Evaluation, evaluate
-from .methods import METHODS, Method
+from .methods import METHODS, Method, Target
 from .monitor import Monitor
 from .progress import Reporter
 from .run import RunDirectory
 from .seeding import derive_seed
 from .training import Schedule, Training, learner_counts
-from .versions import collect_versions
 
 __all__ = ["Transfer", "transfer"]
 
@@ -93,13 +93,14 @@ def transfer(
         "parent": source.digest if source is not None else None,
     }
     agent = build_agent(config, worlds, config.transfer_settings(), role="target")
-    plan = method.plan(config.budget.target_steps)
+    plan = method.plan(source, Target(config.env, job.target, domain, config.budget.target_steps))
     agent.apply_plan(plan, source.weights if source is not None else None)
     rows = plan.table(agent.policy)
     run = RunDirectory.create(out, config, identity, resume=resume)
     show_plan(rows)
-    if not run.finished:
-        _Run(job, run, agent, worlds, domain, source, identity, num_threads).carry_out(rows, report)
+    with run.working():
+        if not run.finished:
+            _Run(job, run, agent, worlds, domain, source, identity, num_threads).carry_out(rows, report)
     worlds.close()
     return run
 
@@ -134,13 +135,13 @@ class _Run:
         bundle = self.run.latest_sound() if trains else None  # without training there is nothing to continue
         self.run.rewind_logs(bundle)
         monitor = Monitor(self.run.tb)
-        budget = self.job.config.budget
+        budget, seen = self.job.config.budget, self._source_statistics()
         training = Training(
             self.run,
             self.agent,
             Schedule(budget.target_steps, budget.evaluations, budget.checkpoints),
             monitor=monitor,
-            evaluate=lambda step: self._point(step, monitor),
+            evaluate=lambda step: self._point(step, monitor, seen),
             meta=self._meta(),
             report=report,
         )
@@ -151,25 +152,22 @@ class _Run:
         if trains:
             training.finish()
         else:
-            self._zero_shot(monitor)
+            self._zero_shot(monitor, seen)
         self._close(monitor, training)
 
-    def _zero_shot(self, monitor: Monitor) -> None:
+    def _source_statistics(self) -> RunningNormalizer | None:
+        """Return the source's statistics of observations, before training moves them; None without a source's."""
+        carried = self.source is not None and self.agent.plan.action("encoder") != "reset"
+        return copy.deepcopy(self.agent.policy.encoder.normalizer) if carried else None
+
+    def _zero_shot(self, monitor: Monitor, seen: RunningNormalizer | None) -> None:
         """Record the policy as it is; the same evaluation worlds would give the same return at every later step."""
-        self.run.append_curve({"step": 0, **self._point(0, monitor)})
-        self.run.save_checkpoint(
-            0, weights=parts.tensors(self.agent.policy), state={}, meta={**self._meta(), "training": None}
-        )
+        self.run.append_curve({"step": 0, **self._point(0, monitor, seen)})
+        meta = {**self._meta(), "training": None, "clock": {}}
+        self.run.save_checkpoint(0, weights=parts.tensors(self.agent.policy), state={}, meta=meta)
 
     def _meta(self) -> dict[str, Any]:
-        config = self.job.config
-        origin = {"env": config.env, "seed": config.seed, "plan": self.agent.plan.to_json()}
-        return {
-            **self.identity,
-            **origin,
-            "spaces": describe_spaces(self.worlds),
-            "versions": collect_versions(),
-        }
+        return describe_origin(self.job.config, self.identity, self.worlds, self.agent)
 
     def _evaluate(self, role: str, domain: Domain) -> Evaluation:
         config = self.job.config
@@ -183,18 +181,13 @@ class _Run:
             task_kwargs=config.task,
         )
 
-    def _point(self, step: int, monitor: Monitor) -> dict[str, Any]:
+    def _point(self, step: int, monitor: Monitor, seen: RunningNormalizer | None) -> dict[str, Any]:
         """Evaluate on the target and log it."""
         result = self._evaluate("target", self.domain)
         monitor.evaluation("target", result, step)
-        normalizer = self.agent.policy.encoder.normalizer
-        monitor.observation_shift(float(normalizer.z_score(torch.from_numpy(result.observations)).mean()), step)
-        return {
-            "return": result.mean,
-            "return_sd": result.sd,
-            "falls": result.falls,
-            "eval_steps": result.steps,
-        }
+        if seen is not None:
+            monitor.observation_shift(float(seen.z_score(torch.from_numpy(result.observations)).mean()), step)
+        return result.point()
 
     def _close(self, monitor: Monitor, training: Training) -> None:
         """Evaluate on the source again, write hyper-parameters, digests and the final ledger."""
@@ -206,7 +199,7 @@ class _Run:
         monitor.digests(digests, step)
         settings = {"env": config.env, "target": job.target, "method": job.method, "seed": config.seed}
         settings["agent"] = config.transfer_settings()
-        metrics = {"final/target_return": curve[-1]["return"], "final/zero_shot_return": curve[0]["return"]}
+        metrics = {"final/target_return": curve[-1]["return"], "final/initial_return": curve[0]["return"]}
         monitor.hyper_parameters(settings, {**metrics, "final/source_return": after.mean}, step)
         monitor.close()
         frozen = [row.part for row in self.agent.plan.table(self.agent.policy) if row.action == "frozen"]

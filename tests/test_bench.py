@@ -94,16 +94,47 @@ def test_a_bench_that_never_ran_reports_what_is_missing(tmp_path: Path) -> None:
     assert "missing" in bench.report().markdown.read_text()
 
 
-def test_ctrl_c_leaves_a_bench_that_continues(tmp_path: Path) -> None:
-    file, out = write_bench(tmp_path, [0]), tmp_path / "out"
+def start_bench(file: Path, out: Path) -> subprocess.Popen[bytes]:
+    """Start the command in a process group of its own and wait until its first job trains."""
     command = [sys.executable, "-c", "from sim2real.cli import main; main()", "bench", str(file), "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     while not (out / "source/small/seed0/tb").exists() and process.poll() is None:
         time.sleep(0.01)
+    return process
+
+
+def test_a_killed_launcher_takes_its_workers_along_and_the_bench_continues(tmp_path: Path) -> None:
+    file, out = write_bench(tmp_path, [0]), tmp_path / "out"
+    process = start_bench(file, out)
+    process.kill()  # SIGKILL, the launcher alone: nothing can be tidied up
+    process.communicate(timeout=60)
+    bench = Bench.open(out)
+    assert "FAILED" not in run_quietly(bench)  # waits until the orphan has let go of its run
+    results = bench.results()
+    assert {r.status for r in results.records} == {"finished"}
+    for record in results.records:
+        assert len(set(record.steps.tolist())) == len(record.steps)
+
+
+def test_one_unreadable_run_does_not_hide_the_others(tmp_path: Path) -> None:
+    bench = begin(write_bench(tmp_path, [0]), tmp_path / "out")
+    for job in bench.jobs[1:]:
+        folder = bench.path / job.path
+        folder.mkdir(parents=True)
+        (folder / "ledger.json").write_text("[1]" if job.method == "scratch" else '{"status": "finished", "steps": 9}')
+        (folder / "curve.jsonl").write_text('{"step": 8, "return": 1, "return_sd": 0}\n' * 2)
+    assert {r.status for r in bench.results().records} == {"failed"}
+    assert "damaged" in bench.report().markdown.read_text()
+
+
+def test_ctrl_c_leaves_a_bench_that_continues(tmp_path: Path) -> None:
+    file, out = write_bench(tmp_path, [0]), tmp_path / "out"
+    process = start_bench(file, out)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"Traceback" not in error
+    assert b"the same command continues" in error
     assert (out / "report/report.html").exists()
     bench = Bench.open(out)
     run_quietly(bench)

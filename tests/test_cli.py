@@ -163,6 +163,41 @@ def test_spaces_that_do_not_fit_are_shown_side_by_side(
     assert not (tmp_path / "x").exists()
 
 
+def test_two_processes_on_one_run_are_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, journey: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(journey / "source", out)
+    monkeypatch.setattr(run, "_PATIENCE", 0.2)
+    arguments = ("pretrain", journey / "small.yaml", "--out", out, "--resume")
+    with run.RunDirectory(out).working():
+        refused(call(capsys, monkeypatch, *arguments), "another process")
+    assert call(capsys, monkeypatch, *arguments)[0] == 0
+
+
+def test_what_is_wrong_is_found_before_the_folder_is_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, journey: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    for change, words in (
+        ({"source": {"parameters": {"body_mass": {"select": "arm", "scale": 2.0}}}}, ("source", "'arm'", "cart, pole")),
+        ({"device": "mps"}, ("device", "'mps'", "valid: auto, cpu")),
+    ):
+        wrong.write_text(yaml.safe_dump({**CONTENT, **change}))
+        refused(call(capsys, monkeypatch, "pretrain", wrong, "--out", tmp_path / "out"), *words)
+        assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_current_folder_will_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, journey: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    assert call(capsys, monkeypatch, "pretrain", journey / "small.yaml", "--out", ".")[0] == 0
+    assert (empty / "ledger.json").is_file()
+
+
 def test_a_full_disk_is_one_message_and_leaves_no_half_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, journey: Path, tmp_path: Path
 ) -> None:

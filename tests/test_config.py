@@ -56,6 +56,9 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"targets": {"x": {"severity": 1.0}}}, ["targets.x", "severity belongs to a shift"]),
     ({"targets": {"x": {"shift": "weak", "severity": 2.0}}}, ["targets.x", "severity", "<= 0.99", "2"]),
     ({"targets": {"x": {"shift": "weak", "parameters": {"gravity": {"scale": 2}}}}}, ["targets.x", "not both"]),
+    ({"targets": {"../up": {"shift": "heavy"}}}, ["targets", "'../up'", "letters"]),
+    ({"targets": {"x": {"shift": "slippery"}}}, ["targets.x", "geom_friction", "matches nothing"]),
+    ({"source": {"parameters": {"body_mass": {"select": "arm", "scale": 2}}}}, ["source", "'arm'", "cart, pole"]),
     ({"agent": {"num_envs": 0}}, ["agent.num_envs", "0", "greater than 0"]),
     ({"agent": {"num_envs": 8, "algorithm": "pppo"}}, ["'pppo'", "valid: ppo"]),
     ({"agent": {"num_envs": 8, "settings": {"learning_rat": 1}}}, ["'learning_rat'", "did you mean 'learning_rate'"]),
@@ -114,6 +117,7 @@ def test_bench_refuses_unknown_names(tmp_path: Path) -> None:
     for change, words in (
         ({"methods": ["scratsh"]}, ["'scratsh'", "did you mean 'scratch'"]),
         ({"seeds": [0, 0]}, ["seeds", "twice"]),
+        ({"environments": ["hopper", "mine/hopper.yaml"]}, ["environments", "'hopper'"]),
         ({"seeds": []}, ["seeds", "at least 1"]),
         ({"default_method": "fine_tune"}, ["default_method", "'fine_tune'"]),
         ({"threshold_fraction": 0.0}, ["threshold_fraction", "greater than 0"]),
@@ -128,3 +132,7 @@ def test_bench_refuses_unknown_names(tmp_path: Path) -> None:
         load_bench_config(file).run_config("hopper", 0, tmp_path)
     with pytest.raises(UserError, match="no such file"):
         load_bench_config(file).run_config("absent.yaml", 0, tmp_path)
+
+
+def test_configurations_that_come_along_are_known_by_name() -> None:
+    assert load_config(Path("hopper")) == load_config(shipped_configs()["hopper"])

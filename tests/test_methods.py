@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,17 @@ import torch
 from small_runs import silent, small_config
 
 from agents import CheckpointError, PlanRow, parts
+from envs import Domain
 from sim2real.building import load_agent
 from sim2real.errors import UserError
 from sim2real.evaluation import evaluate
-from sim2real.methods import DEFAULT_METHOD, METHODS
+from sim2real.methods import DEFAULT_METHOD, METHODS, Target
 from sim2real.pretraining import pretrain
 from sim2real.run import RunDirectory
 from sim2real.transferring import Transfer, transfer
 
 STEPS = small_config().budget.target_steps
+TARGET = Target("cartpole_swingup", "heavy", Domain(), STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -48,21 +51,21 @@ def test_every_method_does_what_its_plan_says(method: str, source: RunDirectory,
         if row.action == "frozen":
             assert not trains
     ledger = run.ledger()
-    assert ledger["steps"] == (STEPS if METHODS[method].plan(STEPS).phases else 0)
+    assert ledger["steps"] == (STEPS if METHODS[method].plan(None, TARGET).phases else 0)
     assert (ledger["source_return_before"] is None) == (not METHODS[method].needs_source)
     bundle = run.final()
     assert bundle.meta["parent"] == (source.final().digest if METHODS[method].needs_source else None)
-    assert bundle.meta["plan"] == METHODS[method].plan(STEPS).to_json()
+    assert bundle.meta["plan"] == METHODS[method].plan(None, TARGET).to_json()
 
 
 def test_the_default_warms_the_critic_up_while_the_policy_is_still() -> None:
-    plan = METHODS[DEFAULT_METHOD].plan(1000)
+    plan = METHODS[DEFAULT_METHOD].plan(None, replace(TARGET, steps=1000))
     first, second = plan.phases
     assert set(first.trains) == {"value_head"}
     assert set(second.trains) == {"policy_head", "value_head", "log_std"}
     assert plan.parts["encoder"] == "freeze"
     assert first.stop is not None
-    assert first.stop.max_steps == 200
+    assert (first.stop.min_steps, first.stop.max_steps) == (100, 200)
 
 
 def test_evaluation_repeats_itself_and_is_apart_from_training(source: RunDirectory) -> None:

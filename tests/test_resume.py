@@ -50,7 +50,10 @@ def run_to_end(target: Any, *arguments: Any) -> float:
 
 
 def run_with_kills(kills: int, within: float, rng: random.Random, target: Any, *arguments: Any) -> int:
-    """Kill and resume at `kills` random moments, up to `within` seconds after each start; return kills that hit."""
+    """Kill and resume at random moments up to `within` seconds after each start; return how many kills hit.
+
+    A whole run takes less than `within`, so its end, where logs are closed and the ledger is written, is hit too.
+    """
     hits = 0
     for _ in range(kills):
         process = start(target, *arguments)
@@ -92,15 +95,15 @@ def assert_same_run(whole: Path, killed: Path) -> None:
 def test_pretrain_survives_sigkill_byte_for_byte(tmp_path: Path, seed: int) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     seconds = run_to_end(run_pretrain, str(whole), seed)
-    assert run_with_kills(6, 0.7 * seconds, random.Random(seed), run_pretrain, str(killed), seed) > 0
+    assert run_with_kills(6, 1.1 * seconds, random.Random(seed), run_pretrain, str(killed), seed) > 0
     assert_same_run(whole, killed)
 
 
-@pytest.mark.parametrize("method", ["frozen_encoder", "scratch"])
+@pytest.mark.parametrize("method", ["frozen_encoder", "scratch", "zero_shot"])
 def test_transfer_survives_sigkill_byte_for_byte(tmp_path: Path, method: str) -> None:
     source, whole, killed = tmp_path / "source", tmp_path / "whole", tmp_path / "killed"
     run_to_end(run_pretrain, str(source), 0)
     seconds = run_to_end(run_transfer, str(whole), str(source), method)
     rng = random.Random(2)
-    assert run_with_kills(6, 0.7 * seconds, rng, run_transfer, str(killed), str(source), method) > 0
+    assert run_with_kills(6, 1.1 * seconds, rng, run_transfer, str(killed), str(source), method) > 0
     assert_same_run(whole, killed)

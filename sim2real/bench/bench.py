@@ -58,7 +58,7 @@ class Bench:
         jobs = make_jobs(configs, config.targets, config.methods)
         content = {"bench": config.model_dump(mode="json"), "jobs": [job.to_mapping() for job in jobs]}
         file = path / "bench.resolved.yaml"
-        if path.is_dir() and any(path.iterdir()):
+        if path.is_dir() and any(not entry.name.endswith(".writing") for entry in path.iterdir()):
             if not file.is_file():
                 raise UserError(f"{path}: is not empty and holds no benchmark; choose another --out")
             if _read(file) != content:
@@ -86,9 +86,10 @@ class Bench:
         assert isinstance(config, BenchConfig)
         return cls(path, config, jobs)
 
-    def run(self, console: Console, num_processes: int = 0) -> None:
-        """Run every job that has not finished yet; those that failed before are tried again."""
+    def run(self, console: Console, num_processes: int = 0) -> int:
+        """Run every job that has not finished yet, those that failed before among them; return how many fail now."""
         ledger: dict[str, Any] = self._ledger()
+        failures: list[Job] = []
         waiting = [job for job in self.jobs if not self._finished(job)]
         with ProgressBoard(console, overall=len(self.jobs)) as board:
             if len(waiting) < len(self.jobs):
@@ -100,10 +101,12 @@ class Bench:
                     "error": outcome.error,
                 }
                 write_json(self.path / "ledger.json", ledger)
+                failures.extend([outcome.job] if outcome.error else [])
                 last = (outcome.error or "").splitlines()
                 board.count(f"{outcome.job.name}: {'FAILED: ' + last[-1] if last else 'finished'}")
 
             run_jobs(waiting, self.path, board, ended, num_processes)
+        return len(failures)
 
     def results(self) -> BenchResults:
         """Return what all jobs have measured so far, failed and missing ones included."""
@@ -133,8 +136,11 @@ class Bench:
         return write_report(self.results(), self.path / "report")
 
     def _finished(self, job: Job) -> bool:
-        path = self.path / job.path
-        return (path / "manifest.json").is_file() and RunDirectory(path).finished
+        run = RunDirectory(self.path / job.path)
+        try:
+            return (run.path / "manifest.json").is_file() and run.finished
+        except UserError:
+            return False  # damaged: the job itself will say what is wrong
 
     def _ledger(self) -> dict[str, Any]:
         file = self.path / "ledger.json"
@@ -144,5 +150,5 @@ class Bench:
 def _read(file: Path) -> Any:
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{file}: cannot be read ({error})") from None

@@ -27,8 +27,15 @@ def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
     run = RunDirectory(root / job.path)
     try:
         ledger, curve = run.ledger(), run.curve()
-    except (UserError, ValueError) as damage:
-        ledger, curve, error = {}, [], f"damaged: {damage}"
+        source = RunDirectory(root / job.source).ledger() if job.source else {}
+        return _record(job, ledger, curve, source, error)
+    except (UserError, ValueError, KeyError, TypeError) as damage:  # one bad run must not hide all others
+        return _record(job, {}, [], {}, f"damaged: {damage}")
+
+
+def _record(
+    job: Job, ledger: dict[str, Any], curve: list[dict[str, Any]], source: dict[str, Any], error: str | None
+) -> RunRecord:
     finished = ledger.get("status") == "finished"
     status: Status = "finished" if finished else "failed" if error else "missing"
     return RunRecord(
@@ -43,7 +50,7 @@ def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
         return_sd=np.array([point["return_sd"] for point in curve], np.float64),
         source_return_before=ledger.get("source_return_before"),
         source_return_after=ledger.get("source_return_after"),
-        source_steps=job.config["budget"]["source_steps"] if job.source else 0,
+        source_steps=source.get("steps", 0),
         target_steps=ledger.get("steps", 0),
         eval_steps=ledger.get("eval_steps", 0),
         episodes=ledger.get("episodes", 0),

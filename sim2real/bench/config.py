@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from envs import unknown_name
 
-from ..config import RunConfig, Strict, read_yaml, validate
+from ..config import PLAIN_NAME, RunConfig, Strict, read_yaml, validate
 from ..errors import UserError
 from ..methods import DEFAULT_METHOD, METHODS
 from ..shipped import shipped_config, shipped_configs
@@ -58,6 +58,14 @@ class BenchConfig(Strict):
             values = getattr(self, key)
             if len(set(values)) < len(values):
                 raise ValueError(f"{key}: {values} names something twice")
+        stems = [Path(name).stem for name in self.environments]
+        for name, stem in zip(self.environments, stems, strict=True):
+            if stems.count(stem) > 1:
+                raise ValueError(
+                    f"environments: {name!r}: another one is called {stem!r} too, and runs are kept by that name"
+                )
+            if not PLAIN_NAME.fullmatch(stem):
+                raise ValueError(f"environments: {name!r}: names are letters, digits, '.', '_' and '-'")
         if self.default_method not in self.methods:
             raise ValueError(f"default_method: {self.default_method!r} is not among methods {self.methods}")
         return self
@@ -76,12 +84,11 @@ class BenchConfig(Strict):
         path = _find(environment, folder)
         content = _merge(read_yaml(path), self.overrides)
         config = validate(RunConfig, {**content, "seed": seed}, f"{path} with the benchmark's overrides")
-        task = config.make_task()
         for target in self.targets:
             try:
-                config.target_domain(target, task)
+                config.check_target(target)
             except ValueError as error:
-                raise UserError(f"{path}: targets.{target}: {error}") from None
+                raise UserError(f"{path}: {error}") from None
         return config
 
 

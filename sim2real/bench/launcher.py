@@ -1,4 +1,4 @@
-"""Runs jobs on this machine: one process a job, one job a core, torch with one thread each."""
+"""Runs jobs on the local machine: one process a job, one job a core, torch with one thread each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import multiprocessing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from envs import available_cores
 
@@ -29,7 +30,7 @@ class Outcome:
 @dataclass
 class _Running:
     job: Job
-    process: ForkServerProcess
+    process: BaseProcess
     progress: JobProgress
 
 
@@ -81,7 +82,7 @@ def run_jobs(
             entry.process.join()
 
 
-def _context() -> BaseContext:
+def _context() -> Any:
     """Return how processes are started: forked from a server that has imported torch once, where that exists."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -90,9 +91,7 @@ def _context() -> BaseContext:
     return context
 
 
-def _start(
-    context: multiprocessing.context.ForkServerContext, job: Job, root: Path
-) -> tuple[Connection, ForkServerProcess]:
+def _start(context: Any, job: Job, root: Path) -> tuple[Connection, BaseProcess]:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=work, args=(job.to_mapping(), str(root), sender), daemon=True)
     process.start()

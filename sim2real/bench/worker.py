@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -28,6 +31,7 @@ def work(content: Mapping[str, Any], root: str, connection: Connection) -> None:
     Ctrl-C is for the launcher, which ends its workers; a run can be ended at any moment.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_launcher, daemon=True).start()
     try:
         _carry_out(Job(**content), Path(root), _Sender(connection))
         connection.send((True, ""))
@@ -37,6 +41,14 @@ def work(content: Mapping[str, Any], root: str, connection: Connection) -> None:
         connection.send((False, traceback.format_exc(limit=-3).strip()))
     finally:
         connection.close()
+
+
+def _end_with_launcher() -> None:
+    """End this process when the launcher is gone, even if it was killed: nobody waits for the result any more."""
+    launcher = multiprocessing.parent_process()
+    if launcher is not None:
+        launcher.join()
+        os._exit(1)
 
 
 def _carry_out(job: Job, root: Path, report: _Sender) -> None:

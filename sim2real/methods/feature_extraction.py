@@ -15,7 +15,7 @@ __all__ = ["METHOD"]
 
 METHOD = Method(
     "encoder frozen, fresh heads",
-    plan=lambda budget: TransferPlan(
+    plan=lambda source, target: TransferPlan(
         {"encoder": "freeze", "policy_head": "reset", "value_head": "reset", "log_std": "reset"},
         (Phase("heads", {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}),),
     ),

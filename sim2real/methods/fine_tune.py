@@ -12,9 +12,9 @@ from .method import Method
 
 __all__ = ["METHOD"]
 
-_PARTS = ("encoder", "policy_head", "value_head", "log_std")
+_ALL = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), 1.0)
 
 METHOD = Method(
     "everything carried over, everything trains",
-    plan=lambda budget: TransferPlan(dict.fromkeys(_PARTS, "keep"), (Phase("fine_tune", dict.fromkeys(_PARTS, 1.0)),)),
+    plan=lambda source, target: TransferPlan(dict.fromkeys(_ALL, "keep"), (Phase("fine_tune", _ALL),)),
 )

@@ -8,20 +8,21 @@ Helps when the source policy works somewhat on the target. Hurts when the target
 
 from __future__ import annotations
 
-from agents import ExplainedVariance, Phase, TransferPlan
+from agents import Bundle, ExplainedVariance, Phase, TransferPlan
 
-from .method import Method
+from .method import Method, Target
 
 __all__ = ["METHOD"]
 
-# The value explains most of what varies in the target's returns; never more than a fifth of the budget goes into it.
-ENOUGH_EXPLAINED = 0.7
-LARGEST_SHARE = 0.2
+# Until the value explains most of what varies in the target's returns; at least a tenth of the budget, because one
+# rollout says little, and about a fifth at most, because the policy must learn too.
+ENOUGH_EXPLAINED = 0.8
+SMALLEST_SHARE, LARGEST_SHARE = 0.1, 0.2
 
 
-def _plan(budget: int) -> TransferPlan:
-    ceiling = max(1, int(LARGEST_SHARE * budget))
-    stop = ExplainedVariance(ENOUGH_EXPLAINED, min_steps=0, max_steps=ceiling)
+def _plan(source: Bundle | None, target: Target) -> TransferPlan:
+    floor, ceiling = int(SMALLEST_SHARE * target.steps), max(1, int(LARGEST_SHARE * target.steps))
+    stop = ExplainedVariance(ENOUGH_EXPLAINED, min_steps=floor, max_steps=ceiling)
     return TransferPlan(
         {"encoder": "freeze", "policy_head": "keep", "value_head": "keep", "log_std": "keep"},
         (

@@ -8,4 +8,4 @@ from .method import Method
 
 __all__ = ["METHOD"]
 
-METHOD = Method("a fresh agent, target steps only", plan=lambda budget: pretrain_plan(), needs_source=False)
+METHOD = Method("a fresh agent, target steps only", plan=lambda source, target: pretrain_plan(), needs_source=False)

@@ -10,7 +10,7 @@ __all__ = ["METHOD"]
 
 METHOD = Method(
     "the source policy as it is; nothing trains",
-    plan=lambda budget: TransferPlan(
+    plan=lambda source, target: TransferPlan(
         {"encoder": "freeze", "policy_head": "freeze", "value_head": "freeze", "log_std": "freeze"}
     ),
 )
