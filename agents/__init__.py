@@ -14,8 +14,9 @@ from . import parts
 from .activations import ACTIVATIONS
 from .checkpoint import Bundle, bundle_digest, load_bundle, save_bundle, verify
 from .encoders import ENCODERS, Encoder
-from .errors import AgentsError, CheckpointError, FrozenError, PartsError, PlanError, unknown_name
+from .errors import AgentsError, CheckpointError, FrozenError, PartsError, PlanError
 from .freezing import digest, freeze, is_frozen, unfreeze
+from .lookup import look_up
 from .normalizer import RunningNormalizer
 from .parts import PARTS
 from .phases import ExplainedVariance, Phase, PlanRow, TransferPlan, pretrain_plan
@@ -90,13 +91,9 @@ def make_agent(
     `settings` is plain data or the row's settings class. Raises AgentsError with the valid names on an
     unknown one.
     """
-    if name not in AGENTS:
-        raise AgentsError(unknown_name("agent", name, AGENTS))
-    return AGENTS[name].cls(env, settings, seed=seed, device=device)
+    return look_up("agent", name, AGENTS).cls(env, settings, seed=seed, device=device)
 
 
 def check_settings(name: str, settings: Mapping[str, Any]) -> None:
     """Check plain settings of the learner called `name`; AgentsError as in `make_agent`."""
-    if name not in AGENTS:
-        raise AgentsError(unknown_name("agent", name, AGENTS))
-    AGENTS[name].settings.from_mapping(settings)
+    look_up("agent", name, AGENTS).settings.from_mapping(settings)

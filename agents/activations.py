@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .errors import AgentsError, unknown_name
+from .lookup import look_up
 
 __all__ = ["ACTIVATIONS", "Tanh", "activation_class"]
 
@@ -51,6 +51,4 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": Tanh, "elu": nn.ELU, "relu": 
 
 def activation_class(name: str) -> type[nn.Module]:
     """Return the activation called `name`; AgentsError with the valid names if there is none."""
-    if name not in ACTIVATIONS:
-        raise AgentsError(unknown_name("activation", name, ACTIVATIONS))
-    return ACTIVATIONS[name]
+    return look_up("activation", name, ACTIVATIONS)

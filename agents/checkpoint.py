@@ -2,10 +2,13 @@
 
     <bundle>/weights.safetensors   the parts' tensors by name
              state.safetensors     what a learner needs besides to continue exactly
-             manifest.json         {format, files: {name: {sha256, bytes}}, meta}
+             manifest.json         {format, files: {name: {sha256, bytes}}, meta, meta_sha256}
 
 A bundle is written into a hidden sibling directory, every file is flushed to disk, the manifest last, and the
 directory is renamed into place. So whatever kills a save, a bundle is either whole or not there.
+
+A bundle's digest, its name in a lineage, covers the files and the meta data but for `meta["clock"]`: what a run took
+by the clock is no part of what it is, and two runs of equal bytes have equal digests.
 """
 
 from __future__ import annotations
@@ -26,9 +29,10 @@ from .errors import CheckpointError
 
 __all__ = ["Bundle", "bundle_digest", "load_bundle", "save_bundle", "verify"]
 
-_FORMAT = "sim2real-bundle/1"
+_FORMAT = "sim2real-bundle/2"
 _MANIFEST = "manifest.json"
 _FILES = ("weights.safetensors", "state.safetensors")
+_CLOCK = "clock"  # key in meta of what differs between equal runs
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,19 @@ class Bundle:
     weights: dict[str, torch.Tensor]
     state: dict[str, torch.Tensor]
     meta: dict[str, Any]
-    digest: str  # sha256 of the manifest, which holds the sha256 of every other file
+    digest: str  # sha256 over the files' checksums and the meta data without its clock
+
+
+def _sha256(data: Any) -> str:
+    """Return the sha256 (hex) of JSON data in the one form that does not depend on order or layout."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """Return the digest of the bundle that a checked manifest describes."""
+    meta = {key: value for key, value in manifest["meta"].items() if key != _CLOCK}
+    return _sha256({"files": manifest["files"], "meta": meta})
 
 
 def _sync_directory(path: Path) -> None:
@@ -96,25 +112,25 @@ def save_bundle(
 ) -> str:
     """Write a bundle to the directory `path`, replacing a bundle that is there, and return its digest.
 
+    What differs between two equal runs, seconds for one, belongs under `meta["clock"]`.
     Raises CheckpointError if `meta` is not JSON (nan and infinity are not) or a tensor cannot be stored.
     """
     path = Path(path)
     contents = {_FILES[0]: _serialize(_FILES[0], weights), _FILES[1]: _serialize(_FILES[1], state)}
     files = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in contents.items()}
     try:
-        text = json.dumps(
-            {"format": _FORMAT, "files": files, "meta": dict(meta)}, indent=1, sort_keys=True, allow_nan=False
-        )
+        plain = json.loads(json.dumps(dict(meta), allow_nan=False))  # as a reader will see it
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{_MANIFEST}: meta is not JSON: {error}") from error
-    manifest = text.encode()
+    manifest = {"format": _FORMAT, "files": files, "meta": plain, "meta_sha256": _sha256(plain)}
+    contents[_MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     _settle(path)
     temporary = _temporary(path)
     if temporary.exists():
         shutil.rmtree(temporary)
     temporary.mkdir()
-    for name, data in {**contents, _MANIFEST: manifest}.items():
+    for name, data in contents.items():  # the manifest last
         _write(temporary / name, data)
     _sync_directory(temporary)
     if path.exists():
@@ -123,7 +139,7 @@ def save_bundle(
     temporary.rename(path)
     _sync_directory(path.parent)
     _settle(path)
-    return hashlib.sha256(manifest).hexdigest()
+    return _digest(manifest)
 
 
 def _read(path: Path) -> bytes:
@@ -135,10 +151,10 @@ def _read(path: Path) -> bytes:
 
 
 def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
-    """Return the parsed manifest; CheckpointError if it is not one of this format."""
+    """Return the parsed manifest; CheckpointError if it is not one of this format or its meta was altered."""
     try:
-        manifest = json.loads(data)
-    except ValueError as error:
+        manifest = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not JSON: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
@@ -152,7 +168,20 @@ def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
     for name in _FILES:
         if not isinstance(files.get(name), dict):
             raise CheckpointError(f"{path}: does not list {name}")
+    if not _is_unaltered(meta, manifest.get("meta_sha256")):
+        raise CheckpointError(f"{path}: meta was altered: its checksum differs from meta_sha256")
     return manifest
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _is_unaltered(meta: Mapping[str, Any], checksum: object) -> bool:
+    try:
+        return _sha256(meta) == checksum
+    except ValueError:  # a number such as 1e999, which no writer has written
+        return False
 
 
 def _read_verified(directory: Path) -> tuple[dict[str, bytes], dict[str, Any], str]:
@@ -169,7 +198,7 @@ def _read_verified(directory: Path) -> tuple[dict[str, bytes], dict[str, Any], s
             raise CheckpointError(f"{path}: {len(contents[name])} bytes, the manifest says {expected.get('bytes')}")
         if hashlib.sha256(contents[name]).hexdigest() != expected.get("sha256"):
             raise CheckpointError(f"{path}: checksum differs from the manifest's")
-    return contents, manifest["meta"], hashlib.sha256(data).hexdigest()
+    return contents, manifest["meta"], _digest(manifest)
 
 
 def _parse(path: Path, data: bytes) -> dict[str, torch.Tensor]:
@@ -199,7 +228,6 @@ def verify(path: Path | str) -> str:
 
 
 def bundle_digest(path: Path | str) -> str:
-    """Return the sha256 of a bundle's manifest, its name in a lineage. Does not check the other files."""
+    """Return a bundle's digest, its name in a lineage. Does not check the other files."""
     data = _read(Path(path) / _MANIFEST)
-    _read_manifest(Path(path) / _MANIFEST, data)
-    return hashlib.sha256(data).hexdigest()
+    return _digest(_read_manifest(Path(path) / _MANIFEST, data))

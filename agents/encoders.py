@@ -11,7 +11,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
 from .activations import activation_class
-from .errors import AgentsError, unknown_name
+from .errors import AgentsError
+from .lookup import look_up
 from .normalizer import RunningNormalizer
 
 __all__ = ["ENCODERS", "Encoder", "EncoderRow", "MlpEncoder", "encoder_class"]
@@ -88,6 +89,4 @@ ENCODERS: dict[str, EncoderRow] = {
 
 def encoder_class(kind: str) -> type[MlpEncoder]:
     """Return the encoder called `kind`; AgentsError with the valid names if there is none."""
-    if kind not in ENCODERS:
-        raise AgentsError(unknown_name("encoder kind", kind, ENCODERS))
-    return ENCODERS[kind].cls
+    return look_up("encoder kind", kind, ENCODERS).cls

@@ -1,11 +1,22 @@
-"""Every error of this package that a person, not a programmer, is meant to read."""
+"""Every error of this package that a person, not a programmer, is meant to read, and what it says."""
 
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["AgentsError", "CheckpointError", "FrozenError", "PartsError", "PlanError", "unknown_name"]
+__all__ = [
+    "AgentsError",
+    "CheckpointError",
+    "FrozenError",
+    "PartsError",
+    "PlanError",
+    "is_number",
+    "number_hint",
+    "unknown_name",
+]
 
 
 class AgentsError(Exception):
@@ -37,3 +48,26 @@ def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(name), valid, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return f"unknown {kind} {name!r}{hint}; valid: {', '.join(valid) or 'none'}"
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether `value` is a finite number that fits a float; booleans are no numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def number_hint(value: Any) -> str:
+    """Return, for a text that is a number to everyone but YAML 1.1, how to write it; else an empty string.
+
+    YAML 1.1 wants a point in the digits and a sign in the exponent. Example: ` (a text: write 1.0e-4)`.
+    """
+    try:
+        finite = isinstance(value, str) and abs(float(value)) <= sys.float_info.max
+    except ValueError:
+        return ""
+    if not finite:
+        return ""
+    digits, _, exponent = value.strip().lower().partition("e")
+    if not exponent:
+        return f" (a text: write {digits})"
+    point, sign = "" if "." in digits else ".0", "" if exponent[0] in "+-" else "+"
+    return f" (a text: write {digits}{point}e{sign}{exponent})"

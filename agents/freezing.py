@@ -19,8 +19,6 @@ from torch import nn
 
 __all__ = ["digest", "freeze", "is_frozen", "unfreeze"]
 
-_MARK = "_frozen"  # instance attribute of every module inside a frozen one
-
 
 def _stay_in_evaluation(module: nn.Module, mode: bool = True) -> nn.Module:
     """Stand in for `nn.Module.train` on a frozen module: ignores `mode`."""
@@ -36,7 +34,6 @@ def freeze(target: nn.Module | nn.Parameter) -> None:
         module.__dict__["training"] = False
         # A bound method, not a closure: a deep copy of the module gets one bound to the copy.
         module.__dict__["train"] = MethodType(_stay_in_evaluation, module)
-        module.__dict__[_MARK] = True
     target.requires_grad_(False)
 
 
@@ -46,14 +43,24 @@ def unfreeze(target: nn.Module | nn.Parameter) -> None:
     if isinstance(target, nn.Module):
         for module in target.modules():
             module.__dict__.pop("train", None)
-            module.__dict__.pop(_MARK, None)
+
+
+def _is_pinned(module: nn.Module) -> bool:
+    """Tell whether the module is in evaluation and `train()` leaves it there."""
+    train = getattr(module.__dict__.get("train"), "__func__", None)
+    return train is _stay_in_evaluation and not module.training
 
 
 def is_frozen(target: nn.Module | nn.Parameter) -> bool:
-    """Tell whether `freeze` holds for this module or parameter."""
+    """Tell whether `freeze` holds: no parameter wants a gradient, no module inside leaves evaluation.
+
+    What was frozen and then made trainable by other means, `requires_grad_(True)` for one, is not frozen.
+    """
     if isinstance(target, nn.Parameter):
         return not target.requires_grad
-    return bool(target.__dict__.get(_MARK, False))
+    if any(parameter.requires_grad for parameter in target.parameters()):
+        return False
+    return all(map(_is_pinned, target.modules()))
 
 
 def digest(target: nn.Module | Mapping[str, torch.Tensor]) -> str:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from . import freezing
-from .errors import PartsError, unknown_name
+from .errors import FrozenError, PartsError, unknown_name
 from .policy import AgentPolicy
 
 __all__ = [
@@ -99,11 +99,28 @@ def tensors(policy: AgentPolicy, parts: Iterable[str] | None = None) -> dict[str
     return {name: tensor.detach().cpu().clone() for name, tensor in references(policy, parts).items()}
 
 
+def _require_unmoved(policy: AgentPolicy, source: Mapping[str, torch.Tensor], wanted: Iterable[str]) -> None:
+    """Raise FrozenError if `source` holds other bytes than those of `wanted` parts that are frozen."""
+    moved = []
+    for part in wanted:
+        if any(map(freezing.is_frozen, _members(policy, part).values())):
+            held = references(policy, (part,))
+            given = {name: source[name].to(tensor.dtype) for name, tensor in held.items()}
+            if freezing.digest(given) != freezing.digest(held):
+                moved.append(part)
+    if moved:
+        raise FrozenError(f"{', '.join(moved)} would move, but is frozen: unfreeze_part() first, or load all parts")
+
+
 def load(policy: AgentPolicy, source: Mapping[str, torch.Tensor], parts: Iterable[str] | None = None) -> list[str]:
     """Copy the tensors of `parts` (None: all) from `source` into the policy; return the loaded names.
 
     Tensors of other known parts in `source` are left alone. Nothing is written unless everything fits:
     PartsError lists what is missing in `source`, what the policy does not have, and what has another shape.
+
+    Some parts of a policy: those that are frozen must not change, FrozenError names the ones that would, by a
+    single bit. All parts at once are another agent in this one's place, as when a run is continued, and are
+    written, frozen or not; if that is not the agent whose parts a plan holds still, the phase's end finds out.
     """
     wanted = part_names(policy) if parts is None else tuple(parts)
     targets = references(policy, wanted)
@@ -119,6 +136,8 @@ def load(policy: AgentPolicy, source: Mapping[str, torch.Tensor], parts: Iterabl
         found = {"missing": missing, "unexpected": unexpected, "mis-shaped": shapes}
         lists = "; ".join(f"{kind}: {', '.join(names) or 'none'}" for kind, names in found.items())
         raise PartsError(f"tensors do not fit the parts {', '.join(wanted)}: {lists}")
+    if set(wanted) != set(part_names(policy)):
+        _require_unmoved(policy, source, wanted)
     with torch.no_grad():
         for name, target in targets.items():
             target.copy_(source[name])

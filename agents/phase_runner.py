@@ -29,6 +29,8 @@ def carry_over(
     carried = [part for part in names if plan.action(part) != "reset"]
     if carried and source is None:
         raise PlanError(f"the plan carries {', '.join(carried)} over: it needs the tensors of a source")
+    for part in names:  # whatever an earlier plan held still begins anew
+        parts.unfreeze_part(policy, part)
     loaded = parts.load(policy, source or {}, carried) if carried else []
     parts.load(policy, parts.tensors(fresh), [part for part in names if part not in carried])
     return loaded

@@ -108,7 +108,7 @@ class TransferPlan:
         for part, action in self.parts.items():
             if part not in PARTS:
                 raise PlanError(unknown_name("part", part, PARTS))
-            if action not in ACTIONS:
+            if not isinstance(action, str) or action not in ACTIONS:
                 raise PlanError(f"part {part!r}: {unknown_name('action', action, ACTIONS)}")
         object.__setattr__(self, "phases", tuple(self.phases))
         names = [phase.name for phase in self.phases]

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from .activations import activation_class
 from .encoders import encoder_class
-from .errors import AgentsError, unknown_name
+from .errors import AgentsError, is_number, number_hint, unknown_name
 
 __all__ = ["EncoderSettings", "PPOSettings"]
 
 
 def _check(owner: object, name: str, rule: str, holds: Callable[[Any], bool]) -> None:
-    """Raise AgentsError unless the number `name` of `owner` keeps the rule; booleans are no numbers."""
+    """Raise AgentsError unless the number `name` of `owner` keeps the rule."""
     value = getattr(owner, name)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not (number and holds(value)):
+    if not is_number(value) and holds is not _whole:
+        raise AgentsError(f"{name} is {value!r}: it must be a finite number{number_hint(value)}")
+    if not holds(value):
         raise AgentsError(f"{name} is {value!r}: {rule}")
 
 
 def _whole(value: Any) -> bool:
-    return isinstance(value, int) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Raise AgentsError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise AgentsError(unknown_name(name, value, choices))
 
 
 def _widths(name: str, value: Any) -> tuple[int, ...]:
@@ -34,8 +40,10 @@ def _widths(name: str, value: Any) -> tuple[int, ...]:
 
 
 def _known(cls: type[Any], mapping: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Return `mapping` as a dict; AgentsError if a key is no field of `cls`."""
+    """Return `mapping` as a dict; AgentsError if it is none or a key is no field of `cls`."""
     names = [entry.name for entry in fields(cls)]
+    if not isinstance(mapping, Mapping):
+        raise AgentsError(f"{kind}s are {mapping!r}: expected a mapping with keys of {', '.join(names)}")
     for key in mapping:
         if key not in names:
             raise AgentsError(unknown_name(kind, key, names))
@@ -89,8 +97,7 @@ class PPOSettings:
         for name in ("policy_head", "value_head"):
             object.__setattr__(self, name, _widths(name, getattr(self, name)))
         activation_class(self.head_activation)
-        if self.schedule not in ("constant", "linear"):
-            raise AgentsError(unknown_name("schedule", self.schedule, ("constant", "linear")))
+        _choice("schedule", self.schedule, ("constant", "linear"))
         for name in ("num_steps", "batch_size", "num_epochs"):
             _check(self, name, "it must be a whole number of at least 1", _whole)
         for name in ("learning_rate", "clip_range", "max_grad_norm"):

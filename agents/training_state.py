@@ -80,7 +80,8 @@ def get_training_state(learner: Continuable) -> tuple[dict[str, torch.Tensor], d
         "iteration": int(learner.iteration),
         "progress_remaining": float(learner._current_progress_remaining),
         "phases": learner.phases.get_state(),
-        "episodes": [dict(episode) for episode in learner.ep_info_buffer],
+        # without "t", seconds on a clock: two equal runs have equal states
+        "episodes": [{"r": episode["r"], "l": episode["l"]} for episode in learner.ep_info_buffer],
         "weights": parts.digests(learner.policy),
     }
     return tensors, state

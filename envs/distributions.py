@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from .errors import EnvsError, unknown_name
+from .errors import EnvsError, is_number, number_hint, unknown_name
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -193,15 +193,17 @@ def parse_distribution(value: Any, where: str) -> Distribution:
     Raises:
         EnvsError: when it is neither a number nor a known distribution with fitting numbers.
     """
-    if _is_number(value):
+    if is_number(value):
         return Constant(float(value))
     if not isinstance(value, Mapping) or len(value) != 1:
-        raise EnvsError(f"{where}: expected a number or one of {{{', '.join(DISTRIBUTIONS)}: [...]}}, got {value!r}")
+        named = f"{{{', '.join(DISTRIBUTIONS)}: [...]}}"
+        raise EnvsError(f"{where}: expected a number or one of {named}, got {value!r}{number_hint(value)}")
     ((name, arguments),) = value.items()
     if name not in DISTRIBUTIONS:
         raise EnvsError(f"{where}: {unknown_name('distribution', name, DISTRIBUTIONS)}")
-    if not isinstance(arguments, list | tuple) or not all(_is_number(a) for a in arguments):
-        raise EnvsError(f"{where}.{name}: expected a list of numbers, got {arguments!r}")
+    if not isinstance(arguments, list | tuple) or not all(is_number(a) for a in arguments):
+        hint = "".join(map(number_hint, arguments)) if isinstance(arguments, list) else ""
+        raise EnvsError(f"{where}.{name}: expected a list of numbers, got {arguments!r}{hint}")
     numbers = [float(a) for a in arguments]
     cls = DISTRIBUTIONS[name]
     try:
@@ -211,10 +213,6 @@ def parse_distribution(value: Any, where: str) -> Distribution:
         raise EnvsError(f"{where}.{name}: expected [{wanted}], got {arguments!r}") from None
     except EnvsError as error:
         raise EnvsError(f"{where}: {error}") from None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _require(holds: bool, distribution: Distribution, rule: str) -> None:

@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode
 
 from .domain import Domain
 from .errors import EnvsError, unknown_name
+from .options import read_options
 from .single import SingleEnv
 from .task import Task
 from .tasks import CartpoleSwingup, HalfCheetah, Hopper
@@ -38,13 +39,9 @@ class Environment:
         """Build the task with its keyword options.
 
         Raises:
-            EnvsError: for an option it does not have.
+            EnvsError: for an option it does not have, or a value that breaks the option's rule.
         """
-        known = inspect.signature(self.task).parameters
-        for key in task_kwargs:
-            if key not in known:
-                raise unknown_name(f"option of {self.gymnasium_id}", key, known)
-        return self.task(**task_kwargs)
+        return self.task(**read_options(self.task, task_kwargs, self.gymnasium_id))
 
 
 ENVS: dict[str, Environment] = {
@@ -60,7 +57,7 @@ def environment(name: str) -> Environment:
     Raises:
         EnvsError: when there is none; the message lists those there are.
     """
-    if name not in ENVS:
+    if not isinstance(name, str) or name not in ENVS:
         raise unknown_name("environment", name, ENVS)
     return ENVS[name]
 

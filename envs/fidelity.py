@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from types import UnionType
 from typing import Any
 
 import mujoco
 
-from .errors import EnvsError, unknown_name
+from .errors import EnvsError, number_hint, unknown_name
 
 __all__ = ["NOMINAL", "Fidelity"]
 
@@ -19,6 +19,7 @@ INTEGRATORS = {
     "implicit": mujoco.mjtIntegrator.mjINT_IMPLICIT,
     "implicitfast": mujoco.mjtIntegrator.mjINT_IMPLICITFAST,
 }
+_LARGEST_DT, _LARGEST_INT = 1e3, 2**31 - 1  # s; what MuJoCo's integers hold
 CONES = {"pyramidal": mujoco.mjtCone.mjCONE_PYRAMIDAL, "elliptic": mujoco.mjtCone.mjCONE_ELLIPTIC}
 
 
@@ -43,15 +44,23 @@ class Fidelity:
     cone: str | None = None
 
     def __post_init__(self) -> None:
-        if self.integrator is not None and self.integrator not in INTEGRATORS:
-            raise unknown_name("fidelity.integrator", self.integrator, INTEGRATORS)
-        if self.cone is not None and self.cone not in CONES:
-            raise unknown_name("fidelity.cone", self.cone, CONES)
-        for key in ("sim_dt", "iterations", "ls_iterations"):
-            value, kind = getattr(self, key), "a number" if key == "sim_dt" else "an integer"
-            fits = isinstance(value, int) or (key == "sim_dt" and isinstance(value, float))
-            if value is not None and (isinstance(value, bool) or not fits or not 0 < value < math.inf):
-                raise EnvsError(f"fidelity.{key}: must be {kind} > 0, got {value!r}")
+        for key, table in (("integrator", INTEGRATORS), ("cone", CONES)):
+            value = getattr(self, key)
+            if value is not None and (not isinstance(value, str) or value not in table):
+                raise unknown_name(f"fidelity.{key}", value, table)
+        self._require_positive("sim_dt", "a number", int | float, _LARGEST_DT)
+        self._require_positive("iterations", "an integer", int, _LARGEST_INT)
+        self._require_positive("ls_iterations", "an integer", int, _LARGEST_INT)
+
+    def _require_positive(self, key: str, kind: str, types: UnionType | type[int], most: float) -> None:
+        """Raise EnvsError unless the field `key` is None or a `kind` in (0, most]."""
+        value = getattr(self, key)
+        if value is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, types) or not value > 0:
+            raise EnvsError(f"fidelity.{key}: must be {kind} > 0, got {value!r}{number_hint(value)}")
+        if value > most:
+            raise EnvsError(f"fidelity.{key}: must be at most {most:g}, got {value!r}")
 
     @staticmethod
     def parse(value: str | Mapping[str, Any], cheap: Fidelity) -> Fidelity:

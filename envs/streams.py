@@ -1,8 +1,13 @@
-"""Random numbers of many worlds: every episode of every world has a stream of its own.
+"""Random numbers of many worlds: every episode of every world has a stream of its own, every channel too.
 
-One Philox key a seed; the counter's upper words hold (purpose, episode, world), its lowest word runs. So
-what a world draws depends on (seed, world, episode) alone: not on how many worlds there are, which of them
-restart, in which order or on how many threads; and the whole state is one integer a world.
+One Philox key a seed; the counter's upper words say what for, its lowest word runs:
+
+- `EpisodeStreams`, (purpose, episode, world): what a world draws at the start of an episode depends on (seed,
+  world, episode) alone, and the whole state is one integer a world.
+- `StepNoise`, (purpose, step, 0): the noise of one channel in one step, world after world, so that a world's row
+  depends on (seed, channel, world, number of the step since the seed was set), and the state is one integer.
+
+So neither depends on how many worlds there are, which of them restart, in which order or on how many threads.
 Source: Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3, doi:10.1145/2063384.2063405.
 """
 
@@ -13,9 +18,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EpisodeDraws", "EpisodeStreams", "StepNoise"]
+__all__ = ["CHANNELS", "EpisodeDraws", "EpisodeStreams", "StepNoise"]
 
-_EPISODE, _STEP = 0, 1  # purposes: disjoint halves of the counter space
+CHANNELS = ("action_noise", "observation_noise")  # the channels that draw at every step
+_EPISODE = 0  # purposes: disjoint parts of the counter space, 0 and one for each channel
 Ids = NDArray[np.intp]
 
 
@@ -97,36 +103,37 @@ class EpisodeDraws:
 
 
 class StepNoise:
-    """The stream of noise within episodes: at every step one row for every world, used or not."""
+    """The stream of one channel's noise within episodes: at every step one row for every world, used or not."""
 
-    def __init__(self, seed: int) -> None:
-        """Start at the first step."""
+    def __init__(self, seed: int, channel: str) -> None:
+        """Start at the first step of `channel`, one of CHANNELS."""
+        self._purpose = 1 + CHANNELS.index(channel)
         self._bits = _bit_generator(seed)
-        state = self._bits.state
-        state["state"]["counter"][:] = (0, _STEP, 0, 0)
-        self._bits.state = state
+        self._state = self._bits.state
         self._generator = np.random.Generator(self._bits)
+        self._key = self._state["state"]["key"]  # (2,): what the seed became; live
+        self._step = np.zeros(1, np.int64)  # (1,): steps drawn so far
 
     def standard_normal(self, num_envs: int, dim: int) -> NDArray[np.float64]:
-        """Return standard normal numbers, (num_envs, dim)."""
+        """Return the next step's standard normal numbers, (num_envs, dim).
+
+        Every step begins at a counter of its own and rows follow one another, so more worlds only add rows.
+        """
+        state = self._state
+        state["state"]["counter"][:] = (0, self._purpose, self._step[0], 0)
+        state["buffer_pos"], state["has_uint32"] = 4, 0  # 4: nothing buffered, the next draw makes a block
+        self._bits.state = state
+        self._step += 1
         return self._generator.standard_normal((num_envs, dim))
 
-    def get_state(self) -> dict[str, NDArray[np.uint64]]:
-        """Return the generator's state as arrays."""
-        state = self._bits.state
-        scalars = [state["buffer_pos"], state["has_uint32"], state["uinteger"]]
-        return {
-            "counter": state["state"]["counter"].copy(),
-            "key": state["state"]["key"].copy(),
-            "buffer": state["buffer"].copy(),
-            "scalars": np.array(scalars, np.uint64),
-        }
+    def restart(self, seed: int) -> None:
+        """Start anew from another seed, for everyone who holds this stream."""
+        self._key[:], self._step[:] = _bit_generator(seed).state["state"]["key"], 0
 
-    def set_state(self, saved: dict[str, NDArray[np.uint64]]) -> None:
+    def get_state(self) -> dict[str, NDArray[np.generic]]:
+        """Return key and step."""
+        return {"key": self._key.copy(), "step": self._step.copy()}
+
+    def set_state(self, state: dict[str, NDArray[np.generic]]) -> None:
         """Continue from what `get_state` returned."""
-        state = self._bits.state
-        state["state"]["counter"] = saved["counter"].astype(np.uint64)
-        state["state"]["key"] = saved["key"].astype(np.uint64)
-        state["buffer"] = saved["buffer"].astype(np.uint64)
-        state["buffer_pos"], state["has_uint32"], state["uinteger"] = (int(v) for v in saved["scalars"])
-        self._bits.state = state
+        self._key[:], self._step[:] = state["key"], state["step"]

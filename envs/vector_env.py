@@ -14,7 +14,7 @@ from .channels import ActuatorChannel, SensorChannel
 from .domain import Domain
 from .errors import EnvsError
 from .physics import Physics
-from .streams import EpisodeStreams, StepNoise
+from .streams import CHANNELS, EpisodeStreams, StepNoise
 from .task import Task
 from .worlds import Worlds
 
@@ -89,9 +89,10 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._started = False
         self._ended = np.ones(num_envs, np.bool_)  # no world has an episode yet
         self._obs: Array = np.zeros((num_envs, self._obs_dim))
-        self._streams, self._noise = EpisodeStreams(seed, num_envs), StepNoise(seed)
-        self._actuators = ActuatorChannel(self.worlds, num_envs, self.physics.model.nu, self._noise)
-        self._sensors = SensorChannel(self.worlds, num_envs, self._obs_dim, self._noise)
+        self._streams = EpisodeStreams(seed, num_envs)
+        self._noise = {channel: StepNoise(seed, channel) for channel in CHANNELS}
+        self._actuators = ActuatorChannel(self.worlds, num_envs, self.physics.model.nu, self._noise["action_noise"])
+        self._sensors = SensorChannel(self.worlds, num_envs, self._obs_dim, self._noise["observation_noise"])
 
     def _make_spaces(self) -> None:
         self._obs_dim = len(self.task.observation_names)
@@ -116,7 +117,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         super().reset(seed=seed)
         if seed is not None:
             self._streams = EpisodeStreams(seed, self.num_envs)
-            self._noise.set_state(StepNoise(seed).get_state())  # the channels hold on to it
+            for noise in self._noise.values():
+                noise.restart(seed)
         mask = np.ones(self.num_envs, np.bool_)
         if options is not None and "reset_mask" in options:
             mask = np.asarray(options["reset_mask"], np.bool_)
@@ -209,7 +211,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             "physics": self.physics.get_state(),
             "actuators": self._actuators.get_state(),
             "sensors": self._sensors.get_state(),
-            "noise": dict(self._noise.get_state()),
+            **{channel: noise.get_state() for channel, noise in self._noise.items()},
         }
         state: State = {f"{part}.{k}": v for part, values in parts.items() for k, v in values.items()}
         for name, array in self._own_arrays().items():
@@ -235,7 +237,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self.physics.set_state(_part(state, "physics"))
         self._actuators.set_state(_part(state, "actuators"))
         self._sensors.set_state(_part(state, "sensors"))
-        self._noise.set_state(_part(state, "noise"))  # type: ignore[arg-type]
+        for channel, noise in self._noise.items():
+            noise.set_state(_part(state, channel))
         self.num_faults = int(state["num_faults"])
         self._started = bool((self._streams.episode >= 0).any())
 

@@ -179,7 +179,9 @@ class RunDirectory:
     def save_checkpoint(self, step: int, *, weights: Any, state: Any, meta: Mapping[str, Any]) -> None:
         """Write the bundle of `step`, with the lengths all logs have by now, and drop the oldest ones."""
         logs = {str(f.relative_to(self.path)): f.stat().st_size for f in self._logs()}
-        save_bundle(self._checkpoint(step), weights=weights, state=state, meta={**meta, "step": step, "logs": logs})
+        # names of logs hold a time and a process: like the time taken, they are not part of what the bundle is
+        clock = {**meta.get("clock", {}), "logs": logs}
+        save_bundle(self._checkpoint(step), weights=weights, state=state, meta={**meta, "step": step, "clock": clock})
         for old in self._steps()[:-_KEPT_CHECKPOINTS]:
             shutil.rmtree(self._checkpoint(old))
 
@@ -213,7 +215,7 @@ class RunDirectory:
 
     def rewind_logs(self, bundle: Bundle | None) -> None:
         """Cut all logs to what they were at `bundle` (None: the beginning), so that nothing appears twice."""
-        lengths: Mapping[str, int] = bundle.meta["logs"] if bundle else {}
+        lengths: Mapping[str, int] = bundle.meta["clock"]["logs"] if bundle else {}
         for file in self._logs():
             length = lengths.get(str(file.relative_to(self.path)))
             if length is None:

@@ -163,7 +163,7 @@ class _Run:
     def _zero_shot(self, monitor: Monitor, seen: RunningNormalizer | None) -> None:
         """Record the policy as it is; the same evaluation worlds would give the same return at every later step."""
         self.run.append_curve({"step": 0, **self._point(0, monitor, seen)})
-        meta = {**self._meta(), "training": None, "clock": {}}
+        meta = {**self._meta(), "training": None}
         self.run.save_checkpoint(0, weights=parts.tensors(self.agent.policy), state={}, meta=meta)
 
     def _meta(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,6 @@ def test_what_is_saved_is_loaded(bundle: Path) -> None:
         "weights.safetensors",
     ]
     assert loaded.digest == verify(bundle) == bundle_digest(bundle)
-    assert loaded.digest == hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest()
 
 
 def test_the_same_contents_are_the_same_bytes(tmp_path: Path) -> None:
@@ -80,6 +80,59 @@ def test_the_same_contents_are_the_same_bytes(tmp_path: Path) -> None:
     two = save_bundle(tmp_path / "two", weights=dict(reversed(WEIGHTS.items())), state=STATE, meta=META)
     assert one == two
     assert save_bundle(tmp_path / "three", weights=WEIGHTS, state={}, meta=META) != one
+
+
+def test_the_digest_does_not_depend_on_clocks_and_on_all_else(tmp_path: Path) -> None:
+    def digest(**changes: Any) -> str:
+        given: dict[str, Any] = {"weights": WEIGHTS, "state": STATE, "meta": META, **changes}
+        returned = save_bundle(tmp_path / "b", **given)
+        assert returned == verify(tmp_path / "b") == bundle_digest(tmp_path / "b") == load_bundle(tmp_path / "b").digest
+        return returned
+
+    assert digest() == digest(meta={**META, "clock": {"wall_seconds": 1.5}})
+    assert digest() == digest(meta={**META, "clock": {"wall_seconds": 2.5}})
+    assert load_bundle(tmp_path / "b").meta["clock"] == {"wall_seconds": 2.5}
+    others = [
+        digest(meta={**META, "parent": "a"}),
+        digest(meta={**META, "wall_seconds": 1.5}),
+        digest(weights={**WEIGHTS, "log_std.value": torch.ones(0, dtype=torch.float64)}),
+        digest(state={}),
+    ]
+    assert len({digest(), *others}) == 5
+
+
+def test_meta_is_read_as_it_was_hashed(tmp_path: Path) -> None:
+    """Keys that are no strings, tuples, other alphabets: what JSON makes of them is what is protected."""
+    save_bundle(tmp_path / "b", weights=WEIGHTS, state=STATE, meta={10: (1, 2), 9: {"ü": 1e-300}})
+    assert load_bundle(tmp_path / "b").meta == {"10": [1, 2], "9": {"ü": 1e-300}}
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {**META, "steps": 8},
+        {**META, "more": 1},
+        {key: value for key, value in META.items() if key != "parent"},
+        {**META, "rates": [0.1, 1e-301]},
+        {**META, "clock": {"wall_seconds": 0}},
+        {},
+    ],
+)
+def test_altered_meta_is_refused(bundle: Path, meta: dict[str, Any]) -> None:
+    rewrite(bundle, meta=META)  # another layout of the same manifest is no alteration
+    assert load_bundle(bundle).meta == META
+    rewrite(bundle, meta=meta)
+    for read in (load_bundle, verify, bundle_digest):
+        with pytest.raises(CheckpointError, match=r"manifest\.json: meta was altered"):
+            read(bundle)
+
+
+@pytest.mark.parametrize(("number", "message"), [("1e999", "meta was altered"), ("NaN", "not JSON: NaN")])
+def test_numbers_that_are_none_are_refused(bundle: Path, number: str, message: str) -> None:
+    path = bundle / "manifest.json"
+    path.write_text(path.read_text().replace('"steps": 7', f'"steps": {number}'))
+    with pytest.raises(CheckpointError, match=message):
+        load_bundle(bundle)
 
 
 def test_manifest_names_checksum_and_size_of_every_file(bundle: Path) -> None:
@@ -119,6 +172,7 @@ def test_a_truncated_manifest_is_refused(bundle: Path) -> None:
     [
         ({"format": "sim2real-bundle/99"}, "unknown format 'sim2real-bundle/99'; this version reads"),
         ({"format": None}, "unknown format None"),
+        ({"meta_sha256": None}, "meta was altered"),
         ({"meta": 3}, "`files` and `meta` must be objects"),
         ({"files": {}}, "does not list weights.safetensors"),
         ({"files": {"../../etc/passwd": {}}}, "lists '../../etc/passwd'"),
@@ -206,9 +260,10 @@ def make(seed: int, plan: TransferPlan, source: dict[str, torch.Tensor] | None, 
     return agent, records
 
 
-def save(agent: PPO, path: Path) -> None:
+def save(agent: PPO, path: Path) -> str:
     state, training = agent.get_training_state()
-    save_bundle(path, weights=parts.tensors(agent.policy), state=state, meta={"training": training})
+    meta = {"training": training, "clock": {"wall_seconds": time.monotonic()}}
+    return save_bundle(path, weights=parts.tensors(agent.policy), state=state, meta=meta)
 
 
 def resume(agent: PPO, path: Path) -> None:
@@ -258,23 +313,21 @@ def test_training_continues_byte_for_byte(
 
     whole, records = make(0, plan, source, **settings)
     whole.learn(total, callback=SaveOnce())
-    save(whole, tmp_path / "end")
+    digest = save(whole, tmp_path / "end")
 
     again, more = make(77, plan, source, **settings)
     resume(again, tmp_path / "middle")
     assert 0 < again.num_timesteps < total
     again.learn(total - again.num_timesteps, reset_num_timesteps=False)
-    save(again, tmp_path / "end2")
+    assert save(again, tmp_path / "end2") == digest  # though the clock went on
 
     assert parts.digests(again.policy) == parts.digests(whole.policy)
     one, two = load_bundle(tmp_path / "end"), load_bundle(tmp_path / "end2")
     assert set(one.state) == set(two.state)
     for name in one.state:
         assert torch.equal(one.state[name], two.state[name]), name
-    for meta in (one.meta, two.meta):
-        for episode in meta["training"]["episodes"]:
-            del episode["t"]  # seconds on the clock
-    assert one.meta == two.meta
+    assert one.meta["training"] == two.meta["training"]
+    assert one.meta["clock"] != two.meta["clock"]
     assert len(records.rows) == whole.iteration
     np.testing.assert_equal(more.rows, records.rows[-len(more.rows) :])
     assert len(more.rows) == whole.iteration - stop_at

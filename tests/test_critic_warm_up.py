@@ -43,7 +43,7 @@ def dip(source: RunDirectory, seed: int, method: str, out: Path) -> float:
     job = Transfer(config(seed), source, "weak", method)
     run = transfer(job, out, resume=False, num_threads=1, report=silent, show_plan=lambda rows: None)
     returns = torch.tensor([[point["return"] for point in run.curve()]]).double().numpy()
-    return float(dip_depth(returns)[0])
+    return float(dip_depth(returns, 0.0)[0])
 
 
 @pytest.mark.slow

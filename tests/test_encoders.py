@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -129,11 +131,30 @@ def test_layers_that_are_not_known_are_left_to_autograd() -> None:
         ({"clip_range": float("nan")}, "clip_range is nan"),
         ({"target_kl": 0.0}, "target_kl is 0.0"),
         ({"shared_encoder": "yes"}, "shared_encoder is 'yes'"),
+        ({"encoder": {"kind": ["mlp"]}}, r"unknown encoder kind \['mlp'\].*valid: mlp"),
+        ({"encoder": {"activation": {"elu": 1}}}, "unknown activation .*valid: elu, relu, tanh"),
+        ({"head_activation": ["tanh"]}, r"unknown activation \['tanh'\].*valid: elu, relu, tanh"),
+        ({"schedule": ["linear"]}, r"unknown schedule \['linear'\].*valid: constant, linear"),
+        ({"encoder": {"widths": [True]}}, r"encoder.widths is \[True\]"),
+        ({"learning_rate": "1e-4"}, r"learning_rate is '1e-4': it must be a finite number \(a text: write 1\.0e-4\)$"),
+        ({"learning_rate": "2.5E6"}, r"write 2\.5e\+6\)$"),
+        ({"ent_coef": "0.5"}, r"write 0\.5\)$"),
+        ({"gamma": "high"}, "gamma is 'high': it must be a finite number$"),
+        ({"gamma": "nan"}, "gamma is 'nan': it must be a finite number$"),
+        ({"learning_rate": -1}, "learning_rate is -1: it must be above 0$"),
+        ({"learning_rate": 10**400}, "it must be a finite number$"),
+        ({"num_steps": "1e3"}, "num_steps is '1e3': it must be a whole number of at least 1$"),
     ],
 )
 def test_settings_that_cannot_be_name_the_rule(values: dict[str, object], message: str) -> None:
     with pytest.raises(AgentsError, match=message):
         PPOSettings.from_mapping(values)
+
+
+@pytest.mark.parametrize("mapping", [3, None, ["gamma"]])
+def test_settings_are_a_mapping(mapping: Any) -> None:
+    with pytest.raises(AgentsError, match=r"PPO settings are .*: expected a mapping with keys of encoder, policy_head"):
+        PPOSettings.from_mapping(mapping)
 
 
 def test_settings_survive_as_plain_data() -> None:

@@ -111,13 +111,26 @@ def test_same_seed_same_bytes_with_one_and_two_threads(name: str) -> None:
 
 @every_environment
 def test_worlds_do_not_depend_on_how_many_there_are(name: str) -> None:
-    few, many = build(name, 4, domain=RANDOMISED), build(name, 8, domain=RANDOMISED)
+    few, many = build(name, 4, domain=NOISY), build(name, 8, domain=NOISY)
     actions = random_actions(many, 60)
     short, long = roll_out(few, actions[:, :4]), roll_out(many, actions)
     for key, value in short.items():
         np.testing.assert_array_equal(value, long[key][:, :4], err_msg=key)
     for key, value in few.parameters.items():
         np.testing.assert_array_equal(value, many.parameters[key][:4])
+
+
+@every_environment
+def test_noise_of_one_channel_does_not_depend_on_the_other(name: str) -> None:
+    """What the sensors add to the first observations within an episode is the same with and without action noise."""
+    added = []
+    for parameters in ({"observation_noise": {"set": 0.1}}, NOISE | {"observation_noise": {"set": 0.1}}):
+        env = build(name, domain={"parameters": parameters})
+        env.reset()
+        obs = [env.step(action)[0] - env.task.observe(env.physics) for action in random_actions(env, 5)]
+        added.append(np.stack(obs))
+    np.testing.assert_allclose(added[0], added[1], rtol=0, atol=1e-12)
+    assert 0.05 < added[0].std() < 0.2
 
 
 @every_environment

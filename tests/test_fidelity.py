@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from envs import ENVS, DomainVectorEnv, Fidelity, environment, make_vec
+from envs import ENVS, DomainVectorEnv, EnvsError, Fidelity, environment, make_vec
 
 CHEAP_SUBSTEPS = {"hopper": (4, 2), "half_cheetah": (5, 2), "cartpole_swingup": (4, 2)}
 every_environment = pytest.mark.parametrize("name", ENVS)
@@ -97,3 +97,20 @@ def test_choices_reach_the_model(name: str) -> None:
 def test_describe() -> None:
     assert Fidelity().describe() == "nominal"
     assert environment("hopper").make_task().cheap.describe() == "integrator=implicitfast, sim_dt=0.004"
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "message"),
+    [
+        ({"integrator": ["RK4"]}, r"unknown fidelity.integrator \['RK4'\].*valid: Euler, RK4, implicit, implicitfast"),
+        ({"cone": {"elliptic": 1}}, r"unknown fidelity.cone .*valid: elliptic, pyramidal"),
+        ({"integrator": 4}, "unknown fidelity.integrator 4"),
+        ({"sim_dt": [0.1]}, r"fidelity.sim_dt: must be a number > 0, got \[0.1\]"),
+        ({"sim_dt": "1e-3"}, "fidelity.sim_dt: must be a number > 0, got '1e-3': that is a text, write 1.0e-3"),
+        ({"sim_dt": 10**400}, "fidelity.sim_dt: must be at most 1000, got 1000"),
+        ({"iterations": 2**40}, "fidelity.iterations: must be at most"),
+    ],
+)
+def test_values_of_the_wrong_type_are_refused(fidelity: Any, message: str) -> None:
+    with pytest.raises(EnvsError, match=message):
+        build("hopper", fidelity)

@@ -102,6 +102,33 @@ def test_frozen_modules_hold_and_parameters_too() -> None:
     assert not is_frozen(parameter)
 
 
+def test_a_module_that_was_made_trainable_again_is_not_frozen() -> None:
+    policy = PPO(make_policy_env(4, 2), SETTINGS, device="cpu").policy
+    freeze(policy.encoder)
+    assert is_frozen(policy.encoder)
+    policy.requires_grad_(True)
+    assert not is_frozen(policy.encoder)
+    assert is_frozen(policy.encoder.normalizer)  # it has no parameters: its statistics stay
+    freeze(policy.encoder)
+    assert is_frozen(policy.encoder)
+    unfreeze(policy.encoder.layers)
+    assert not is_frozen(policy.encoder)  # a hole in it is enough
+
+
+@pytest.mark.parametrize("thaw", ["training", "train", "member"])
+def test_a_module_that_can_train_again_is_not_frozen(thaw: str) -> None:
+    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    freeze(module)
+    assert is_frozen(module)
+    if thaw == "training":
+        module[1].training = True
+    elif thaw == "train":
+        del module[1].train
+    else:
+        module.append(nn.BatchNorm1d(2, affine=False))
+    assert not is_frozen(module)
+
+
 def test_digest_notices_values_shapes_names_and_unsaved_buffers() -> None:
     module = nn.Linear(3, 2)
     before = digest(module)

@@ -10,11 +10,11 @@ from sim2real.stats import (
     Interval,
     band,
     censored_interval,
-    contrast,
     difference,
     interval,
     iqm,
     mean,
+    newcombe_interval,
     probability_of_improvement,
     widening,
 )
@@ -107,15 +107,96 @@ def test_difference_counts_the_smaller_arm_and_shifts_with_the_data() -> None:
     assert (moved.low, moved.high) == (pytest.approx(found.low + 10.0), pytest.approx(found.high + 10.0))
 
 
+def test_seeds_that_share_a_source_agent_are_drawn_with_all_their_targets() -> None:
+    # two targets that say the same of every seed are one observation per seed, not two
+    once = np.array([[1.0], [2.0], [6.0]])
+    twice = np.repeat(once, 2, axis=1)
+    assert widening([[twice]]) == pytest.approx(widening([[once[:, 0]]]))
+    found = interval([twice], mean, np.random.default_rng(0))
+    assert (found.point, found.num_runs) == (3.0, 3)
+    alone = interval([once[:, 0]], mean, np.random.default_rng(0))
+    assert (found.low, found.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
+    # targets far apart are drawn together as well: their distance is no spread
+    apart = interval([once + np.array([0.0, 100.0])], mean, np.random.default_rng(0))
+    assert apart.high - apart.low == pytest.approx(alone.high - alone.low)
+
+
+@pytest.mark.parametrize(("num_seeds", "num_envs"), [(3, 1), (5, 1), (10, 1), (3, 3)])
+def test_coverage_over_targets_that_share_their_seeds_source_agent(num_seeds: int, num_envs: int) -> None:
+    rng = np.random.default_rng(7 * num_seeds + num_envs)
+    trials, hits = 1200, 0
+    for _ in range(trials):
+        agents = rng.normal(0.0, 1.0, (num_envs, num_seeds, 1))
+        scores = agents + np.array([-0.6, -0.2, 0.2, 0.6]) + rng.normal(0.0, 0.5, (num_envs, num_seeds, 4))
+        found = interval(list(scores), iqm, rng, reps=400)
+        hits += found.low <= 0.0 <= found.high
+    assert hits / trials == pytest.approx(0.95, abs=0.04)
+
+
+def test_an_absent_run_counts_nowhere_and_its_seed_stays() -> None:
+    scores = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0], [7.0, 8.0]])
+    assert iqm(scores.ravel()) == pytest.approx(np.mean([2.0, 3.0, 5.0, 6.0, 7.0]))  # 7 values, one off each end
+    found = interval([scores], iqm, np.random.default_rng(0))
+    assert found.point == pytest.approx(4.6)
+    assert found.num_runs == 4
+    assert found.low < 4.6 < found.high
+    with pytest.raises(ValueError, match="a seed without any run is left out"):
+        interval([np.array([[1.0, 2.0], [np.nan, np.nan]])], iqm, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"is \(1, 1, 1\)"):
+        interval([np.ones((1, 1, 1))], iqm, np.random.default_rng(0))
+
+
 def test_probability_of_improvement_counts_pairs_and_halves_ties() -> None:
     a, b = np.array([1.0, 2.0, 3.0]), np.array([2.0, 0.0])
     assert probability_of_improvement(a, b) == pytest.approx((3 + 1.5) / 6)  # pairs won against 0, against 2
     assert probability_of_improvement(a, b) + probability_of_improvement(b, a) == pytest.approx(1.0)
     assert probability_of_improvement(a, b) == pytest.approx(stats.mannwhitneyu(a, b).statistic / 6)
-    batch = probability_of_improvement(np.stack([a, a + 9.0]), np.stack([b, b]))
-    np.testing.assert_allclose(batch, [0.75, 1.0])
-    found = contrast([a], [b], probability_of_improvement, np.random.default_rng(0), bounds=(0.0, 1.0))
-    assert 0.0 <= found.low <= found.point <= found.high <= 1.0
+
+
+def test_newcombes_interval_solves_his_equation() -> None:
+    a, b = np.arange(6.0) + 1.6, np.arange(8.0)
+    found = newcombe_interval(a, b)
+    for p in (found.low, found.high):
+        pairs = 1.0 + 6.0 * (1.0 - p) / (2.0 - p) + 6.0 * p / (1.0 + p)  # (6 + 8) / 2 - 1 = 6
+        reach = stats.t.ppf(0.975, 12) * math.sqrt(p * (1.0 - p) * pairs / 48.0)
+        assert abs(found.point - p) == pytest.approx(reach, rel=1e-6)
+    back = newcombe_interval(b, a)
+    assert (back.low, back.high) == (pytest.approx(1.0 - found.high), pytest.approx(1.0 - found.low))
+    assert found.num_runs == 6
+
+
+@pytest.mark.parametrize("num_runs", [2, 3, 5, 20])
+def test_arms_that_agree_in_all_pairs_are_no_certainty(num_runs: int) -> None:
+    low_arm, high_arm = np.arange(float(num_runs)), np.arange(float(num_runs)) + 100.0
+    wins, loses = newcombe_interval(high_arm, low_arm), newcombe_interval(low_arm, high_arm)
+    assert (wins.point, wins.high, loses.point, loses.low) == (1.0, 1.0, 0.0, 0.0)
+    assert wins.low < 1.0 - 1.0 / num_runs**2
+    assert loses.high == pytest.approx(1.0 - wins.low)
+    if num_runs <= 3:  # the exact test of three against three has p = 0.1 here
+        assert wins.low < 0.5
+
+
+def test_an_arm_of_one_run_has_a_share_and_no_interval() -> None:
+    found = newcombe_interval(np.array([2.0]), np.array([0.0, 1.0]))
+    assert (found.point, found.num_runs, found.known) == (1.0, 1, False)
+    with pytest.raises(ValueError, match="at least one run and finite values"):
+        newcombe_interval(np.array([np.nan]), np.array([0.0]))
+
+
+@pytest.mark.parametrize(("num_runs", "probability"), [(3, 0.5), (3, 0.9), (5, 0.75), (10, 0.5), (10, 0.9)])
+def test_coverage_of_newcombes_interval_on_normal_data(num_runs: int, probability: float) -> None:
+    rng = np.random.default_rng(num_runs)
+    shift = math.sqrt(2.0) * stats.norm.ppf(probability)
+    known: dict[float, Interval] = {}  # few shares are possible: ask once for each
+    trials, hits = 2000, 0
+    for _ in range(trials):
+        a, b = rng.normal(shift, 1.0, num_runs), rng.normal(0.0, 1.0, num_runs)
+        share = probability_of_improvement(a, b)
+        if share not in known:
+            known[share] = newcombe_interval(a, b)
+        found = known[share]
+        hits += found.low <= probability <= found.high
+    assert hits / trials >= 0.94
 
 
 def test_values_that_are_not_finite_or_absent_are_refused() -> None:

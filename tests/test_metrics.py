@@ -76,9 +76,16 @@ def test_retention_is_a_share_of_a_positive_return() -> None:
     np.testing.assert_allclose(found, [0.75, 1.1, np.nan, np.nan])
 
 
-def test_dip_is_relative_to_zero_shot_and_never_negative() -> None:
+def test_dip_is_relative_to_the_return_before_training_and_never_negative() -> None:
     returns = np.array([[10.0, 6.0, 20.0], [-8.0, -16.0, -4.0], [4.0, 5.0, 6.0], [0.0, -1.0, 2.0]])
-    np.testing.assert_allclose(dip_depth(returns), [0.4, 1.0, 0.0, np.nan])
+    np.testing.assert_allclose(dip_depth(returns, -math.inf), [0.4, 1.0, 0.0, np.nan])
+
+
+def test_dip_counts_for_the_runs_that_start_above_the_least() -> None:
+    returns = np.array([[10.0, 6.0], [5.0, 1.0], [4.9, 0.0]])
+    np.testing.assert_allclose(dip_depth(returns, 4.95), [0.4, 0.8, np.nan])
+    np.testing.assert_allclose(dip_depth(returns, 5.0), [0.4, np.nan, np.nan])
+    assert np.all(np.isnan(dip_depth(returns, math.nan)))
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from probes import make_policy_env
 
-from agents import PARTS, PPO, PartsError, parts
+from agents import PARTS, PPO, FrozenError, PartsError, parts
 
 torch.set_num_threads(1)  # networks this small are slower on more
 
@@ -93,6 +93,35 @@ def test_tensors_of_parts_that_are_not_asked_for_may_be_odd() -> None:
     assert parts.load(target.policy, source, ["policy_head"])
     with pytest.raises(PartsError, match=r"missing: value_head\.hidden\.0\.bias.*unexpected: value_head\.strange"):
         parts.load(target.policy, source, ["value_head"])
+
+
+def test_frozen_parts_do_not_move() -> None:
+    source, target = make(seed=0).learn(8 * 8 * 2), make(seed=1)
+    other = parts.tensors(source.policy)
+    parts.freeze_part(target.policy, "encoder")
+    parts.freeze_part(target.policy, "log_std")
+    before = parts.digests(target.policy)
+    with pytest.raises(FrozenError, match=r"^encoder, log_std would move, but is frozen: unfreeze_part"):
+        parts.load(target.policy, other, ["policy_head", "encoder", "log_std"])
+    assert parts.digests(target.policy) == before  # and the head, which may move, has not either
+    own = parts.tensors(target.policy, ["encoder"])
+    parts.load(target.policy, own, ["encoder"])  # equal bytes are no movement
+    own["encoder.normalizer.count"] += 1.0  # buffers count
+    with pytest.raises(FrozenError, match=r"^encoder would move"):
+        parts.load(target.policy, own, ["encoder"])
+    parts.load(target.policy, other, ["policy_head"])
+    parts.unfreeze_part(target.policy, "encoder")
+    parts.load(target.policy, other, ["encoder"])
+    after, wanted = parts.digests(target.policy), parts.digests(source.policy)
+    assert all(after[part] == wanted[part] for part in ("encoder", "policy_head"))
+    assert after["log_std"] == before["log_std"] != wanted["log_std"]
+
+
+def test_all_parts_at_once_are_another_agent() -> None:
+    source, target = make(seed=0).learn(8 * 8 * 2), make(seed=1)
+    parts.freeze_part(target.policy, "encoder")
+    parts.load(target.policy, parts.tensors(source.policy))
+    assert parts.digests(target.policy) == parts.digests(source.policy)
 
 
 def test_unknown_parts_name_the_choices() -> None:

@@ -400,6 +400,9 @@ def test_every_row_can_be_made(name: str) -> None:
     assert agent.predict(np.zeros((4, 5), np.float32))[0].shape == (4, 2)
     with pytest.raises(AgentsError, match=r"unknown agent 'ppoo' .did you mean 'ppo'.*valid: .*ppo"):
         make_agent("ppoo", LinearWorld(4), seed=0)
+    unhashable: Any = [name]
+    with pytest.raises(AgentsError, match=r"unknown agent \['ppo'\].*valid: .*ppo"):
+        make_agent(unhashable, LinearWorld(4), seed=0)
 
 
 def test_what_cannot_be_is_refused() -> None:

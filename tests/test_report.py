@@ -103,6 +103,7 @@ def test_quantities_of_a_known_transfer() -> None:
     assert points["transfer_ratio"] == pytest.approx((area - scratch_area) / (scratch_area + 1.5))
     assert points["retention"] == pytest.approx(0.8)
     assert points["dip_depth"] == 0.0
+    assert not cell.quantities["dip_depth"].known  # four runs without a dip are no proof that there is none
     assert points["probability_of_improvement"] == 1.0
     assert cell.times is not None
     assert cell.times.num_censored == 0
@@ -238,10 +239,55 @@ def test_negative_returns_keep_the_sign_of_the_verdict() -> None:
     assert cell.quantities["transfer_ratio"].point > 0.0
 
 
-def test_no_dip_without_a_head_start_to_lose() -> None:
+def test_no_dip_without_a_head_start_to_lose(tmp_path: Path) -> None:
     group = only(summarise(compare(BAD)))
     assert "dip_depth" not in group.cells["frozen_encoder"].quantities
     assert "dip_depth" not in group.cells["scratch"].quantities
+    assert "0 of 4 ahead" in write_report(compare(BAD), tmp_path).markdown.read_text(encoding="utf-8")
+    # a lucky seed of scratch carries nothing over either
+    lucky = make_results(*arm("scratch", lambda seed: SCRATCH(seed) + 40.0 * (seed == 3)), *arm("fine_tune", GOOD))
+    assert "dip_depth" not in only(summarise(lucky)).cells["scratch"].quantities
+
+
+def test_a_dip_counts_by_the_run_however_wide_the_jumpstart_is(tmp_path: Path) -> None:
+    # floor 1.5, span 98.5: what starts above 11.35 counts; seed 0 starts below, seeds 1 and 2 above
+    curves = [[8.0, 2.0, 3.0, 4.0, 5.0], [90.0, 60.0, 90.0, 95.0, 95.0], [12.0, 12.0, 50.0, 60.0, 70.0]]
+    results = make_results(
+        *arm("scratch", SCRATCH), *arm("frozen_encoder", lambda seed: np.array(curves[seed]), num_seeds=3)
+    )
+    cell = only(summarise(results)).cells["frozen_encoder"]
+    assert cell.quantities["jumpstart"].low < 0.0
+    np.testing.assert_allclose(cell.per_run["dip_depth"], [np.nan, 1 / 3, 0.0])
+    dip = cell.quantities["dip_depth"]
+    assert (dip.point, dip.num_runs) == (pytest.approx(1 / 6), 2)
+    text = write_report(results, tmp_path).markdown.read_text(encoding="utf-8")
+    assert "2 of 3 ahead, worst 33\N{NO-BREAK SPACE}%" in text
+
+
+def test_all_pairs_agreeing_is_never_written_as_an_interval_without_width(tmp_path: Path) -> None:
+    paths = write_report(compare(GOOD, 3), tmp_path)
+    content = json.loads(paths.json.read_text(encoding="utf-8"))
+    (cell,) = (c for c in content["summary"]["targets"][0]["methods"] if c["method"] == "frozen_encoder")
+    found = cell["quantities"]["probability_of_improvement"]
+    assert (found["point"], found["high"]) == (1.0, 1.0)
+    assert found["low"] == pytest.approx(0.337, abs=0.001)
+    rows = csv.DictReader(io.StringIO(paths.csv.read_text(encoding="utf-8")))
+    (row,) = (row for row in rows if row["quantity"] == "probability_of_improvement")
+    assert float(row["low"]) == found["low"]
+    for path in (paths.markdown, paths.html):
+        text = path.read_text(encoding="utf-8")
+        assert "[0.34, 1.00]" in text
+        assert "every pair" in text
+        assert "[1.00, 1.00]" not in text
+
+
+def test_the_page_owns_up_to_what_is_measured() -> None:
+    results = compare(GOOD)
+    page = make_page(results, summarise(results))
+    assert "the fraction is fixed in advance, floor and source return are measured" in page
+    assert "the mark at step 0 is the return before any training on the target" in page
+    assert "fixed before any transfer run" not in page
+    assert "step 0 is zero-shot" not in page
 
 
 def test_another_method_moves_nobodys_interval() -> None:
@@ -258,8 +304,29 @@ def test_overall_needs_every_target_and_counts_source_agents_once() -> None:
     ]
     summary = summarise(make_results(*records))
     assert set(summary.overall) == {"scratch", "frozen_encoder"}
-    assert summary.overall["frozen_encoder"].num_runs == 8
+    assert summary.overall["frozen_encoder"].num_runs == 4  # seeds: their runs on both targets share an agent
     assert summary.source_steps == 4 * 5000
+
+
+def test_overall_draws_a_seed_with_all_its_targets_and_takes_a_run_that_failed_as_absent() -> None:
+    def shifted(seed: int) -> np.ndarray:
+        return GOOD(seed) - 10.0 * seed
+
+    records = [
+        *(r for target in ("heavy", "ice") for r in arm("scratch", SCRATCH, target=target)),
+        *(r for target in ("heavy", "ice") for r in arm("frozen_encoder", shifted, target=target)),
+    ]
+    both = summarise(make_results(*records)).overall["frozen_encoder"]
+    # the same on both targets: no more is known than from one of them
+    one = only(summarise(make_results(*records[:4], *records[8:12])))
+    cell = one.cells["frozen_encoder"]
+    area = cell.quantities["area_under_curve"]
+    assert both.point == pytest.approx((area.point - one.frame.floor) / one.frame.span)
+    assert both.high - both.low > 0.6 * (area.high - area.low) / one.frame.span
+    records[-1] = make_record("frozen_encoder", 3, GOOD, target="ice", status="failed")
+    less = summarise(make_results(*records)).overall["frozen_encoder"]
+    assert (less.num_runs, less.known) == (4, True)
+    assert less.point > both.point
 
 
 def test_the_leading_method_is_the_default_or_the_first_that_is_no_yardstick() -> None:

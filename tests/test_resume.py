@@ -83,6 +83,7 @@ def final_weights(run: Path) -> bytes:
 
 def assert_same_run(whole: Path, killed: Path) -> None:
     assert final_weights(whole) == final_weights(killed)
+    assert RunDirectory(whole).final().digest == RunDirectory(killed).final().digest
     assert (whole / "curve.jsonl").read_bytes() == (killed / "curve.jsonl").read_bytes()
     expected, found = scalars(whole / "tb"), scalars(killed / "tb")
     assert expected.keys() == found.keys()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from envs.streams import EpisodeStreams, StepNoise
+from envs.streams import CHANNELS, EpisodeStreams, StepNoise
 
 
 def ids(*worlds: int) -> np.ndarray:
@@ -48,9 +48,32 @@ def test_no_number_comes_twice() -> None:
     assert len(np.unique(numbers)) == len(numbers)
 
 
-def test_step_noise_is_disjoint_from_episodes() -> None:
-    """The same key, but another half of the counter: no raw block is shared."""
-    streams, noise = EpisodeStreams(5, 3), StepNoise(5)
+def test_step_noise_does_not_depend_on_the_company() -> None:
+    few, many = StepNoise(3, "action_noise"), StepNoise(3, "action_noise")
+    for _ in range(5):
+        np.testing.assert_array_equal(few.standard_normal(2, 3), many.standard_normal(1000, 3)[:2])
+
+
+def test_step_noise_never_comes_twice() -> None:
+    """Neither in another step, nor in another channel, nor in another world."""
+    noises = [StepNoise(3, channel) for channel in CHANNELS]
+    drawn = np.stack([[noise.standard_normal(100, 7) for _ in range(20)] for noise in noises])
+    assert len(np.unique(drawn)) == drawn.size
+    between = np.corrcoef(drawn.reshape(len(CHANNELS) * 20, -1)) - np.eye(len(CHANNELS) * 20)
+    assert np.abs(between).max() < 4.5 / np.sqrt(700)
+
+
+def test_step_noise_restarts_from_another_seed() -> None:
+    noise = StepNoise(3, "action_noise")
+    noise.standard_normal(2, 3)
+    noise.restart(4)
+    np.testing.assert_array_equal(noise.standard_normal(2, 3), StepNoise(4, "action_noise").standard_normal(2, 3))
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_step_noise_is_disjoint_from_episodes(channel: str) -> None:
+    """The same key, but another part of the counter: no raw block is shared."""
+    streams, noise = EpisodeStreams(5, 3), StepNoise(5, channel)
     steps = set(noise.standard_normal(500, 8).ravel().tolist())
     for _ in range(20):
         drawn = streams.next_episode(np.arange(3)).standard_normal(40)
@@ -76,19 +99,20 @@ def test_uniform_numbers_are_uniform() -> None:
 
 def test_normal_numbers_are_normal() -> None:
     episodes = EpisodeStreams(1, 500).next_episode(np.arange(500)).standard_normal(20)
-    steps = StepNoise(1).standard_normal(500, 20)
+    steps = StepNoise(1, "observation_noise").standard_normal(500, 20)
     for numbers in (episodes, steps):
         assert stats.kstest(numbers.ravel(), "norm").pvalue > 1e-3
         assert np.abs(np.corrcoef(numbers.T) - np.eye(20)).max() < 4.5 / np.sqrt(500)
 
 
-@pytest.mark.parametrize("num_drawn", [0, 1, 5, 1001])
+@pytest.mark.parametrize("num_drawn", [0, 1, 5])
 def test_step_noise_continues_from_its_state(num_drawn: int) -> None:
-    noise = StepNoise(2)
-    noise.standard_normal(num_drawn, 3)
+    noise = StepNoise(2, "action_noise")
+    for _ in range(num_drawn):
+        noise.standard_normal(11, 3)
     state = noise.get_state()
     expected = [noise.standard_normal(4, 5) for _ in range(3)]
-    other = StepNoise(99)
+    other = StepNoise(99, "action_noise")
     other.standard_normal(7, 7)
     other.set_state(state)
     np.testing.assert_array_equal([other.standard_normal(4, 5) for _ in range(3)], expected)

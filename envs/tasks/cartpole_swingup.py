@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fidelity import Fidelity
+from ..options import NotNegative
 from ..physics import Physics
 from ..streams import EpisodeDraws
 from ..task import Ids, Measured
@@ -53,7 +54,7 @@ class CartpoleSwingup:
         centered_weight: float = 0.05,
         spin_weight: float = 0.005,
         ctrl_weight: float = 0.01,
-        reset_noise_scale: float = 0.1,
+        reset_noise_scale: NotNegative = 0.1,
     ) -> None:
         """Set the weights of the costs and the spread of initial states."""
         self._centered_weight = centered_weight

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fidelity import Fidelity
+from ..options import NotNegative
 from ..physics import Physics
 from ..streams import EpisodeDraws
 from ..task import Ids, Measured
@@ -52,7 +53,7 @@ class HalfCheetah:
         *,
         forward_reward_weight: float = 1.0,
         ctrl_cost_weight: float = 0.1,
-        reset_noise_scale: float = 0.1,
+        reset_noise_scale: NotNegative = 0.1,
         exclude_current_positions_from_observation: bool = True,
     ) -> None:
         """Take Gymnasium's own options, with its defaults."""

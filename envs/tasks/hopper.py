@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fidelity import Fidelity
+from ..options import NotNegative, Range
 from ..physics import Physics
 from ..streams import EpisodeDraws
 from ..task import Ids, Measured
@@ -15,7 +16,6 @@ from .gymnasium_assets import gymnasium_spec
 __all__ = ["Hopper"]
 
 Array = NDArray[np.float64]
-Range = tuple[float, float]
 
 
 class Hopper:
@@ -58,7 +58,7 @@ class Hopper:
         healthy_state_range: Range = (-100.0, 100.0),
         healthy_z_range: Range = (0.7, float("inf")),
         healthy_angle_range: Range = (-0.2, 0.2),
-        reset_noise_scale: float = 5e-3,
+        reset_noise_scale: NotNegative = 5e-3,
         exclude_current_positions_from_observation: bool = True,
     ) -> None:
         """Take Gymnasium's own options, with its defaults."""

@@ -42,7 +42,7 @@ FIGURES: dict[str, Figure] = {
     "learning_curves": Figure(
         "Learning curves",
         "Mean return on the target over target steps, band = 95 % interval over seeds; "
-        "the mark at step 0 is zero-shot.",
+        "the mark at step 0 is the return before any training on the target.",
         "curves",
         plot_learning_curves,
     ),

@@ -1,4 +1,4 @@
-"""Jumpstart: what the carried policy is worth on the target before a single step of training there."""
+"""Jumpstart: what a method is worth on the target before a single step of training there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Return over target steps: one panel per target, a band per method, step 0 is zero-shot."""
+"""Return over target steps: one panel per target, a band per method; step 0 is before any training there."""
 
 from __future__ import annotations
 

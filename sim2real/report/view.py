@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..stats import QUANTITIES, Cell, CensoredInterval, Group, Interval, Summary
+import numpy as np
+
+from ..stats import QUANTITIES, REFERENCE, Cell, CensoredInterval, Group, Interval, Summary
 from .numbers import MISSING, between, compute_decimals, count, duration, number, percent
 from .wording import TONES, name_target
 
@@ -112,6 +114,8 @@ def _quantities(group: Group) -> Table:
         for name in _COLUMNS:
             if name == "time_to_threshold":
                 values.append(make_time(cell.times) if cell.times else Value(MISSING))
+            elif name == "dip_depth":
+                values.append(_dip(cell))
             else:
                 found = cell.quantities.get(name)
                 values.append(writers[name](found) if found else Value(MISSING))
@@ -136,11 +140,26 @@ def _writer(name: str, cells: Iterable[Cell]) -> Callable[[Interval], Value]:
     )
 
 
+def _dip(cell: Cell) -> Value:
+    """Mean dip of the runs that started ahead, how many did, and the deepest, which a mean of few would hide."""
+    found = cell.quantities.get("dip_depth")
+    if cell.method == REFERENCE or "dip_depth" not in cell.per_run:
+        return Value(MISSING)
+    if found is None:
+        return Value(MISSING, "", f"0 of {cell.num_runs} ahead")
+    note = f"{found.num_runs} of {cell.num_runs} ahead"
+    deepest = float(np.nanmax(cell.per_run["dip_depth"]))
+    if deepest == 0.0:
+        return Value(percent(0.0), "none dipped", note)
+    if found.num_runs > 1:
+        note += f", worst {percent(deepest)}"
+    return Value(percent(found.point), between(found, share=True), note)
+
+
 def _probability(found: Interval) -> Value:
-    """Arms that do not overlap give 0 or 1 in every resample: that is no certainty, so no interval."""
-    if found.low == found.high and found.point in (0.0, 1.0):
-        return Value(number(found.point, 2), "every pair" if found.point == 1.0 else "no pair")
-    return Value(number(found.point, 2), between(found, 2))
+    """In words too where all pairs agree: a share of 1 is not a chance of 1, as the interval shows."""
+    note = {1.0: "every pair", 0.0: "no pair"}.get(found.point, "")
+    return Value(number(found.point, 2), between(found, 2), note)
 
 
 def make_budgets(summary: Summary) -> Table:

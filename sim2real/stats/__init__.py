@@ -13,9 +13,9 @@ from .intervals import (
     interval,
     iqm,
     mean,
-    probability_of_improvement,
     widening,
 )
+from .mann_whitney import newcombe_interval, probability_of_improvement
 from .metrics import (
     FloatArray,
     area_under_curve,
@@ -60,6 +60,7 @@ __all__ = [
     "iqm",
     "jumpstart",
     "mean",
+    "newcombe_interval",
     "probability_of_improvement",
     "retention",
     "summarise",

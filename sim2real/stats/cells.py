@@ -13,11 +13,16 @@ from ..records import RunRecord
 from . import metrics
 from .censoring import CensoredInterval, censored_interval
 from .curves import REFERENCE, Curves
-from .intervals import Interval, band, contrast, difference, interval, mean, probability_of_improvement
+from .intervals import Interval, band, contrast, difference, interval, mean
+from .mann_whitney import newcombe_interval
 from .metrics import FloatArray
 from .verdicts import Verdict, compute_verdict
 
-__all__ = ["Arm", "Cell", "Costs", "Frame", "compute_cell", "generator_for"]
+__all__ = ["HEAD_START", "Arm", "Cell", "Costs", "Frame", "compute_cell", "generator_for"]
+
+HEAD_START = 0.1
+"""Share of the span by which a run must start above the floor for its dip to count. Relative to the span, so that it
+means the same everywhere; not a multiple of scratch's spread at step 0, which three seeds hardly know."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,11 @@ class Frame:
         """source_return - floor, NaN unless positive."""
         span = self.source_return - self.floor
         return span if span > 0.0 else math.nan
+
+    @property
+    def head_start(self) -> float:
+        """Return above which a run starts with something to lose: floor + HEAD_START * span, NaN without a span."""
+        return self.floor + HEAD_START * self.span
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,8 @@ class Cell:
     """Summary of one method on one target; a quantity that has no meaning or no run is absent from
     `quantities`.
 
-    `mean`, `low`, `high` (num_points,) are the learning curve with its pointwise interval over
-    `curves.steps`.
+    `num_runs` of a quantity counts the runs that have it: of `dip_depth` those that started ahead. `mean`,
+    `low`, `high` (num_points,) are the learning curve with its pointwise interval over `curves.steps`.
     """
 
     method: str
@@ -104,7 +114,8 @@ def _per_run(frame: Frame, arm: Arm, reference: Arm | None) -> dict[str, FloatAr
         "initial_return": returns[:, 0],
         "area_under_curve": metrics.area_under_curve(steps, returns),
         "asymptotic_return": metrics.asymptotic_return(steps, returns),
-        "dip_depth": metrics.dip_depth(returns),
+        # scratch carries nothing over that it could lose
+        "dip_depth": metrics.dip_depth(returns, math.inf if arm.method == REFERENCE else frame.head_start),
     }
     before, after = (
         np.array([getattr(r, name) if getattr(r, name) is not None else math.nan for r in arm.records])
@@ -120,10 +131,13 @@ def _per_run(frame: Frame, arm: Arm, reference: Arm | None) -> dict[str, FloatAr
 
 def _own(frame: Frame, method: str, runs: Mapping[str, FloatArray]) -> dict[str, Interval]:
     """Intervals of the quantities a method has without scratch."""
-    found = {}
+    found: dict[str, Interval] = {}
     for name in ("initial_return", "area_under_curve", "asymptotic_return", "retention", "dip_depth"):
         values = runs[name][np.isfinite(runs[name])]
-        if values.size:
+        if name == "dip_depth" and values.size and not values.any():
+            # resamples of runs without a dip have none either: that is no proof that there never is one
+            found[name] = Interval(0.0, math.nan, math.nan, values.size)
+        elif values.size:
             bounds = (0.0, math.inf) if name == "dip_depth" else (-math.inf, math.inf)
             rng = generator_for(frame.env, frame.target, method, name)
             found[name] = interval([values], mean, rng, bounds=bounds)
@@ -141,9 +155,7 @@ def _against(frame: Frame, method: str, runs: Mapping[str, FloatArray], referenc
     found = {
         "jumpstart": difference([initial], [reference.curves.returns[:, 0]], rng("jumpstart")),
         "auc_difference": difference([area], [other], rng("auc_difference")),
-        "probability_of_improvement": contrast(
-            [area], [other], probability_of_improvement, rng("probability_of_improvement"), bounds=(0.0, 1.0)
-        ),
+        "probability_of_improvement": newcombe_interval(area, other),
     }
     gain = found["auc_difference"]
     if math.isfinite(frame.span):
@@ -159,11 +171,6 @@ def _against(frame: Frame, method: str, runs: Mapping[str, FloatArray], referenc
             rng("transfer_ratio"),
         )
     return found
-
-
-def _starts_ahead(jumpstart: Interval | None) -> bool:
-    """Whether there is something to lose: a dip relative to the noise of an untrained policy says nothing."""
-    return jumpstart is not None and (jumpstart.low > 0.0 if jumpstart.known else jumpstart.point > 0.0)
 
 
 def _costs(records: Sequence[RunRecord]) -> Costs:
@@ -188,8 +195,6 @@ def compute_cell(frame: Frame, arm: Arm, reference: Arm | None, records: Sequenc
         quantities = _own(frame, arm.method, runs)
         if reference is not None and arm.method != REFERENCE:
             quantities |= _against(frame, arm.method, runs, reference)
-        if not _starts_ahead(quantities.get("jumpstart")):
-            quantities.pop("dip_depth", None)
         curve = np.stack(band(arm.curves.returns, generator_for(frame.env, frame.target, arm.method, "curve")))
         if "time_to_threshold" in runs:
             rng = generator_for(frame.env, frame.target, arm.method, "time_to_threshold")

@@ -1,7 +1,10 @@
 """Confidence intervals over seeds by a stratified bootstrap, seeded and corrected for few runs.
 
-Runs are resampled with replacement within each stratum (a stratum is an environment x target), as in Agarwal
-et al., "Deep RL at the Edge of the Statistical Precipice" (NeurIPS 2021, arXiv 2108.13264). The plain
+Seeds are resampled with replacement within each stratum, as in Agarwal et al., "Deep RL at the Edge of the
+Statistical Precipice" (NeurIPS 2021, arXiv 2108.13264), who take one stratum per task. Here the runs of one
+seed on several targets start from one source agent and rise and fall together, so a stratum is an environment
+and a seed is drawn with all its targets: the cluster bootstrap (Davison & Hinkley, "Bootstrap Methods and their
+Application", 1997, section 3.8). Drawing targets apart would take one agent for many. The plain
 percentile interval is too narrow for the three to ten seeds of reinforcement learning (Hesterberg, "What
 Teachers Should Know About the Bootstrap", Am. Stat. 69, 2015, sections 4.1 and 5.2: with 3 seeds it covers 2
 times in 3, not 95 %). Hesterberg widens the quantiles; with fewer than 6 values those cannot leave the range
@@ -9,8 +12,8 @@ of the data, so the deviations from the point are widened instead, by
 
     c = sqrt(narrowness) * t(confidence, df) / z(confidence)
 
-where `narrowness` = unbiased / plug-in variance of the mean and df is Welch & Satterthwaite's. For the mean
-of normal data this is the t interval, for many runs c -> 1 and it is the percentile interval.
+where `narrowness` = unbiased / plug-in variance of the mean and df is Welch & Satterthwaite's, counted in
+seeds. For the mean of normal data this is the t interval, for many runs c -> 1 and it is the percentile interval.
 """
 
 from __future__ import annotations
@@ -34,7 +37,6 @@ __all__ = [
     "interval",
     "iqm",
     "mean",
-    "probability_of_improvement",
     "widening",
 ]
 
@@ -76,26 +78,34 @@ def iqm(values: FloatArray) -> FloatArray:
     values.
 
     floor(num_values / 4) values go on each side, as in arXiv 2108.13264; with fewer than four it is the mean.
+    NaN is a run that is absent and counts nowhere.
     """
-    values = np.sort(np.asarray(values, dtype=np.float64), axis=-1)
-    cut = values.shape[-1] // 4
-    return mean(values[..., cut : values.shape[-1] - cut])
+    values = np.sort(np.asarray(values, dtype=np.float64), axis=-1)  # NaN last
+    num = np.isfinite(values).sum(axis=-1, keepdims=True)
+    rank = np.arange(values.shape[-1])
+    kept = (rank >= num // 4) & (rank < num - num // 4)
+    result: FloatArray = np.where(kept, values, 0.0).sum(axis=-1) / kept.sum(axis=-1)
+    return result
 
 
 def widening(arms: Sequence[Sequence[FloatArray]], confidence: float = 0.95) -> float:
-    """Factor c of the module's text for arms (each a sequence of strata (num_runs,)) whose means are
-    compared.
+    """Factor c of the module's text for arms (each a sequence of strata) whose means are compared.
 
-    NaN when a stratum has a single run (its spread is unknown); 1 when nothing varies.
+    A stratum is (num_seeds,) or (num_seeds, num_targets) with NaN where a run is absent. NaN when a stratum has
+    a single seed (its spread is unknown); 1 when nothing varies.
     """
     shares, sizes = [], []
-    for strata in arms:
-        total = sum(stratum.size for stratum in strata)
+    for arm in arms:
+        strata = [np.reshape(stratum, (len(stratum), -1)) for stratum in arm]
+        total = sum(int(np.isfinite(stratum).sum()) for stratum in strata)
+        middle = sum(float(np.nansum(stratum)) for stratum in strata) / total
         for stratum in strata:
-            if stratum.size < 2:
+            if len(stratum) < 2:
                 return math.nan
-            shares.append((stratum.size / total) ** 2 * float(stratum.var(ddof=1)) / stratum.size)
-            sizes.append(stratum.size)
+            # what a seed adds to the arm's mean, times the total: also right where seeds have unequal numbers of runs
+            pull = np.nansum(stratum - middle, axis=1)
+            shares.append(pull.size * float(pull.var(ddof=1)) / total**2)
+            sizes.append(pull.size)
     share, size = np.array(shares), np.array(sizes, dtype=np.float64)
     largest = share.max(initial=0.0)
     if largest <= 0.0:
@@ -107,18 +117,30 @@ def widening(arms: Sequence[Sequence[FloatArray]], confidence: float = 0.95) -> 
     return float(math.sqrt(narrowness) * stats.t.ppf(quantile, df) / stats.norm.ppf(quantile))
 
 
+def _join(strata: Sequence[FloatArray]) -> FloatArray:
+    return np.concatenate([stratum.ravel() for stratum in strata])
+
+
 def _draws(strata: Sequence[FloatArray], rng: np.random.Generator, reps: int) -> FloatArray:
-    """Resample every stratum with replacement and join them, (reps, num_values)."""
-    drawn = [stratum[rng.integers(0, stratum.size, (reps, stratum.size))] for stratum in strata]
+    """Resample the seeds of every stratum, a seed with all its targets, and join them, (reps, num_values)."""
+    drawn = [stratum[rng.integers(0, len(stratum), (reps, len(stratum)))].reshape(reps, -1) for stratum in strata]
     return np.concatenate(drawn, axis=1)
 
 
 def _clean(strata: Sequence[FloatArray], what: str) -> list[FloatArray]:
-    arrays = [np.asarray(stratum, dtype=np.float64).ravel() for stratum in strata]
+    arrays = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
     if not arrays or any(array.size == 0 for array in arrays):
         raise ValueError(f"{what}: every stratum needs at least one run, sizes are {[array.size for array in arrays]}")
-    if not all(np.all(np.isfinite(array)) for array in arrays):
-        raise ValueError(f"{what}: values must be finite; times that may be censored go to censored_interval")
+    for array in arrays:
+        if array.ndim not in (1, 2):
+            raise ValueError(f"{what}: a stratum is (num_seeds,) or (num_seeds, num_targets), is {array.shape}")
+        finite = np.isfinite(array)
+        absent = np.isnan(array) & (array.ndim == 2)
+        if not np.all(finite | absent) or not np.all(finite.reshape(len(array), -1).any(axis=1)):
+            raise ValueError(
+                f"{what}: values must be finite; times that may be censored go to censored_interval, and a seed "
+                "without any run is left out"
+            )
     return arrays
 
 
@@ -136,18 +158,19 @@ def interval(
     reps: int = 2000,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Interval:
-    """Interval of `statistic` of the joined strata; values are one array (num_runs,) per stratum.
+    """Interval of `statistic` of the joined strata.
 
-    `bounds` clip the interval where the quantity cannot go. Raises ValueError on an empty stratum or a value
-    that is not finite.
+    A stratum is (num_seeds,), a run each, or (num_seeds, num_targets), where a seed's runs belong together; there
+    NaN is an absent run, and `statistic` must leave it out as `iqm` does. `bounds` clip the interval where the
+    quantity cannot go. Raises ValueError on an empty stratum, a seed without a run or a value that is not finite.
     """
     strata = _clean(values, "interval")
-    point = float(statistic(np.concatenate(strata)))
+    point = float(statistic(_join(strata)))
     draws = statistic(_draws(strata, rng, reps))
     low, high = _around(point, draws, widening([strata], confidence), confidence)
     # np.clip keeps NaN, max and min would not
     low, high = float(np.clip(low, *bounds)), float(np.clip(high, *bounds))
-    return Interval(point, low, high, sum(stratum.size for stratum in strata))
+    return Interval(point, low, high, sum(len(stratum) for stratum in strata))
 
 
 def contrast(
@@ -158,7 +181,6 @@ def contrast(
     *,
     confidence: float = 0.95,
     reps: int = 2000,
-    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Interval:
     """Interval of `compare(treated, control)` with both arms resampled independently (their seeds are not
     paired).
@@ -166,11 +188,10 @@ def contrast(
     `compare` maps (..., num_treated) and (..., num_control) to (...).
     """
     arms = [_clean(treated, "treated"), _clean(control, "control")]
-    point = float(compare(np.concatenate(arms[0]), np.concatenate(arms[1])))
+    point = float(compare(_join(arms[0]), _join(arms[1])))
     draws = compare(_draws(arms[0], rng, reps), _draws(arms[1], rng, reps))
     low, high = _around(point, draws, widening(arms, confidence), confidence)
-    low, high = float(np.clip(low, *bounds)), float(np.clip(high, *bounds))
-    return Interval(point, low, high, min(sum(stratum.size for stratum in arm) for arm in arms))
+    return Interval(point, low, high, min(sum(len(stratum) for stratum in arm) for arm in arms))
 
 
 def difference(
@@ -184,16 +205,6 @@ def difference(
 ) -> Interval:
     """Interval of statistic(treated) - statistic(control)."""
     return contrast(treated, control, lambda a, b: statistic(a) - statistic(b), rng, confidence=confidence, reps=reps)
-
-
-def probability_of_improvement(treated: FloatArray, control: FloatArray) -> FloatArray:
-    """P(treated > control) + P(treated = control) / 2 over all pairs of runs: Mann & Whitney's U / (n m).
-
-    (..., num_treated) and (..., num_control) -> (...); Mann & Whitney, Ann. Math. Stat. 18 (1947).
-    """
-    a, b = np.asarray(treated)[..., :, None], np.asarray(control)[..., None, :]
-    result: FloatArray = np.mean((a > b) + 0.5 * (a == b), axis=(-2, -1))
-    return result
 
 
 def band(

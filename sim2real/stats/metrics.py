@@ -79,9 +79,9 @@ def asymptotic_return(steps: FloatArray, returns: FloatArray, tail: float = 0.2)
 def threshold(floor: float, source_return: float, fraction: float) -> float:
     """Return that counts as good on the target: floor + fraction * (source_return - floor).
 
-    The floor is scratch's mean return on the target at step 0, i.e. that of an untrained policy, and the
-    source return is the source policy's on the source domain: both are known before any transfer and owe
-    nothing to a method. NaN when the source policy is not above the floor: then it has nothing worth
+    The fraction is fixed in advance. The floor is the measured return of an untrained policy on the target
+    (scratch's mean at step 0) and the source return is measured on the source domain: neither depends on what a
+    method learns on the target. NaN when the source policy is not above the floor: then it has nothing worth
     carrying over.
     """
     if not 0.0 < fraction <= 1.0:
@@ -134,12 +134,16 @@ def retention(before: FloatArray, after: FloatArray) -> FloatArray:
     return np.where(before > 0.0, after / np.where(before > 0.0, before, 1.0), np.nan)
 
 
-def dip_depth(returns: FloatArray) -> FloatArray:
-    """How far training first made it worse: (zero-shot - lowest later return) / |zero-shot|, (num_runs,).
+def dip_depth(returns: FloatArray, least: float) -> FloatArray:
+    """How far training first made it worse: (R(0) - min R(s)) / |R(0)|, (num_runs,), from returns (num_runs,
+    num_evals).
 
-    0 when no later evaluation lies below zero-shot; NaN when zero-shot is exactly 0.
+    0 when no later evaluation lies below the return before training. NaN for a run that does not start above
+    `least`, in units of return: it has nothing to lose, and a fall from the noise of an untrained policy says
+    nothing. Judged run by run, as the mean of a method with one bad start would hide the dips of its good ones.
+    NaN also when R(0) is exactly 0 or `least` is NaN.
     """
     returns = np.asarray(returns, dtype=np.float64)
     first, lowest = returns[:, 0], returns.min(axis=1)
-    size = np.abs(first)
-    return np.where(size > 0.0, (first - lowest) / np.where(size > 0.0, size, 1.0), np.nan)
+    counts = (first > least) & (first != 0.0)
+    return np.where(counts, (first - lowest) / np.where(counts, np.abs(first), 1.0), np.nan)

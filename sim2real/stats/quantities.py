@@ -113,9 +113,9 @@ QUANTITIES: dict[str, Quantity] = {
         "share",
         False,
         "lower",
-        "How far training first made it worse: zero-shot return minus the lowest later one; noise in the "
-        "evaluations makes it larger. Given only where the method starts ahead of scratch: otherwise it has "
-        "nothing to lose.",
+        "How far training first made it worse: the return before any training on the target minus the lowest later "
+        "one; noise in the evaluations makes it larger. Over the runs that start above the floor by more than a tenth "
+        "of the span; the others have nothing to lose. How many count and the deepest dip stand below.",
         "(R(0) - min R(s)) / |R(0)|",
         "unlearning at the start of fine-tuning: WSRL, arXiv 2412.07762",
     ),
@@ -124,8 +124,9 @@ QUANTITIES: dict[str, Quantity] = {
         "probability",
         False,
         "higher",
-        "Chance that a run of the method has more area than a run of scratch; a tie counts half.",
+        "Chance that a run of the method has more area than a run of scratch; a tie counts half. The interval is "
+        "Newcombe's, with t for z: not nil where every pair agrees.",
         "U / (n m)",
-        "Mann & Whitney (1947); Agarwal et al., arXiv 2108.13264",
+        "Mann & Whitney (1947); Newcombe, Stat. Med. 25 (2006), method 5",
     ),
 }

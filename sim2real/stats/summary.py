@@ -12,7 +12,7 @@ from ..records import BenchResults, RunRecord
 from .cells import Arm, Cell, Frame, compute_cell, generator_for
 from .curves import REFERENCE, align, compute_budget, compute_grid, is_short
 from .intervals import Interval, interval, iqm
-from .metrics import threshold
+from .metrics import FloatArray, threshold
 from .verdicts import Headline, compute_headline
 
 __all__ = ["Group", "Problem", "Summary", "summarise"]
@@ -51,8 +51,9 @@ class Summary:
     `leading` is the method of the verdict cards: the bench's default, or the first that is no yardstick if
     the default was not run. `overall` holds per method the interquartile mean over all targets of the runs'
     area, as share of the span from floor to source return, present when there are at least two targets with
-    a span. `source_steps` counts the training of every source agent (environment x seed) once, however many
-    jobs shared it.
+    a span; its `num_runs` counts seeds, each once per environment, as its runs share one source agent.
+    `source_steps` counts the training of every source agent (environment x seed) once, however many jobs
+    shared it.
     """
 
     name: str
@@ -125,21 +126,29 @@ def _leading(methods: Sequence[str], default: str) -> str:
 
 
 def _overall(groups: Sequence[Group], methods: Sequence[str]) -> dict[str, Interval]:
-    """IQM over targets of (area - floor) / span, stratified by target; arXiv 2108.13264."""
+    """IQM over runs on all targets of (area - floor) / span (arXiv 2108.13264), seeds resampled by environment."""
     spanned = [group for group in groups if math.isfinite(group.frame.span)]
     found: dict[str, Interval] = {}
     if len(spanned) < 2:
         return found
     for method in methods:
-        strata = [
-            (group.cells[method].per_run["area_under_curve"] - group.frame.floor) / group.frame.span
-            for group in spanned
-            if method in group.cells and group.cells[method].num_runs
-        ]
         # a method without one of the targets would be compared on an easier or harder set
-        if len(strata) == len(spanned):
+        if all(method in group.cells and group.cells[method].num_runs for group in spanned):
+            envs = _ordered(group.frame.env for group in spanned)
+            strata = [_scores([g for g in spanned if g.frame.env == env], method) for env in envs]
             found[method] = interval(strata, iqm, generator_for("overall", method))
     return found
+
+
+def _scores(groups: Sequence[Group], method: str) -> FloatArray:
+    """Scores of a method on the targets of one environment, (num_seeds, num_targets), NaN for an absent run."""
+    seeds = sorted({seed for group in groups for seed in group.cells[method].curves.seeds})
+    scores = np.full((len(seeds), len(groups)), np.nan)
+    for column, group in enumerate(groups):
+        cell, frame = group.cells[method], group.frame
+        rows = [seeds.index(seed) for seed in cell.curves.seeds]
+        scores[rows, column] = (cell.per_run["area_under_curve"] - frame.floor) / frame.span
+    return scores
 
 
 def _problems(records: Sequence[RunRecord], short: Sequence[RunRecord]) -> list[Problem]:

@@ -1,0 +1,84 @@
+"""Options of a task: what its signature allows, checked where they come in from configurations.
+
+A task annotates its keyword options with `bool`, `float`, `NotNegative` or `Range`; from these follow what may be
+given and what is said when something else is. YAML gives whole numbers for numbers and lists for ranges, so both
+are taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from inspect import signature
+from typing import Annotated, Any, NamedTuple
+
+from .errors import EnvsError, is_number, number_hint, unknown_name
+
+__all__ = ["KINDS", "Kind", "NotNegative", "Range", "read_options"]
+
+NotNegative = Annotated[float, ">= 0"]
+Range = tuple[float, float]
+
+
+class Kind(NamedTuple):
+    """What an annotation stands for: the rule in words, and `read`, which returns None for what breaks it."""
+
+    rule: str
+    read: Callable[[Any], Any]
+
+
+def _read_float(value: Any) -> float | None:
+    return float(value) if is_number(value) else None
+
+
+def _read_not_negative(value: Any) -> float | None:
+    return float(value) if is_number(value) and value >= 0 else None
+
+
+def _read_bool(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _read_range(value: Any) -> Range | None:
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(_is_end, value)):
+        return None
+    low, high = float(value[0]), float(value[1])
+    return (low, high) if low < high else None
+
+
+def _is_end(value: Any) -> bool:
+    return is_number(value) or (isinstance(value, float) and math.isinf(value))
+
+
+KINDS: dict[Any, Kind] = {
+    bool: Kind("true or false", _read_bool),
+    float: Kind("a finite number", _read_float),
+    NotNegative: Kind("a finite number >= 0", _read_not_negative),
+    Range: Kind("two numbers [low, high] with low < high; without an end: -.inf, .inf", _read_range),
+}
+
+
+def read_options(make: Callable[..., Any], options: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """Check keyword options against the signature of the class `make`; return them as its annotations say.
+
+    An annotation that is not in KINDS is the class's own business.
+
+    Args:
+        make: the task's class.
+        options: as in a configuration.
+        owner: whose options they are, for errors.
+
+    Raises:
+        EnvsError: for an option it does not have, or naming option, value and rule.
+    """
+    kinds = {name: parameter.annotation for name, parameter in signature(make, eval_str=True).parameters.items()}
+    read = {}
+    for name, value in options.items():
+        if name not in kinds:
+            raise unknown_name(f"option of {owner}", name, kinds)
+        kind = KINDS.get(kinds[name])
+        read[name] = value if kind is None else kind.read(value)
+        if kind is not None and read[name] is None:
+            hint = "".join(map(number_hint, value if isinstance(value, list) else [value]))
+            raise EnvsError(f"{name}: must be {kind.rule}, got {value!r}{hint} (option of {owner})")
+    return read
