@@ -34,7 +34,7 @@ STATUSES: tuple[str, ...] = ("finished", "failed", "missing")
 class RunRecord:
     """One job of a benchmark: one method on one target with one seed.
 
-    `steps` (num_evals,) are target training steps at each evaluation, the first is 0 (before any training there); `returns`
+    `steps` (num_evals,) are target training steps at each evaluation, the first is 0, before any training; `returns`
     and `return_sd` (num_evals,) are mean and standard deviation of the undiscounted return over the
     evaluation episodes on the target domain. `source_return_before` is the source policy's return on the
     source domain (None for scratch), `source_return_after` the final agent's. `source_steps`, `target_steps`
