@@ -56,6 +56,7 @@ def _carry_out(
     monitor = Monitor(run.tb)
 
     def evaluate_source(step: int) -> dict[str, Any]:
+        """Evaluate on the source domain, log it and return the point of the curve."""
         result = evaluate(
             agent,
             config.env,

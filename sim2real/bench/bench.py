@@ -96,6 +96,7 @@ class Bench:
                 board.count("finished before, skipped", done=len(self.jobs) - len(waiting))
 
             def ended(outcome: Outcome) -> None:
+                """Keep how a job ended and say so."""
                 ledger[outcome.job.path] = {
                     "status": "failed" if outcome.error else "finished",
                     "error": outcome.error,
