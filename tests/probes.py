@@ -9,6 +9,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 __all__ = [
+    "SMALL",
     "ActionReward",
     "ConstantReward",
     "LinearWorld",
@@ -18,6 +19,16 @@ __all__ = [
     "TwoSteps",
     "make_policy_env",
 ]
+
+# Settings of a learner that is as small as one can be while every part is there.
+SMALL: dict[str, Any] = {
+    "encoder": {"widths": [8]},
+    "policy_head": [8],
+    "value_head": [8],
+    "num_steps": 8,
+    "batch_size": 32,
+    "num_epochs": 2,
+}
 
 
 class Probe(VectorEnv[Any, Any, Any]):

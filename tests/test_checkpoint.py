@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from probes import ConstantReward, LinearWorld
+from probes import SMALL, ConstantReward, LinearWorld
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
@@ -34,15 +34,7 @@ from agents import checkpoint as checkpoint_module
 
 torch.set_num_threads(1)  # networks this small are slower on more
 
-SETTINGS: dict[str, Any] = {
-    "encoder": {"widths": [8]},
-    "policy_head": [8],
-    "value_head": [8],
-    "num_steps": 8,
-    "batch_size": 32,
-    "num_epochs": 2,
-    "schedule": "linear",
-}
+SETTINGS: dict[str, Any] = {**SMALL, "schedule": "linear"}
 WEIGHTS = {"encoder.a": torch.arange(6.0).reshape(2, 3), "log_std.value": torch.zeros(0)}
 STATE = {"count": torch.tensor(3, dtype=torch.int64), "key": torch.tensor([1, 2], dtype=torch.uint64)}
 META = {"parent": None, "steps": 7, "rates": [0.1, 1e-300]}

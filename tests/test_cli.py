@@ -149,6 +149,8 @@ def test_damage_is_refused_with_the_file_and_the_reason(
     refused(call(capsys, monkeypatch, "evaluate", broken), "weights.safetensors", "checksum")
     (broken / "manifest.json").write_text("{")
     refused(call(capsys, monkeypatch, "evaluate", broken), "manifest.json", "damaged")
+    kept = {file.relative_to(broken) for file in broken.rglob("*")}
+    assert kept == {file.relative_to(journey / "source") for file in (journey / "source").rglob("*")}
 
 
 def test_spaces_that_do_not_fit_are_shown_side_by_side(

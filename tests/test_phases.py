@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from probes import LinearWorld
+from probes import SMALL, LinearWorld
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import (
@@ -26,14 +26,6 @@ from agents import (
 
 torch.set_num_threads(1)  # networks this small are slower on more
 
-SETTINGS: dict[str, Any] = {
-    "encoder": {"widths": [8]},
-    "policy_head": [8],
-    "value_head": [8],
-    "num_steps": 8,
-    "batch_size": 32,
-    "num_epochs": 2,
-}
 ALL = dict.fromkeys(PARTS, 1.0)
 CARRIED = {"encoder": "freeze", "policy_head": "keep", "value_head": "keep", "log_std": "keep"}
 HEADS = {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}
@@ -42,7 +34,7 @@ FROZEN_ENCODER = TransferPlan(CARRIED, (WARM_UP, Phase("heads", HEADS)))
 
 
 def make(seed: int = 0, **settings: Any) -> PPO:
-    return PPO(LinearWorld(8), {**SETTINGS, **settings}, seed=seed, device="cpu")
+    return PPO(LinearWorld(8), {**SMALL, **settings}, seed=seed, device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,17 @@ import pytest
 import stable_baselines3
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from probes import ActionReward, ConstantReward, LinearWorld, OneStep, Probe, RandomObs, TwoSteps, make_policy_env
+from probes import (
+    SMALL,
+    ActionReward,
+    ConstantReward,
+    LinearWorld,
+    OneStep,
+    Probe,
+    RandomObs,
+    TwoSteps,
+    make_policy_env,
+)
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -34,14 +44,6 @@ from agents.table import make_table
 
 torch.set_num_threads(1)  # networks this small are slower on more
 
-SMALL: dict[str, Any] = {
-    "encoder": {"widths": [8]},
-    "policy_head": [8],
-    "value_head": [8],
-    "num_steps": 8,
-    "batch_size": 32,
-    "num_epochs": 2,
-}
 PROBE: dict[str, Any] = {
     "encoder": {"widths": []},
     "policy_head": [16],
