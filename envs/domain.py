@@ -8,6 +8,8 @@ In YAML:
       dof_damping:
         - {select: thigh_joint, scale: 2.0}
         - {select: "*foot*", add: {uniform: [0.0, 0.5]}}
+      actuator_strength: {one_of: "*", scale: 0.5}           # one motor, another one every episode
+      gravity: {scale: 1.0, in_time: {cycle: [0.1, 200]}}    # moves within the episode
       action_delay: {set: {choice: [0, 1, 2]}}
 """
 
@@ -24,11 +26,13 @@ from .distributions import Constant, Distribution, parse_distribution
 from .errors import EnvsError, unknown_name
 from .fidelity import NOMINAL, Fidelity
 from .parameters import PARAMETERS
+from .profiles import Profile, parse_profile
 
 __all__ = ["OPERATIONS", "Domain", "Entry"]
 
 Array = NDArray[np.float64]
 OPERATIONS = ("set", "scale", "add")
+_BESIDE_OPERATION = ("select", "one_of", "in_time")
 
 
 @dataclass(frozen=True)
@@ -39,18 +43,29 @@ class Entry:
         parameter: a name in PARAMETERS.
         operation: `set` (the number is the value), `scale` (times the default) or `add` (plus the default).
         distribution: of the number, drawn once per world and episode for all selected objects.
-        select: names or glob patterns of bodies, geoms, joints or actuators.
+        select: names or glob patterns of bodies, geoms, joints, actuators or observation entries, or a group such
+            as `@base`.
+        one_of: whether it applies to one of them only, drawn per world and episode.
+        in_time: how the number moves within the episode; None: it stays.
     """
 
     parameter: str
     operation: str
     distribution: Distribution
     select: tuple[str, ...] = ("*",)
+    one_of: bool = False
+    in_time: Profile | None = None
 
     @property
     def name(self) -> str:
         """Return the name the drawn number is reported under: the parameter and, if given, its selection."""
-        return self.parameter if self.select == ("*",) else f"{self.parameter}[{','.join(self.select)}]"
+        objects = ("one of " if self.one_of else "") + ",".join(self.select)
+        return self.parameter if objects == "*" else f"{self.parameter}[{objects}]"
+
+    def support(self) -> tuple[float, float]:
+        """Return the least and the greatest number that can occur within an episode."""
+        low, high = self.distribution.support()
+        return self.in_time.support(low, high) if self.in_time else (low, high)
 
     def effective(self, default: Array, number: Array) -> Array:
         """Apply the operation: `default` (n,), `number` (k,); return (k, n)."""
@@ -102,8 +117,13 @@ class Domain:
         """Return the names of the drawn numbers, (num_parameters,)."""
         return tuple(e.name for e in self.entries)
 
+    @property
+    def num_draws(self) -> int:
+        """Return how many uniform numbers decide a world: one an entry, and one for each that chooses an object."""
+        return len(self.entries) + sum(e.one_of for e in self.entries)
+
     def values(self, u: Array) -> Array:
-        """Turn uniform numbers (num, num_parameters) into drawn values of the same shape."""
+        """Turn uniform numbers (num, at least num_parameters) into drawn values (num, num_parameters)."""
         columns = [e.distribution.ppf(u[:, i]) for i, e in enumerate(self.entries)]
         return np.stack(columns, axis=1) if columns else np.zeros((len(u), 0))
 
@@ -116,9 +136,9 @@ class Domain:
         return [
             {
                 "parameter": e.parameter,
-                "objects": ", ".join(e.select),
+                "objects": ("one of " if e.one_of else "") + ", ".join(e.select),
                 "operation": e.operation,
-                "distribution": e.distribution.describe(),
+                "distribution": e.distribution.describe() + (f", {e.in_time.describe()}" if e.in_time else ""),
                 "unit": PARAMETERS[e.parameter].unit,
             }
             for e in self.entries
@@ -128,8 +148,11 @@ class Domain:
         """Return what `parse` reads back, the fidelity spelled out."""
         parameters: dict[str, list[dict[str, Any]]] = {}
         for e in self.entries:
-            select = {} if e.select == ("*",) else {"select": list(e.select)}
-            parameters.setdefault(e.parameter, []).append({**select, e.operation: e.distribution.to_mapping()})
+            key = "one_of" if e.one_of else "select"
+            select = {} if e.select == ("*",) and not e.one_of else {key: list(e.select)}
+            timed = {"in_time": e.in_time.to_mapping()} if e.in_time else {}
+            row = {**select, e.operation: e.distribution.to_mapping(), **timed}
+            parameters.setdefault(e.parameter, []).append(row)
         fidelity = {k: v for k, v in vars(self.fidelity).items() if v is not None}
         return {"fidelity": fidelity or "nominal", "parameters": parameters}
 
@@ -137,19 +160,27 @@ class Domain:
 def _parse_entry(parameter: str, value: Any, where: str) -> Entry:
     if not isinstance(value, Mapping):
         raise EnvsError(f"{where}: expected {{operation: number or distribution}}, got {value!r}")
-    keys = [k for k in value if k != "select"]
+    keys = [k for k in value if k not in _BESIDE_OPERATION]
     for key in keys:
         if key not in OPERATIONS:
-            raise EnvsError(f"{where}: {unknown_name('operation', key, (*OPERATIONS, 'select'))}")
+            raise EnvsError(f"{where}: {unknown_name('operation', key, (*OPERATIONS, *_BESIDE_OPERATION))}")
     if len(keys) != 1:
         raise EnvsError(f"{where}: needs exactly one of {', '.join(OPERATIONS)}, got {keys}")
-    select = value.get("select", "*")
-    patterns = (select,) if isinstance(select, str) else tuple(select) if isinstance(select, list) else ()
-    if not patterns or not all(isinstance(p, str) for p in patterns):
-        raise EnvsError(f"{where}.select: expected a name, a pattern or a list of them, got {select!r}")
     distribution = parse_distribution(value[keys[0]], f"{where}.{keys[0]}")
     _require_integers(parameter, distribution, where)
-    return Entry(parameter, keys[0], distribution, patterns)
+    in_time = parse_profile(value["in_time"], f"{where}.in_time") if "in_time" in value else None
+    return Entry(parameter, keys[0], distribution, _parse_selection(value, where), "one_of" in value, in_time)
+
+
+def _parse_selection(value: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    if "select" in value and "one_of" in value:
+        raise EnvsError(f"{where}: give select or one_of, not both")
+    key = "one_of" if "one_of" in value else "select"
+    select = value.get(key, "*")
+    patterns = (select,) if isinstance(select, str) else tuple(select) if isinstance(select, list) else ()
+    if not patterns or not all(isinstance(p, str) for p in patterns):
+        raise EnvsError(f"{where}.{key}: expected a name, a pattern or a list of them, got {select!r}")
+    return patterns
 
 
 def _require_integers(parameter: str, distribution: Distribution, where: str) -> None:

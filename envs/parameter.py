@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from .nominal import Nominal, body_name
 from .physics import Physics
 
 __all__ = [
+    "ANY",
     "NOT_NEGATIVE",
     "POSITIVE",
     "Array",
     "ChannelParameter",
     "Ids",
+    "MorphologyParameter",
     "Parameter",
     "PhysicalParameter",
     "Rule",
@@ -35,24 +38,27 @@ Writer = Callable[[Ids, Array], None]  # (worlds (k,), effective values (k, n))
 
 @dataclass(frozen=True)
 class Rule:
-    """Which effective values are possible."""
+    """Which effective values are possible: finite ones from `minimum` (above it if `strict`) to `maximum`."""
 
-    positive: bool = False
+    minimum: float = 0.0
     maximum: float = float("inf")
+    strict: bool = False
     integer: bool = False
 
     def admits(self, low: float, high: float) -> bool:
         """Return whether every value between `low` and `high` is possible."""
-        return (low > 0 if self.positive else low >= 0) and high <= self.maximum and np.isfinite(high)
+        return (low > self.minimum if self.strict else low >= self.minimum) and high <= self.maximum and high < np.inf
 
     def __str__(self) -> str:
-        bound = "> 0" if self.positive else ">= 0"
-        most = f" and <= {self.maximum:g}" if np.isfinite(self.maximum) else ""
-        return f"{'an integer ' if self.integer else ''}{bound}{most} and finite"
+        least = f"{'>' if self.strict else '>='} {self.minimum:g}" if np.isfinite(self.minimum) else ""
+        most = f"<= {self.maximum:g}" if np.isfinite(self.maximum) else ""
+        kind = "an integer " if self.integer else ""
+        return kind + " and ".join(part for part in (least, most, "finite") if part)
 
 
+ANY = Rule(minimum=-float("inf"))
 NOT_NEGATIVE = Rule()
-POSITIVE = Rule(positive=True)
+POSITIVE = Rule(strict=True)
 
 
 class Parameter(Protocol):
@@ -73,11 +79,11 @@ class Parameter(Protocol):
         """Return which values are possible."""
         ...
 
-    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
+    def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the names a selector may choose from, (n,)."""
         ...
 
-    def default(self, model: mujoco.MjModel) -> Array:
+    def default(self, nominal: Nominal) -> Array:
         """Return the nominal value of every object, (n,)."""
         ...
 
@@ -85,8 +91,17 @@ class Parameter(Protocol):
 class PhysicalParameter(Parameter, Protocol):
     """A parameter of the simulated bodies."""
 
-    def writer(self, physics: Physics) -> Writer:
-        """Make the fields differ per world; return what writes effective values (k, n) into worlds (k,)."""
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the model fields it writes, as `Physics.expand` names them."""
+        ...
+
+    def writer(self, physics: Physics, nominal: Nominal) -> Writer:
+        """Return what puts effective values (k, n) into the worlds (k,).
+
+        Every writing starts with `fields` restored to the nominal's values and goes through the parameters in the
+        order of PARAMETERS. So a writer changes what it finds, and those that share a field compose.
+        """
         ...
 
     def read(self, physics: Physics) -> Array:
@@ -94,18 +109,38 @@ class PhysicalParameter(Parameter, Protocol):
         ...
 
 
+class MorphologyParameter(Parameter, Protocol):
+    """A parameter of the robot's build: worlds with different values run on differently compiled models."""
+
+    def edit(self, spec: mujoco.MjSpec, values: dict[str, float]) -> None:
+        """Change `spec` so that the objects named have these effective values."""
+        ...
+
+
 @dataclass(frozen=True)
 class ChannelParameter:
-    """A parameter of what lies between agent and physics; the channels read its values themselves."""
+    """A parameter of what lies between agent and physics; the channels read its values themselves.
+
+    Attributes:
+        unit: of its values.
+        description: what it is, in one line.
+        rule: which values are possible.
+        per: what has a value of its own: the world, each action or observation entry, or each body.
+        ideal: the value at which the channel changes nothing.
+    """
 
     unit: str
     description: str
     rule: Rule = NOT_NEGATIVE
+    per: Literal["world", "action", "observation", "body"] = "world"
+    ideal: float = 0.0
 
-    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
-        """Return the one object: the whole channel."""
-        return ("*",)
+    def objects(self, nominal: Nominal) -> tuple[str, ...]:
+        """Return the names of the entries or bodies; the whole world is `*`."""
+        if self.per == "body":
+            return tuple(body_name(nominal.model, i) for i in range(1, nominal.model.nbody))
+        return {"world": ("*",), "action": nominal.action_names, "observation": nominal.observation_names}[self.per]
 
-    def default(self, model: mujoco.MjModel) -> Array:
-        """Return zero: an ideal channel."""
-        return np.zeros(1)
+    def default(self, nominal: Nominal) -> Array:
+        """Return the ideal value of each."""
+        return np.full(len(self.objects(nominal)), self.ideal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 
 import mujoco
 import numpy as np
@@ -13,7 +14,7 @@ from .errors import EnvsError
 from .fidelity import Fidelity
 from .logs import compile_quietly
 
-__all__ = ["Physics", "available_cores"]
+__all__ = ["EXPANDABLE", "Physics", "available_cores"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -22,6 +23,15 @@ Ids = NDArray[np.intp]
 # controls); the counters, which stand next to each other, are how one learns of it.
 _FAULTS = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADCTRL) + 1)
 _SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
+# The numbers among the model fields that may differ per world: integers are its structure.
+_PROBE = mujoco.MjModel.from_xml_string("<mujoco/>")
+EXPANDABLE = tuple(
+    sorted(
+        field
+        for field in batch.MODEL_FIELDS
+        if not field.startswith("opt.") and getattr(_PROBE, field, np.zeros(0, np.int32)).dtype == np.float64
+    )
+)
 
 
 def available_cores() -> int:
@@ -62,8 +72,8 @@ class Physics:
             raise EnvsError(f"num_threads: must be >= 0 (0: all cores), got {num_threads}")
         self.ctrl_dt = spec.option.timestep * frame_skip
         self.substeps = fidelity.apply(spec, self.ctrl_dt)
-        with compile_quietly():
-            self.model: mujoco.MjModel = spec.compile()
+        self._spec = spec
+        self.model: mujoco.MjModel = self.variant(lambda spec: None)
         self.num_envs = num_envs
         self._batch = batch.Batch(self.model, num_envs, num_threads or available_cores())
         self.qpos: Array = self._batch.bind("qpos")
@@ -71,7 +81,7 @@ class Physics:
         self._ctrl: Array = self._batch.bind("ctrl")
         self._start = self._default_row()
         self._fault_counters = self._batch.warning[:, _FAULTS, 1]  # (num_envs, 4) live
-        self._constants_stale = False
+        self._own_qpos0: Array | None = None  # (num_envs, nq) where robots are built differently
 
     def _default_row(self) -> Array:
         """Return the state (nstate,) that mj_resetData would give: assigning it is cheaper than the call."""
@@ -89,19 +99,28 @@ class Physics:
 
         After writing, call `set_const` on the worlds written.
         """
-        if field in _SETCONST_INPUTS or field.startswith("opt."):
-            self._constants_stale = True
         expanded: Array = self._batch.expand(field)
+        if field == "qpos0":
+            self._own_qpos0 = expanded
         return expanded
 
-    def set_const(self, ids: Ids) -> None:
-        """Recompute the constants MuJoCo derives from the written fields, in the worlds `ids` (n,)."""
-        if self._constants_stale:
+    def set_const(self, ids: Ids, fields: Iterable[str]) -> None:
+        """Recompute the constants MuJoCo derives from the written `fields`, in the worlds `ids` (n,)."""
+        if any(field in _SETCONST_INPUTS for field in fields):
             self._batch.set_const(ids)
+
+    def variant(self, edit: Callable[[mujoco.MjSpec], None]) -> mujoco.MjModel:
+        """Return the model as compiled after `edit` has changed a copy of its spec."""
+        spec = self._spec.copy()
+        edit(spec)
+        with compile_quietly():
+            return spec.compile()
 
     def reset(self, ids: Ids) -> None:
         """Set the state of the worlds `ids` (n,) to the model's default; writes and `forward` follow."""
         self._batch.state[ids] = self._start
+        if self._own_qpos0 is not None:
+            self.qpos[ids] = self._own_qpos0[ids]
 
     def forward(self, ids: Ids) -> None:
         """Compute everything that follows from the state, in the worlds `ids` (n,), as mj_forward."""

@@ -18,9 +18,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CHANNELS", "EpisodeDraws", "EpisodeStreams", "StepNoise"]
+__all__ = ["CHANNELS", "EpisodeDraws", "EpisodeStreams", "StepNoise", "StepStreams"]
 
-CHANNELS = ("action_noise", "observation_noise")  # the channels that draw at every step
+# Who draws at every step. The order is that of the streams: new ones come last.
+CHANNELS = ("action_noise", "observation_noise", "profiles")
 _EPISODE = 0  # purposes: disjoint parts of the counter space, 0 and one for each channel
 Ids = NDArray[np.intp]
 
@@ -115,16 +116,24 @@ class StepNoise:
         self._step = np.zeros(1, np.int64)  # (1,): steps drawn so far
 
     def standard_normal(self, num_envs: int, dim: int) -> NDArray[np.float64]:
-        """Return the next step's standard normal numbers, (num_envs, dim).
+        """Return the next step's standard normal numbers, (num_envs, dim)."""
+        return self._next_step().standard_normal((num_envs, dim))
 
-        Every step begins at a counter of its own and rows follow one another, so more worlds only add rows.
+    def _next_step(self) -> np.random.Generator:
+        """Return the generator at the next step's own counter.
+
+        Rows follow one another, so more worlds only add rows.
         """
         state = self._state
         state["state"]["counter"][:] = (0, self._purpose, self._step[0], 0)
         state["buffer_pos"], state["has_uint32"] = 4, 0  # 4: nothing buffered, the next draw makes a block
         self._bits.state = state
         self._step += 1
-        return self._generator.standard_normal((num_envs, dim))
+        return self._generator
+
+    def random(self, num_envs: int, dim: int) -> NDArray[np.float64]:
+        """Return the next step's uniform numbers in [0, 1), (num_envs, dim)."""
+        return self._next_step().random((num_envs, dim))
 
     def restart(self, seed: int) -> None:
         """Start anew from another seed, for everyone who holds this stream."""
@@ -137,3 +146,33 @@ class StepNoise:
     def set_state(self, state: dict[str, NDArray[np.generic]]) -> None:
         """Continue from what `get_state` returned."""
         self._key[:], self._step[:] = state["key"], state["step"]
+
+
+class StepStreams:
+    """The streams of all channels that draw within episodes."""
+
+    def __init__(self, seed: int) -> None:
+        """Start all of them from one seed."""
+        self._seed = seed
+        self._channels: dict[str, StepNoise] = {}
+
+    def channel(self, name: str) -> StepNoise:
+        """Return the stream of `name`, one of CHANNELS: the same one whoever asks."""
+        if name not in self._channels:
+            self._channels[name] = StepNoise(self._seed, name)
+        return self._channels[name]
+
+    def restart(self, seed: int) -> None:
+        """Start anew from another seed, for everyone who holds a stream."""
+        self._seed = seed
+        for noise in self._channels.values():
+            noise.restart(seed)
+
+    def get_state(self) -> dict[str, NDArray[np.generic]]:
+        """Return the state of every stream in use."""
+        return {f"{name}.{k}": v for name, noise in self._channels.items() for k, v in noise.get_state().items()}
+
+    def set_state(self, state: dict[str, NDArray[np.generic]]) -> None:
+        """Continue from what `get_state` returned."""
+        for name, noise in self._channels.items():
+            noise.set_state({k: state[f"{name}.{k}"] for k in noise.get_state()})

@@ -10,11 +10,12 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from .channels import ActuatorChannel, SensorChannel
+from .channels import ActuatorChannel, SensorChannel, Wiring
 from .domain import Domain
 from .errors import EnvsError
+from .nominal import Nominal, actuator_names
 from .physics import Physics
-from .streams import CHANNELS, EpisodeStreams, StepNoise
+from .streams import EpisodeStreams, StepStreams
 from .task import Task
 from .worlds import Worlds
 
@@ -82,17 +83,19 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             fidelity=self.domain.fidelity,
             num_threads=num_threads,
         )
-        self.worlds = Worlds(self.domain, self.physics)
         self._make_spaces()
+        self._steps = StepStreams(seed)
+        nominal = Nominal(self.physics.model, task.observation_names, actuator_names(self.physics.model))
+        self.worlds = Worlds(self.domain, self.physics, nominal, self._steps.channel("profiles"))
+        self._actuators = ActuatorChannel(Wiring(self.worlds, self._steps, num_envs, self.physics.model.nu))
+        self._sensors = SensorChannel(Wiring(self.worlds, self._steps, num_envs, self._obs_dim))
         self.num_faults = 0
         self._elapsed = np.zeros(num_envs, np.int64)
         self._started = False
         self._ended = np.ones(num_envs, np.bool_)  # no world has an episode yet
         self._obs: Array = np.zeros((num_envs, self._obs_dim))
+        self._measured = dict(task.measure(self.physics))  # in the state that the next step starts from
         self._streams = EpisodeStreams(seed, num_envs)
-        self._noise = {channel: StepNoise(seed, channel) for channel in CHANNELS}
-        self._actuators = ActuatorChannel(self.worlds, num_envs, self.physics.model.nu, self._noise["action_noise"])
-        self._sensors = SensorChannel(self.worlds, num_envs, self._obs_dim, self._noise["observation_noise"])
 
     def _make_spaces(self) -> None:
         self._obs_dim = len(self.task.observation_names)
@@ -104,8 +107,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
 
     @property
     def parameters(self) -> dict[str, Array]:
-        """The drawn numbers of all worlds by name, each (num_envs,), copied: what a teacher may be told."""
-        return {name: self.worlds.drawn[:, i].copy() for i, name in enumerate(self.worlds.names)}
+        """The parameters' numbers of all worlds by name, each (num_envs,), copied: what a teacher may be told."""
+        return {name: self.worlds.numbers[:, i].copy() for i, name in enumerate(self.worlds.names)}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Start a new episode in all worlds, or in those of `options["reset_mask"]`, (num_envs,) bool.
@@ -117,8 +120,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         super().reset(seed=seed)
         if seed is not None:
             self._streams = EpisodeStreams(seed, self.num_envs)
-            for noise in self._noise.values():
-                noise.restart(seed)
+            self._steps.restart(seed)
         mask = np.ones(self.num_envs, np.bool_)
         if options is not None and "reset_mask" in options:
             mask = np.asarray(options["reset_mask"], np.bool_)
@@ -132,7 +134,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         """Draw the worlds `ids` (k,) anew and put their first observation into `_obs`."""
         if not len(ids):
             return
-        draws = self._streams.next_episode(ids, len(self.worlds.names))
+        draws = self._streams.next_episode(ids, self.worlds.num_draws)
         self.worlds.draw(ids, draws.parameters)
         self.physics.reset(ids)
         self.task.reset(self.physics, ids, draws)
@@ -141,6 +143,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._ended[ids] = False
         self._actuators.begin(ids)
         self._obs[ids] = self._sensors.begin(ids, self.task.observe(self.physics)[ids], draws)
+        for name, values in self.task.measure(self.physics).items():
+            self._measured[name][ids] = values[ids]
 
     def step(self, actions: NDArray[np.floating]) -> StepResult:
         """Advance all worlds by one control step of `physics.ctrl_dt` seconds.
@@ -160,9 +164,9 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         if actions.shape != self.action_space.shape:
             raise EnvsError(f"actions: must have shape {self.action_space.shape}, got {actions.shape}")
         idle = self._ended.copy()
-        before = self.task.measure(self.physics)
+        self.worlds.advance(self._elapsed, ~idle)
         fault = self.physics.step(self._actuators(actions), None if self._same_step else ~idle)
-        after = self.task.measure(self.physics)
+        before, after = self._measured, dict(self.task.measure(self.physics))
         terms = self.task.reward(before, after, self.physics, actions)
         infos: dict[str, NDArray[Any]] = {**self.task.info(before, after, self.physics), **terms}
         reward = sum(terms.values(), np.zeros(self.num_envs))
@@ -179,6 +183,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             self.num_faults += int(fault.sum())
         infos["fault"] = fault
         self._obs = obs
+        self._measured = {name: values.copy() for name, values in after.items()}  # infos may hold the originals
         infos = self._finish(terminated | truncated, infos)
         return self._obs.copy(), reward, terminated, truncated, infos
 
@@ -211,7 +216,9 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             "physics": self.physics.get_state(),
             "actuators": self._actuators.get_state(),
             "sensors": self._sensors.get_state(),
-            **{channel: noise.get_state() for channel, noise in self._noise.items()},
+            "worlds": self.worlds.get_state(),
+            "steps": self._steps.get_state(),
+            "measured": {name: values.copy() for name, values in self._measured.items()},
         }
         state: State = {f"{part}.{k}": v for part, values in parts.items() for k, v in values.items()}
         for name, array in self._own_arrays().items():
@@ -233,18 +240,17 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             raise EnvsError(f"state: does not fit this environment; differing entries: {', '.join(sorted(differs))}")
         for name, array in self._own_arrays().items():
             array[:] = state[name]
-        self.worlds.write(np.flatnonzero(~np.isnan(self.worlds.drawn).any(axis=1)))  # those ever drawn
+        self.worlds.set_state(_part(state, "worlds"))
         self.physics.set_state(_part(state, "physics"))
         self._actuators.set_state(_part(state, "actuators"))
         self._sensors.set_state(_part(state, "sensors"))
-        for channel, noise in self._noise.items():
-            noise.set_state(_part(state, channel))
+        self._steps.set_state(_part(state, "steps"))
+        self._measured = {name: np.array(values, np.float64) for name, values in _part(state, "measured").items()}
         self.num_faults = int(state["num_faults"])
         self._started = bool((self._streams.episode >= 0).any())
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
         return {
-            "drawn": self.worlds.drawn,
             "episode": self._streams.episode,
             "key": self._streams.key,
             "elapsed": self._elapsed,

@@ -2,136 +2,152 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from .domain import Domain, Entry
-from .errors import EnvsError
-from .parameter import ChannelParameter, Writer
+from .domain import Domain
+from .morphology import Variants
+from .nominal import Nominal
+from .parameter import ChannelParameter
 from .parameters import PARAMETERS
 from .physics import Physics
+from .selection import select_objects
+from .streams import StepNoise
+from .world_writer import physical_parameters
 
 __all__ = ["Worlds"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+State = dict[str, NDArray[np.generic]]
 
 
 class Worlds:
     """One set of parameter values per world.
 
     Attributes:
+        nominal: what defaults come from.
         names: names of the drawn numbers, (num_parameters,).
-        drawn: (num_envs, num_parameters) the drawn numbers; NaN before the first draw.
+        num_draws: uniform numbers that decide a world.
+        drawn: (num_envs, num_parameters) the numbers drawn at the start of the episode; NaN before the first.
+        numbers: (num_envs, num_parameters) those of now, which differ where a profile moves them.
     """
 
-    def __init__(self, domain: Domain, physics: Physics) -> None:
-        """Resolve the domain's selectors in the physics' model.
+    def __init__(self, domain: Domain, physics: Physics, nominal: Nominal, noise: StepNoise) -> None:
+        """Resolve the domain's selectors.
+
+        Args:
+            domain: where worlds are drawn from.
+            physics: what is written to.
+            nominal: what selectors choose from.
+            noise: of the profiles.
 
         Raises:
             EnvsError: when a selector matches nothing, entries overlap, or a value is impossible.
         """
-        self.names = domain.names
-        self.drawn: Array = np.full((physics.num_envs, len(self.names)), np.nan)
-        self._domain, self._physics = domain, physics
-        self._selected = [_select(entry, physics.model) for entry in domain.entries]
-        self._columns: dict[str, list[int]] = {}  # parameter -> its entries
-        for column, entry in enumerate(domain.entries):
-            self._columns.setdefault(entry.parameter, []).append(column)
-        self._defaults = {name: PARAMETERS[name].default(physics.model) for name in self._columns}
-        for name, columns in self._columns.items():
-            self._check(name, columns)
-        self._effective = {name: np.tile(value, (physics.num_envs, 1)) for name, value in self._defaults.items()}
-        self._writers = {name: _writer(name, physics) for name in self._columns}
-
-    def _check(self, parameter: str, columns: list[int]) -> None:
-        objects, default = PARAMETERS[parameter].objects(self._physics.model), self._defaults[parameter]
-        rule = PARAMETERS[parameter].rule
-        taken: dict[int, str] = {}
-        for column in columns:
-            entry = self._domain.entries[column]
-            _require_effect(entry, default[self._selected[column]])
-            for index in self._selected[column].tolist():
-                if index in taken:
-                    raise EnvsError(f"{entry.name}: {objects[index]!r} is already set by {taken[index]}")
-                taken[index] = entry.name
-                ends = entry.effective(default[[index]], np.array(entry.distribution.support()))
-                if not rule.admits(float(ends.min()), float(ends.max())):
-                    raise EnvsError(
-                        f"{entry.name}: {entry.operation} {entry.distribution.describe()} would make "
-                        f"{objects[index]!r} range over {ends.min():g}..{ends.max():g}; must be {rule}"
-                    )
+        self.nominal, self.names, self.num_draws = nominal, domain.names, domain.num_draws
+        self._domain, self._physics, self._noise = domain, physics, noise
+        num_envs = physics.num_envs
+        self._selected = select_objects(domain, nominal)
+        self._sizes = np.array([len(s) for s, e in zip(self._selected, domain.entries, strict=True) if e.one_of])
+        self.drawn: Array = np.full((num_envs, len(self.names)), np.nan)
+        self.numbers: Array = self.drawn.copy()
+        self._picked: Ids = np.zeros((num_envs, len(self._sizes)), np.intp)
+        self._variants = Variants(domain, self._selected, physics, nominal)
+        self._channels = {
+            name: np.tile(PARAMETERS[name].default(nominal), (num_envs, 1))
+            for name in self._variants.standard.slices
+            if isinstance(PARAMETERS[name], ChannelParameter)
+        }
+        self._timed = [(c, e.in_time) for c, e in enumerate(domain.entries) if e.in_time is not None]
+        self._moving = _sharing_fields(
+            {domain.entries[c].parameter for c, _ in self._timed}, physical_parameters(self._variants.standard.slices)
+        )
 
     def draw(self, ids: Ids, u: Array) -> None:
-        """Draw the worlds `ids` (k,) anew from uniforms `u` (k, num_parameters) and write what changed."""
+        """Draw the worlds `ids` (k,) anew from uniforms `u` (k, num_draws) and write what changed."""
         values = self._domain.values(u)
-        changed = (values != self.drawn[ids]).any(axis=1)
-        self.drawn[ids] = values
-        self.write(ids[changed])
+        picked = np.minimum(u[:, len(self.names) :] * self._sizes, self._sizes - 1).astype(np.intp)
+        changed = (values != self.numbers[ids]).any(axis=1) | (picked != self._picked[ids]).any(axis=1)
+        self.drawn[ids], self.numbers[ids], self._picked[ids] = values, values, picked
+        self._write(ids[changed])
 
-    def write(self, ids: Ids) -> None:
-        """Write the drawn values of the worlds `ids` (k,), from the defaults: repeating changes nothing."""
+    def advance(self, elapsed: NDArray[np.int64], active: Mask) -> None:
+        """Move the numbers that have a profile on to the coming control step, and write them.
+
+        Args:
+            elapsed: (num_envs,) control steps done in each world's episode.
+            active: (num_envs,) the worlds that will step.
+        """
+        if not self._timed:
+            return
+        random = sum(profile.random for _, profile in self._timed)
+        noise = iter(self._noise.standard_normal(len(elapsed), random).T if random else ())
+        zeros, before = np.zeros(len(elapsed)), self.numbers.copy()
+        for column, profile in self._timed:
+            rows = next(noise) if profile.random else zeros
+            moved = profile.number(self.drawn[:, column], self.numbers[:, column], elapsed, rows)
+            self.numbers[:, column] = np.where(active, moved, self.numbers[:, column])
+        self._write(np.flatnonzero((self.numbers != before).any(axis=1)), timed_only=True)
+
+    def rewrite(self) -> None:
+        """Write all worlds that were ever drawn, from the defaults: repeating changes nothing."""
+        self._write(np.flatnonzero(~np.isnan(self.numbers).any(axis=1)))
+
+    def _write(self, ids: Ids, *, timed_only: bool = False) -> None:
         if not len(ids) or not self.names:
             return
-        for name, columns in self._columns.items():
-            default, effective = self._defaults[name], self._effective[name]
-            for column in columns:
-                chosen, entry = self._selected[column], self._domain.entries[column]
-                values = entry.effective(default[chosen], self.drawn[ids, column])
-                if len(chosen) == len(default):
-                    effective[ids] = values
-                else:
-                    effective[ids[:, None], chosen] = values
-            self._writers[name](ids, effective[ids])
-        self._physics.set_const(ids)
+        values = self._variants.standard.effective(self.numbers[ids], self._picked[ids])
+        for name, live in self._channels.items():
+            part = values[:, self._variants.standard.slices[name]]
+            live[ids] = np.rint(part) if PARAMETERS[name].rule.integer else part
+        if timed_only and not self._moving:
+            return
+        for writer, rows in self._variants.group(values):
+            own = values[rows]
+            if writer is not self._variants.standard:  # its defaults are others
+                own = writer.effective(self.numbers[ids[rows]], self._picked[ids[rows]])
+            writer.write(ids[rows], own, self._moving if timed_only else None)
 
-    def channel(self, name: str) -> Array:
-        """Return a channel parameter's live effective values, (num_envs,); zeros if not in the domain."""
-        if name in self._effective:
-            return self._effective[name][:, 0]
-        return np.zeros(self._physics.num_envs)
+    def values(self, name: str) -> Array:
+        """Return a channel parameter's live effective values, (num_envs, n); the ideal ones if not in the domain."""
+        if name in self._channels:
+            return self._channels[name]
+        return np.tile(PARAMETERS[name].default(self.nominal), (self._physics.num_envs, 1))
 
-    def largest(self, name: str) -> float:
-        """Return the largest value a channel parameter can take in this domain."""
-        highs = [self._domain.entries[c].distribution.support()[1] for c in self._columns.get(name, [])]
-        return max(highs, default=0.0)
+    def support(self, name: str) -> tuple[float, float]:
+        """Return the least and greatest value a channel parameter can take in this domain."""
+        default = PARAMETERS[name].default(self.nominal)
+        ends = [default]
+        for entry, chosen in zip(self._domain.entries, self._selected, strict=True):
+            if entry.parameter == name:
+                ends.extend(entry.effective(default[chosen], np.array(entry.support())))
+        return float(min(e.min() for e in ends)), float(max(e.max() for e in ends))
 
     def read(self, name: str) -> dict[str, Array]:
         """Read a parameter back from where it acts: object name -> (num_envs,) effective values."""
         parameter = PARAMETERS[name]
-        if isinstance(parameter, ChannelParameter):
-            return {"*": self.channel(name).copy()}
-        values = parameter.read(self._physics)
-        return dict(zip(parameter.objects(self._physics.model), values.T.copy(), strict=True))
+        objects = parameter.objects(self.nominal)
+        values = parameter.read(self._physics) if hasattr(parameter, "read") else self.values(name)
+        return dict(zip(objects, values.T.copy(), strict=True))
+
+    def get_state(self) -> State:
+        """Return the numbers of all worlds."""
+        return {"drawn": self.drawn.copy(), "numbers": self.numbers.copy(), "picked": self._picked.copy()}
+
+    def set_state(self, state: State) -> None:
+        """Continue from what `get_state` returned."""
+        self.drawn[:], self.numbers[:], self._picked[:] = state["drawn"], state["numbers"], state["picked"]
+        self.rewrite()
 
 
-def _writer(name: str, physics: Physics) -> Writer:
-    parameter = PARAMETERS[name]
-    if isinstance(parameter, ChannelParameter):
-        return lambda ids, values: None  # the channels read the effective values
-    return parameter.writer(physics)
-
-
-def _require_effect(entry: Entry, default: Array) -> None:
-    """Raise unless the distribution is bounded and its operation can change one of the defaults (n,)."""
-    number = f"{entry.name}: {entry.operation} {entry.distribution.describe()}"
-    ends = entry.distribution.support()
-    if not np.isfinite(ends).all():
-        raise EnvsError(f"{number} is unbounded; must have ends, e.g. {{normal: [mean, sd, low, high]}}")
-    if entry.operation == "scale" and ends != (1.0, 1.0) and not default.any():
-        raise EnvsError(f"{number} changes nothing, as the default is 0; valid: set, add")
-
-
-def _select(entry: Entry, model: mujoco.MjModel) -> Ids:
-    """Return the indices (n,) of the objects that the entry selects, each pattern matching at least one."""
-    objects = PARAMETERS[entry.parameter].objects(model)
-    chosen: set[int] = set()
-    for pattern in entry.select:
-        matches = [i for i, name in enumerate(objects) if fnmatchcase(name, pattern)]
-        if not matches:
-            raise EnvsError(f"{entry.name}: {pattern!r} matches nothing; valid: {', '.join(objects) or 'none'}")
-        chosen.update(matches)
-    return np.array(sorted(chosen), np.intp)
+def _sharing_fields(names: set[str], physical: list[str]) -> frozenset[str]:
+    """Return the physical parameters in `names`, and all others that write a field one of them writes."""
+    chosen = {name for name in physical if name in names}
+    while True:
+        fields = {f for name in chosen for f in PARAMETERS[name].fields}  # type: ignore[union-attr]
+        more = {n for n in physical if fields & set(PARAMETERS[n].fields)}  # type: ignore[union-attr]
+        if more <= chosen:
+            return frozenset(chosen)
+        chosen |= more

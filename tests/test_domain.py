@@ -141,7 +141,7 @@ def test_selection_touches_nothing_else() -> None:
         ({"parameters": {"body_mass": 2}}, r"parameters.body_mass: expected {operation: .*}, got 2"),
         (
             {"parameters": {"body_mass": {"scal": 2}}},
-            r"parameters.body_mass: unknown operation 'scal' \(did you mean 'scale'\?\); valid: add, scale, ",
+            r"parameters.body_mass: unknown operation 'scal' \(did you mean 'scale'\?\); valid: add, in_time, one_of, scale, ",
         ),
         (
             {"parameters": {"body_mass": {"scale": 2, "add": 1}}},
@@ -188,7 +188,7 @@ def test_parse_errors(mapping: dict[str, Any], message: str) -> None:
     [
         (
             {"body_mass": {"select": "arm", "scale": 2}},
-            r"body_mass\[arm\]: 'arm' matches nothing; valid: torso, thigh, leg, foot$",
+            r"body_mass\[arm\]: 'arm' matches nothing; valid: torso, thigh, leg, foot, @base, @left, @right$",
         ),
         (
             {"geom_friction": {"select": ["foot_geom", "floor"], "scale": 2}},
@@ -196,7 +196,7 @@ def test_parse_errors(mapping: dict[str, Any], message: str) -> None:
         ),
         (
             {"dof_damping": {"select": "hip*", "scale": 2}},
-            r"'hip\*' matches nothing; valid: rootx, rootz, .*, foot_joint$",
+            r"'hip\*' matches nothing; valid: rootx, rootz, .*, foot_joint, @base, @left, @right$",
         ),
         ({"joint_range": {"select": "rootx", "scale": 2}}, "'rootx' matches nothing; valid: thigh_joint, leg_joint, "),
         ({"actuator_strength": {"select": "motor", "scale": 2}}, "'motor' matches nothing; valid: thigh_joint, "),

@@ -131,20 +131,20 @@ def test_fault_counters_travel_along() -> None:
 @pytest.mark.parametrize(
     ("name", "num_envs", "domain", "named"),
     [
-        ("hopper", 5, None, ["drawn", "elapsed", "ended", "episode", "obs", "physics.rows"]),
+        ("hopper", 5, None, ["worlds.drawn", "elapsed", "ended", "episode", "obs", "physics.rows"]),
         ("half_cheetah", NUM_ENVS, None, ["obs", "physics.rows"]),
-        ("hopper", NUM_ENVS, {"parameters": {"body_mass": {"scale": 2}}}, ["drawn"]),
+        ("hopper", NUM_ENVS, {"parameters": {"body_mass": {"scale": 2}}}, ["worlds.drawn"]),
         (
             "hopper",
             NUM_ENVS,
             {"parameters": {"action_delay": {"set": 2}}},
-            ["actuators.head", "actuators.history"],
+            ["actuators.action_delay.head", "actuators.action_delay.history"],
         ),
         (
             "hopper",
             NUM_ENVS,
             {"parameters": {"observation_delay": {"set": 2}}},
-            ["sensors.head", "sensors.history"],
+            ["sensors.observation_delay.head", "sensors.observation_delay.history"],
         ),
     ],
 )

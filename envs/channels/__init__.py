@@ -2,5 +2,6 @@
 
 from .actuators import ActuatorChannel
 from .sensors import SensorChannel
+from .stage import Wiring
 
-__all__ = ["ActuatorChannel", "SensorChannel"]
+__all__ = ["ActuatorChannel", "SensorChannel", "Wiring"]

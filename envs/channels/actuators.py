@@ -5,44 +5,35 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..streams import StepNoise
-from ..worlds import Worlds
-from .delay import DelayLine
+from .delay import Delay
+from .noise import Noise
+from .stage import Array, Channel, Ids, StageRow, Wiring
 
-__all__ = ["ActuatorChannel"]
+__all__ = ["ACTION_STAGES", "ActuatorChannel"]
 
-Array = NDArray[np.float64]
-Ids = NDArray[np.intp]
+# In the order an action passes them.
+ACTION_STAGES = (
+    StageRow(
+        ("action_delay",),
+        lambda w: Delay(w.values("action_delay"), w.num_envs, w.dim, int(w.largest("action_delay"))),
+    ),
+    StageRow(("action_noise",), lambda w: Noise(w.values("action_noise"), w.streams.channel("action_noise"))),
+)
 
 
-class ActuatorChannel:
-    """Delay and noise of the actions; an ideal channel costs nothing and changes no bit."""
+class ActuatorChannel(Channel):
+    """The way of the actions to the actuators."""
 
-    def __init__(self, worlds: Worlds, num_envs: int, dim: int, noise: StepNoise) -> None:
-        """Serve actions of `dim` entries."""
-        longest = int(worlds.largest("action_delay"))
-        self._delay, self._sd = worlds.channel("action_delay"), worlds.channel("action_noise")
-        self._line = DelayLine(num_envs, dim, longest) if longest else None
-        self._noise = noise if worlds.largest("action_noise") > 0 else None
+    def __init__(self, wiring: Wiring) -> None:
+        """Serve actions."""
+        super().__init__(ACTION_STAGES, wiring)
+        self._rest: Array = np.zeros((wiring.num_envs, wiring.dim))
 
     def begin(self, ids: Ids) -> None:
-        """Start an episode in the worlds `ids`: no command is under way."""
-        if self._line is not None:
-            self._line.fill(ids, np.zeros(1))
+        """Start an episode in the worlds `ids` (k,): no command is under way."""
+        for stage in self.stages.values():
+            stage.restart(ids, self._rest[ids])
 
-    def __call__(self, action: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return what arrives at the actuators, (num_envs, dim)."""
-        if self._line is not None:
-            action = self._line.push(action.astype(np.float64), self._delay)
-        if self._noise is not None:
-            action = action + self._sd[:, None] * self._noise.standard_normal(*action.shape)
-        return action
-
-    def get_state(self) -> dict[str, NDArray[np.generic]]:
-        """Return the commands under way."""
-        return self._line.get_state() if self._line is not None else {}
-
-    def set_state(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Continue from what `get_state` returned."""
-        if self._line is not None:
-            self._line.set_state(state)
+    def __call__(self, action: NDArray[np.floating]) -> NDArray[np.floating]:  # type: ignore[override]
+        """Return what arrives at the actuators, (num_envs, dim); of the action's own type if the way is ideal."""
+        return super().__call__(action.astype(np.float64)) if self.stages else action

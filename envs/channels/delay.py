@@ -1,41 +1,40 @@
-"""A delay line: what went in a number of steps ago, per world."""
+"""A delay: what went in a number of control steps ago."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["DelayLine"]
+from .stage import Array, Ids, Stage, State
 
-Array = NDArray[np.float64]
-Ids = NDArray[np.intp]
+__all__ = ["Delay"]
 
 
-class DelayLine:
+class Delay(Stage):
     """A ring buffer of the last `longest` + 1 rows of every world."""
 
-    def __init__(self, num_envs: int, dim: int, longest: int) -> None:
-        """Hold rows of `dim` entries for delays of up to `longest` steps."""
+    def __init__(self, delay: Array, num_envs: int, dim: int, longest: int) -> None:
+        """Delay by `delay` (num_envs, dim) or (num_envs, 1) steps of at most `longest`."""
+        self._delay = delay
         self._history: Array = np.zeros((longest + 1, num_envs, dim))
         self._head = 0
-        self._worlds = np.arange(num_envs)
+        self._worlds, self._entries = np.arange(num_envs)[:, None], np.arange(dim)
 
-    def fill(self, ids: Ids, rows: Array) -> None:
-        """Let the worlds `ids` (k,) have seen nothing but `rows` (k, dim) so far."""
+    def restart(self, ids: Ids, rows: Array) -> None:
+        """Fill the past with `rows`."""
         self._history[:, ids] = rows
 
-    def push(self, rows: Array, delay: Array) -> Array:
-        """Take in the current `rows` (num_envs, dim); return those of `delay` (num_envs,) steps ago."""
+    def __call__(self, rows: Array) -> Array:
+        """Return the rows of `delay` steps ago."""
         length = len(self._history)
         self._head = (self._head + 1) % length
         self._history[self._head] = rows
-        return self._history[(self._head - delay.astype(np.intp)) % length, self._worlds]
+        return self._history[(self._head - self._delay.astype(np.intp)) % length, self._worlds, self._entries]
 
-    def get_state(self) -> dict[str, NDArray[np.generic]]:
+    def get_state(self) -> State:
         """Return history and head."""
         return {"history": self._history.copy(), "head": np.array(self._head)}
 
-    def set_state(self, state: dict[str, NDArray[np.generic]]) -> None:
+    def set_state(self, state: State) -> None:
         """Continue from what `get_state` returned."""
         self._history[:] = state["history"]
         self._head = int(state["head"])

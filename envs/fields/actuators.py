@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 
+from ..nominal import Nominal, actuator_names
 from ..parameter import NOT_NEGATIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
@@ -20,26 +20,27 @@ class ActuatorStrength:
     unit: str = "fraction of the model's force"
     description: str = "strength of an actuator"
     rule: Rule = NOT_NEGATIVE
+    fields: tuple[str, ...] = ("actuator_gainprm", "actuator_biasprm")
 
-    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
+    def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the actuators, one without a name by that of the joint it drives."""
-        return tuple(_actuator_name(model, i) for i in range(model.nu))
+        return actuator_names(nominal.model)
 
-    def default(self, model: mujoco.MjModel) -> Array:
+    def default(self, nominal: Nominal) -> Array:
         """Return 1 for each."""
-        return np.ones(model.nu)
+        return np.ones(nominal.model.nu)
 
-    def writer(self, physics: Physics) -> Writer:
+    def writer(self, physics: Physics, nominal: Nominal) -> Writer:
         """Return what multiplies the three affine coefficients of gain and of bias."""
         affine = [
-            (physics.expand(name)[:, :, :3], getattr(physics.model, name)[:, :3].copy())
-            for name in ("actuator_gainprm", "actuator_biasprm")
-            if getattr(physics.model, name)[:, :3].any()  # a motor has no bias to scale
+            physics.expand(name)[:, :, :3]
+            for name in self.fields
+            if getattr(nominal.model, name)[:, :3].any()  # a motor has no bias to scale
         ]
 
         def write(ids: Ids, values: Array) -> None:
-            for field, nominal in affine:
-                field[ids] = nominal * values[:, :, None]
+            for field in affine:
+                field[ids] *= values[:, :, None]
 
         return write
 
@@ -47,11 +48,3 @@ class ActuatorStrength:
         """Return the gain over the model's."""
         nominal = physics.model.actuator_gainprm[:, 0]
         return np.array(physics.expand("actuator_gainprm")[:, :, 0] / nominal)
-
-
-def _actuator_name(model: mujoco.MjModel, index: int) -> str:
-    if name := model.actuator(index).name:
-        return str(name)
-    if model.actuator_trntype[index] == mujoco.mjtTrn.mjTRN_JOINT:
-        return str(model.joint(model.actuator_trnid[index, 0]).name)
-    return f"actuator{index}"

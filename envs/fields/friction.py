@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from ..nominal import Nominal
 from ..parameter import POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
@@ -28,6 +29,7 @@ class GeomFriction:
     unit: str = "1"
     description: str = "effective sliding friction of a geom on the ground"
     rule: Rule = POSITIVE
+    fields: tuple[str, ...] = ("geom_friction",)
 
     def _robot(self, model: mujoco.MjModel) -> Ids:
         return np.flatnonzero((model.geom_bodyid > 0) & (_collides(model)))
@@ -35,13 +37,14 @@ class GeomFriction:
     def _ground(self, model: mujoco.MjModel) -> Ids:
         return np.flatnonzero((model.geom_bodyid == 0) & (_collides(model)))
 
-    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
+    def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the robot's geoms that can collide."""
+        model = nominal.model
         return tuple(model.geom(i).name or f"geom{i}" for i in self._robot(model))
 
-    def default(self, model: mujoco.MjModel) -> Array:
+    def default(self, nominal: Nominal) -> Array:
         """Return the friction of their contacts with the ground."""
-        effective: Array = self._effective(model, np.asarray(model.geom_friction)[None])[0]
+        effective: Array = self._effective(nominal.model, np.asarray(nominal.model.geom_friction)[None])[0]
         return effective
 
     def _effective(self, model: mujoco.MjModel, friction: Array) -> Array:
@@ -50,11 +53,11 @@ class GeomFriction:
         effective: Array = np.maximum(friction[:, self._robot(model), 0], ground[:, None])
         return effective
 
-    def writer(self, physics: Physics) -> Writer:
+    def writer(self, physics: Physics, nominal: Nominal) -> Writer:
         """Return what writes the coefficients whose maximum is the value."""
-        model = physics.model
-        robot, ground, default = self._robot(model), self._ground(model), self.default(model)
-        nominal = model.geom_friction[:, 0].copy()
+        model = nominal.model
+        robot, ground, default = self._robot(model), self._ground(model), self.default(nominal)
+        coefficients = model.geom_friction[:, 0].copy()
         friction = physics.expand("geom_friction")[:, :, 0]
 
         def write(ids: Ids, values: Array) -> None:
@@ -62,8 +65,8 @@ class GeomFriction:
             factor = ratio[:, :1]
             uniform = np.abs(ratio - factor).max(axis=1, keepdims=True) <= 1e-12 * factor
             least = values.min(axis=1, keepdims=True)
-            friction[ids[:, None], robot] = np.where(uniform, nominal[robot] * factor, values)
-            friction[ids[:, None], ground] = np.where(uniform, nominal[ground] * factor, least)
+            friction[ids[:, None], robot] = np.where(uniform, coefficients[robot] * factor, values)
+            friction[ids[:, None], ground] = np.where(uniform, coefficients[ground] * factor, least)
 
         return write
 

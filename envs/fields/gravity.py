@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 
+from ..nominal import Nominal
 from ..parameter import NOT_NEGATIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
@@ -20,25 +20,26 @@ class Gravity:
     unit: str = "m/s^2"
     description: str = "size of gravity"
     rule: Rule = NOT_NEGATIVE
+    fields: tuple[str, ...] = ("opt.gravity",)
 
-    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
+    def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the one object: the world."""
         return ("*",)
 
-    def default(self, model: mujoco.MjModel) -> Array:
+    def default(self, nominal: Nominal) -> Array:
         """Return the size of the model's gravity, (1,)."""
-        return np.array([np.linalg.norm(model.opt.gravity)])
+        return np.array([np.linalg.norm(nominal.model.opt.gravity)])
 
-    def writer(self, physics: Physics) -> Writer:
+    def writer(self, physics: Physics, nominal: Nominal) -> Writer:
         """Return what scales the model's vector; one that is zero points down."""
-        nominal = physics.model.opt.gravity.copy()
-        size = np.linalg.norm(nominal)
+        vector = nominal.model.opt.gravity.copy()
+        size = np.linalg.norm(vector)
         if size == 0:
-            nominal, size = np.array([0.0, 0.0, -1.0]), np.float64(1.0)
+            vector, size = np.array([0.0, 0.0, -1.0]), np.float64(1.0)
         gravity = physics.expand("opt.gravity")
 
         def write(ids: Ids, values: Array) -> None:
-            gravity[ids] = nominal * (values / size)
+            gravity[ids] = vector * (values / size)
 
         return write
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from ..nominal import Nominal, joint_name
 from ..parameter import NOT_NEGATIVE, POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
@@ -22,17 +23,22 @@ class DofField:
     description: str
     rule: Rule = NOT_NEGATIVE
 
-    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the one field."""
+        return (self.field,)
+
+    def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the joints."""
-        return tuple(model.joint(i).name or f"joint{i}" for i in range(model.njnt))
+        return tuple(joint_name(nominal.model, i) for i in range(nominal.model.njnt))
 
-    def default(self, model: mujoco.MjModel) -> Array:
+    def default(self, nominal: Nominal) -> Array:
         """Return the value of each joint's first degree of freedom."""
-        return np.array(getattr(model, self.field)[model.jnt_dofadr])
+        return np.array(getattr(nominal.model, self.field)[nominal.model.jnt_dofadr])
 
-    def writer(self, physics: Physics) -> Writer:
+    def writer(self, physics: Physics, nominal: Nominal) -> Writer:
         """Return what writes each joint's value to all its degrees of freedom."""
-        field, joint_of_dof = physics.expand(self.field), physics.model.dof_jntid
+        field, joint_of_dof = physics.expand(self.field), nominal.model.dof_jntid
 
         def write(ids: Ids, values: Array) -> None:
             field[ids] = values[:, joint_of_dof]
@@ -51,25 +57,26 @@ class JointRange:
     unit: str = "fraction of the model's range"
     description: str = "range of a limited joint"
     rule: Rule = POSITIVE
+    fields: tuple[str, ...] = ("jnt_range",)
 
     def _ids(self, model: mujoco.MjModel) -> Ids:
         return np.flatnonzero(model.jnt_limited)
 
-    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
+    def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the limited joints: in the others a range does nothing."""
-        return tuple(model.joint(i).name or f"joint{i}" for i in self._ids(model))
+        return tuple(joint_name(nominal.model, i) for i in self._ids(nominal.model))
 
-    def default(self, model: mujoco.MjModel) -> Array:
+    def default(self, nominal: Nominal) -> Array:
         """Return 1 for each."""
-        return np.ones(len(self._ids(model)))
+        return np.ones(len(self._ids(nominal.model)))
 
-    def writer(self, physics: Physics) -> Writer:
+    def writer(self, physics: Physics, nominal: Nominal) -> Writer:
         """Return what multiplies both ends of each range."""
-        joints = self._ids(physics.model)
-        ranges, nominal = physics.expand("jnt_range"), physics.model.jnt_range[joints]
+        joints = self._ids(nominal.model)
+        ranges, widths = physics.expand("jnt_range"), nominal.model.jnt_range[joints]
 
         def write(ids: Ids, values: Array) -> None:
-            ranges[ids[:, None], joints] = nominal * values[:, :, None]
+            ranges[ids[:, None], joints] = widths * values[:, :, None]
 
         return write
 

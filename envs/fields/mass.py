@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from ..nominal import Nominal, body_name
 from ..parameter import POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
@@ -20,28 +21,29 @@ class BodyMass:
     unit: str = "kg"
     description: str = "mass of a body, its inertia in proportion"
     rule: Rule = POSITIVE
+    fields: tuple[str, ...] = ("body_mass", "body_inertia")
 
     def _ids(self, model: mujoco.MjModel) -> Ids:
         return np.flatnonzero(model.body_mass > 0)
 
-    def objects(self, model: mujoco.MjModel) -> tuple[str, ...]:
+    def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the bodies that have mass."""
-        return tuple(model.body(i).name or f"body{i}" for i in self._ids(model))
+        return tuple(body_name(nominal.model, i) for i in self._ids(nominal.model))
 
-    def default(self, model: mujoco.MjModel) -> Array:
+    def default(self, nominal: Nominal) -> Array:
         """Return their masses."""
-        return np.array(model.body_mass[self._ids(model)])
+        return np.array(nominal.model.body_mass[self._ids(nominal.model)])
 
-    def writer(self, physics: Physics) -> Writer:
+    def writer(self, physics: Physics, nominal: Nominal) -> Writer:
         """Return what writes mass and inertia."""
-        bodies = self._ids(physics.model)
+        bodies = self._ids(nominal.model)
         mass, inertia = physics.expand("body_mass"), physics.expand("body_inertia")
-        nominal_mass, nominal_inertia = physics.model.body_mass[bodies], physics.model.body_inertia[bodies]
+        default = nominal.model.body_mass[bodies]
 
         def write(ids: Ids, values: Array) -> None:
             cells = ids[:, None], bodies
             mass[cells] = values
-            inertia[cells] = nominal_inertia * (values / nominal_mass)[:, :, None]
+            inertia[cells] *= (values / default)[:, :, None]
 
         return write
 

@@ -1,0 +1,24 @@
+"""White noise."""
+
+from __future__ import annotations
+
+from ..streams import EpisodeDraws, StepNoise
+from .stage import Array, Ids, Stage
+
+__all__ = ["Noise"]
+
+
+class Noise(Stage):
+    """Adds an independent normal number to every entry at every step."""
+
+    def __init__(self, sd: Array, noise: StepNoise) -> None:
+        """Add noise of standard deviation `sd`, (num_envs, dim) or (num_envs, 1)."""
+        self._sd, self._noise = sd, noise
+
+    def first(self, ids: Ids, rows: Array, draws: EpisodeDraws) -> Array:
+        """Add noise from the episode's own stream."""
+        return rows + self._sd[ids] * draws.standard_normal(rows.shape[1])
+
+    def __call__(self, rows: Array) -> Array:
+        """Add the step's noise."""
+        return rows + self._sd * self._noise.standard_normal(*rows.shape)

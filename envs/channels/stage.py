@@ -1,0 +1,108 @@
+"""Stage: one imperfection on the way of a signal, for all worlds at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameters import PARAMETERS
+from ..streams import EpisodeDraws, StepStreams
+from ..worlds import Worlds
+
+__all__ = ["Array", "Channel", "Ids", "Stage", "StageRow", "State", "Wiring"]
+
+Array = NDArray[np.float64]
+Ids = NDArray[np.intp]
+State = dict[str, NDArray[np.generic]]
+
+
+class Stage:
+    """What a signal goes through at every control step; this one changes nothing and remembers nothing.
+
+    A stage holds live arrays of its parameters' values, (num_envs, dim) or (num_envs, 1), and reads them anew at
+    every call, as they change when a world is drawn anew or a profile moves them.
+    """
+
+    def restart(self, ids: Ids, rows: Array) -> None:
+        """Start an episode in the worlds `ids` (k,): before it, nothing but `rows` (k, dim) came in."""
+
+    def first(self, ids: Ids, rows: Array, draws: EpisodeDraws) -> Array:
+        """Start an episode and return what goes out for its first `rows` (k, dim)."""
+        self.restart(ids, rows)
+        return rows
+
+    def __call__(self, rows: Array) -> Array:
+        """Take in the `rows` (num_envs, dim) of a control step; return what goes out, the input left as it is."""
+        return rows
+
+    def get_state(self) -> State:
+        """Return what is remembered, mid-episode."""
+        return {}
+
+    def set_state(self, state: State) -> None:
+        """Continue from what `get_state` returned."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a stage is built from.
+
+    Attributes:
+        worlds: where the values of parameters live.
+        streams: of noise within episodes.
+        num_envs: number of worlds.
+        dim: entries of the signal.
+    """
+
+    worlds: Worlds
+    streams: StepStreams
+    num_envs: int
+    dim: int
+
+    def values(self, parameter: str) -> Array:
+        """Return the parameter's live values, (num_envs, dim) or (num_envs, 1)."""
+        return self.worlds.values(parameter)
+
+    def largest(self, parameter: str) -> float:
+        """Return the greatest value the parameter can take."""
+        return self.worlds.support(parameter)[1]
+
+    def is_ideal(self, parameter: str) -> bool:
+        """Return whether the parameter always has the value at which it changes nothing."""
+        ideal = float(PARAMETERS[parameter].ideal)  # type: ignore[union-attr]
+        return self.worlds.support(parameter) == (ideal, ideal)
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """A row of a channel: the stage is there when any of `parameters` is not ideal."""
+
+    parameters: tuple[str, ...]
+    make: Callable[[Wiring], Stage]
+
+
+class Channel:
+    """The stages that a domain calls for, in order; an ideal channel has none, costs nothing and changes no bit."""
+
+    def __init__(self, rows: Sequence[StageRow], wiring: Wiring) -> None:
+        """Build the stages of those `rows` that are not ideal."""
+        wanted = [row for row in rows if not all(map(wiring.is_ideal, row.parameters))]
+        self.stages = {row.parameters[0]: row.make(wiring) for row in wanted}
+
+    def __call__(self, signal: Array) -> Array:
+        """Take in the signal (num_envs, dim) of a control step; return what comes out."""
+        for stage in self.stages.values():
+            signal = stage(signal)
+        return signal
+
+    def get_state(self) -> State:
+        """Return what the stages remember."""
+        return {f"{name}.{k}": v for name, stage in self.stages.items() for k, v in stage.get_state().items()}
+
+    def set_state(self, state: State) -> None:
+        """Continue from what `get_state` returned."""
+        for name, stage in self.stages.items():
+            stage.set_state({k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")})

@@ -1,0 +1,90 @@
+"""Nominal: the robot as built, before any domain has touched it: what selectors choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mujoco
+
+__all__ = ["GROUPS", "Nominal", "actuator_names", "body_name", "joint_name"]
+
+
+@dataclass(frozen=True)
+class Nominal:
+    """The compiled model, and the names of what goes in and out of the robot.
+
+    Attributes:
+        model: whose values are the defaults that operations start from.
+        observation_names: (obs_dim,)
+        action_names: (act_dim,), as a rule those of the actuators.
+    """
+
+    model: mujoco.MjModel
+    observation_names: tuple[str, ...] = ()
+    action_names: tuple[str, ...] = ()
+
+
+def body_name(model: mujoco.MjModel, index: int) -> str:
+    """Return the name of a body, or `body<index>` for one without."""
+    return model.body(index).name or f"body{index}"
+
+
+def joint_name(model: mujoco.MjModel, index: int) -> str:
+    """Return the name of a joint, or `joint<index>` for one without."""
+    return model.joint(index).name or f"joint{index}"
+
+
+def actuator_names(model: mujoco.MjModel) -> tuple[str, ...]:
+    """Return the names of all actuators, one without a name by that of the joint it drives, (nu,)."""
+    return tuple(_actuator_name(model, i) for i in range(model.nu))
+
+
+def _actuator_name(model: mujoco.MjModel, index: int) -> str:
+    if name := model.actuator(index).name:
+        return str(name)
+    if model.actuator_trntype[index] == mujoco.mjtTrn.mjTRN_JOINT:
+        return joint_name(model, model.actuator_trnid[index, 0])
+    return f"actuator{index}"
+
+
+def _base(nominal: Nominal) -> tuple[str, ...]:
+    """Return the bodies that hang on the world and move, the trunk of a robot."""
+    model = nominal.model
+    return tuple(
+        body_name(model, i)
+        for i in range(1, model.nbody)
+        if model.body_parentid[i] == 0 and model.body_jntnum[i] > 0 and model.body_mass[i] > 0
+    )
+
+
+def _left(nominal: Nominal) -> tuple[str, ...]:
+    return tuple(name for name, side in _sides(nominal).items() if side > 0)
+
+
+def _right(nominal: Nominal) -> tuple[str, ...]:
+    return tuple(name for name, side in _sides(nominal).items() if side < 0)
+
+
+def _sides(nominal: Nominal) -> dict[str, int]:
+    """Return +1 (left), -1 (right) or 0 for every actuator.
+
+    A name that says `left` has its twin of the same name without it, or with `right`, on the other side; where no
+    name says so, the side of the driven joint's anchor in the default pose counts, y pointing left.
+    """
+    names, model = nominal.action_names, nominal.model
+    if any("left" in name for name in names):
+        twins = {name.replace("left_", "").replace("_left", "") for name in names if "left" in name}
+        twins |= {name.replace("left", "right") for name in names if "left" in name}
+        return {name: 1 if "left" in name else -1 if name in twins else 0 for name in names}
+    if names != actuator_names(model):
+        return {}
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    joints = [i for i in range(model.nu) if model.actuator_trntype[i] == mujoco.mjtTrn.mjTRN_JOINT]
+    y = {names[i]: float(data.xanchor[model.actuator_trnid[i, 0], 1]) for i in joints}
+    return {name: (value > 1e-6) - (value < -1e-6) for name, value in y.items()}
+
+
+# Selections that depend on the robot, by what stands for them in `select`.
+GROUPS: dict[str, Callable[[Nominal], tuple[str, ...]]] = {"@base": _base, "@left": _left, "@right": _right}

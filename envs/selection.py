@@ -1,0 +1,79 @@
+"""Selection: which objects of the robot the entries of a domain act on, and whether they may."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .domain import Domain, Entry
+from .errors import EnvsError
+from .nominal import GROUPS, Nominal
+from .parameters import PARAMETERS
+
+__all__ = ["select_objects"]
+
+Array = NDArray[np.float64]
+Ids = NDArray[np.intp]
+
+
+def select_objects(domain: Domain, nominal: Nominal) -> list[Ids]:
+    """Return for every entry the indices (n,) of its objects among the parameter's `objects(nominal)`.
+
+    Raises:
+        EnvsError: when a selector matches nothing, entries overlap, or a value is impossible.
+    """
+    taken: dict[tuple[str, int], str] = {}
+    selected = []
+    for entry in domain.entries:
+        chosen = _select(entry, nominal)
+        default = PARAMETERS[entry.parameter].default(nominal)[chosen]
+        _require_effect(entry, default)
+        _require_possible(entry, default, [PARAMETERS[entry.parameter].objects(nominal)[i] for i in chosen])
+        for index in chosen.tolist():
+            if other := taken.get((entry.parameter, index)):
+                name = PARAMETERS[entry.parameter].objects(nominal)[index]
+                raise EnvsError(f"{entry.name}: {name!r} is already set by {other}")
+            taken[entry.parameter, index] = entry.name
+        selected.append(chosen)
+    return selected
+
+
+def _select(entry: Entry, nominal: Nominal) -> Ids:
+    """Return the indices (n,) of the objects that the entry selects, each pattern matching at least one."""
+    objects = PARAMETERS[entry.parameter].objects(nominal)
+    chosen: set[int] = set()
+    for pattern in entry.select:
+        patterns = GROUPS[pattern](nominal) if pattern in GROUPS else (pattern,)
+        matches = [i for i, name in enumerate(objects) if any(fnmatchcase(name, p) for p in patterns)]
+        if not matches:
+            valid = ", ".join((*objects, *(GROUPS if objects != ("*",) else ()))) if objects else "none"
+            raise EnvsError(f"{entry.name}: {pattern!r} matches nothing; valid: {valid}")
+        chosen.update(matches)
+    return np.array(sorted(chosen), np.intp)
+
+
+def _require_effect(entry: Entry, default: Array) -> None:
+    """Raise unless the distribution is bounded and its operation can change one of the defaults (n,)."""
+    number = f"{entry.name}: {entry.operation} {entry.distribution.describe()}"
+    ends = entry.support()
+    if not np.isfinite(ends).all():
+        raise EnvsError(f"{number} is unbounded; must have ends, e.g. {{normal: [mean, sd, low, high]}}")
+    if entry.operation == "scale" and ends != (1.0, 1.0) and not default.any():
+        raise EnvsError(f"{number} changes nothing, as the default is 0; valid: set, add")
+
+
+def _require_possible(entry: Entry, default: Array, objects: list[str]) -> None:
+    rule = PARAMETERS[entry.parameter].rule
+    ends = entry.effective(default, np.array(entry.support()))  # (2, n)
+    for low, high, name in zip(ends.min(axis=0), ends.max(axis=0), objects, strict=True):
+        if not rule.admits(float(low), float(high)):
+            raise EnvsError(
+                f"{entry.name}: {entry.operation} {_number(entry)} would make {name!r} range over {low:g}..{high:g}; "
+                f"must be {rule}"
+            )
+
+
+def _number(entry: Entry) -> str:
+    return entry.distribution.describe() + (f" with {entry.in_time.describe()}" if entry.in_time else "")
