@@ -16,7 +16,21 @@ from .errors import EnvsError, unknown_name
 from .options import read_options
 from .single import SingleEnv
 from .task import Task
-from .tasks import CartpoleSwingup, HalfCheetah, Hopper
+from .tasks import (
+    Ant,
+    CartpoleSwingup,
+    HalfCheetah,
+    Hopper,
+    Humanoid,
+    HumanoidStandup,
+    InvertedDoublePendulum,
+    InvertedPendulum,
+    Pusher,
+    Reacher,
+    Swimmer,
+    Walker2d,
+)
+from .user_tasks import find_task, is_user_task
 from .vector_env import DomainVectorEnv
 
 __all__ = ["ENVS", "Environment", "environment", "make", "make_vec", "register_all"]
@@ -45,20 +59,31 @@ class Environment:
 
 
 ENVS: dict[str, Environment] = {
+    "inverted_pendulum": Environment(InvertedPendulum, "sim2real/InvertedPendulum-v0"),
+    "inverted_double_pendulum": Environment(InvertedDoublePendulum, "sim2real/InvertedDoublePendulum-v0"),
+    "reacher": Environment(Reacher, "sim2real/Reacher-v0"),
+    "pusher": Environment(Pusher, "sim2real/Pusher-v0"),
+    "swimmer": Environment(Swimmer, "sim2real/Swimmer-v0"),
     "hopper": Environment(Hopper, "sim2real/Hopper-v0"),
+    "walker2d": Environment(Walker2d, "sim2real/Walker2d-v0"),
     "half_cheetah": Environment(HalfCheetah, "sim2real/HalfCheetah-v0"),
+    "ant": Environment(Ant, "sim2real/Ant-v0"),
+    "humanoid": Environment(Humanoid, "sim2real/Humanoid-v0"),
+    "humanoid_standup": Environment(HumanoidStandup, "sim2real/HumanoidStandup-v0"),
     "cartpole_swingup": Environment(CartpoleSwingup, "sim2real/CartpoleSwingup-v0"),
 }
 
 
 def environment(name: str) -> Environment:
-    """Return the row of ENVS called `name`.
+    """Return the row of ENVS called `name`, or one for a user's `module:Class` or `gym:<id>`.
 
     Raises:
         EnvsError: when there is none; the message lists those there are.
     """
+    if isinstance(name, str) and is_user_task(name):
+        return Environment(find_task(name), name)
     if not isinstance(name, str) or name not in ENVS:
-        raise unknown_name("environment", name, ENVS)
+        raise unknown_name("environment", name, (*ENVS, "or module:Class", "or gym:<id>"))
     return ENVS[name]
 
 

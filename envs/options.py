@@ -1,8 +1,8 @@
 """Options of a task: what its signature allows, checked where they come in from configurations.
 
-A task annotates its keyword options with `bool`, `float`, `NotNegative` or `Range`; from these follow what may be
-given and what is said when something else is. YAML gives whole numbers for numbers and lists for ranges, so both
-are taken.
+A task annotates its keyword options with `bool`, `float`, `NotNegative`, `Range` or `BodyRef`; from these follow what
+may be given and what is said when something else is. YAML gives whole numbers for numbers and lists for ranges, so
+both are taken.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Annotated, Any, NamedTuple
 
 from .errors import EnvsError, is_number, number_hint, unknown_name
 
-__all__ = ["KINDS", "Kind", "NotNegative", "Range", "read_options"]
+__all__ = ["KINDS", "BodyRef", "Kind", "NotNegative", "Range", "read_options"]
 
 NotNegative = Annotated[float, ">= 0"]
 Range = tuple[float, float]
+BodyRef = int | str
 
 
 class Kind(NamedTuple):
@@ -46,6 +47,12 @@ def _read_range(value: Any) -> Range | None:
     return (low, high) if low < high else None
 
 
+def _read_body(value: Any) -> int | str | None:
+    if isinstance(value, str):
+        return value or None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
 def _is_end(value: Any) -> bool:
     return is_number(value) or (isinstance(value, float) and math.isinf(value))
 
@@ -55,13 +62,14 @@ KINDS: dict[Any, Kind] = {
     float: Kind("a finite number", _read_float),
     NotNegative: Kind("a finite number >= 0", _read_not_negative),
     Range: Kind("two numbers [low, high] with low < high; without an end: -.inf, .inf", _read_range),
+    BodyRef: Kind("a body's name or its index, 0 or more", _read_body),
 }
 
 
 def read_options(make: Callable[..., Any], options: Mapping[str, Any], owner: str) -> dict[str, Any]:
     """Check keyword options against the signature of the class `make`; return them as its annotations say.
 
-    An annotation that is not in KINDS is the class's own business.
+    An annotation that is not in KINDS is the class's own business, as is everything if it takes any option.
 
     Args:
         make: the task's class.
@@ -71,7 +79,10 @@ def read_options(make: Callable[..., Any], options: Mapping[str, Any], owner: st
     Raises:
         EnvsError: for an option it does not have, or naming option, value and rule.
     """
-    kinds = {name: parameter.annotation for name, parameter in signature(make, eval_str=True).parameters.items()}
+    parameters = signature(make, eval_str=True).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return dict(options)
+    kinds = {parameter.name: parameter.annotation for parameter in parameters}
     read = {}
     for name, value in options.items():
         if name not in kinds:

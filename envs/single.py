@@ -50,5 +50,5 @@ class SingleEnv(gymnasium.Env[Array, NDArray[np.floating]]):
     def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """Advance by one control step."""
         obs, reward, terminated, truncated, infos = self.vector.step(np.asarray(action)[None])
-        info = {k: v[0].item() for k, v in infos.items() if not k.startswith("_")}
+        info = {k: v[0].item() if v.ndim == 1 else v[0] for k, v in infos.items() if not k.startswith("_")}
         return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), info

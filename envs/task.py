@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import EnvsError
 from .fidelity import Fidelity
 from .physics import Physics
 from .streams import EpisodeDraws
 
-__all__ = ["Task"]
+__all__ = ["Ids", "Measured", "Task", "make_physics"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -75,3 +76,36 @@ class Task(Protocol):
     def terminated(self, physics: Physics) -> NDArray[np.bool_]:
         """Return which worlds have reached an end that lies in the task, (num_envs,)."""
         ...
+
+
+@runtime_checkable
+class _BringsPhysics(Protocol):
+    """A task whose worlds are not stepped by mujoco.batch."""
+
+    def make_physics(
+        self, num_envs: int, fidelity: Fidelity, num_threads: int, max_episode_steps: int | None
+    ) -> Physics: ...
+
+
+def make_physics(
+    task: Task, num_envs: int, fidelity: Fidelity, num_threads: int, max_episode_steps: int | None
+) -> Physics:
+    """Return the worlds that `task` is asked in, its own kind if it has a `make_physics`.
+
+    Args:
+        task: whose model.
+        num_envs: number of worlds.
+        fidelity: how accurately they are integrated.
+        num_threads: threads that step worlds; 0 means all cores this process may use.
+        max_episode_steps: the longest episode; None: no limit.
+
+    Raises:
+        EnvsError: when the model cannot be loaded, the fidelity does not fit or a size is not positive.
+    """
+    if isinstance(task, _BringsPhysics):
+        return task.make_physics(num_envs, fidelity, num_threads, max_episode_steps)
+    try:
+        spec = task.spec()
+    except (OSError, ValueError) as error:
+        raise EnvsError(f"{type(task).__name__}: its model cannot be loaded: {error}") from error
+    return Physics(spec, num_envs, frame_skip=task.frame_skip, fidelity=fidelity, num_threads=num_threads)

@@ -136,7 +136,7 @@ def test_selection_touches_nothing_else() -> None:
         ({"parameters": [1]}, r"parameters: expected a mapping from parameter to operation, got \[1\]"),
         (
             {"parameters": {"body_mas": {"scale": 1}}},
-            r"unknown parameter 'body_mas' \(did you mean 'body_mass'\?\); valid: action_delay, .*, observation_noise",
+            r"unknown parameter 'body_mas' \(did you mean 'body_mass'\?\); valid: action_backlash, .*, wind_z",
         ),
         ({"parameters": {"body_mass": 2}}, r"parameters.body_mass: expected {operation: .*}, got 2"),
         (
@@ -169,7 +169,7 @@ def test_selection_touches_nothing_else() -> None:
         ({"parameters": {"action_delay": {"set": {"choice": [0, 0.5]}}}}, "expected an integer"),
         ({"fidelity": "cheep"}, r"unknown fidelity 'cheep' \(did you mean 'cheap'\?\); valid: cheap, nominal"),
         ({"fidelity": 3}, "fidelity: expected nominal, cheap or a mapping, got 3"),
-        ({"fidelity": {"dt": 0.1}}, "unknown key in fidelity 'dt'.*; valid: cone, integrator, .*, sim_dt"),
+        ({"fidelity": {"dt": 0.1}}, "unknown key in fidelity 'dt'.*; valid: cone, .*, sim_dt, solver"),
         ({"fidelity": {"integrator": "RK5"}}, r"unknown fidelity.integrator 'RK5' \(did you mean 'RK4'\?\)"),
         ({"fidelity": {"cone": "round"}}, "unknown fidelity.cone 'round'; valid: elliptic, pyramidal"),
         ({"fidelity": {"sim_dt": -0.1}}, "fidelity.sim_dt: must be a number > 0, got -0.1"),

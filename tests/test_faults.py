@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 from mujoco import batch
+from steady import gentle_actions, unending
 
 from envs import ENVS, DomainVectorEnv, make, make_vec
 
@@ -15,13 +16,7 @@ every_environment = pytest.mark.parametrize("name", ENVS)
 
 
 def build(name: str, **kwargs: Any) -> DomainVectorEnv:
-    options = {"terminate_when_unhealthy": False} if name == "hopper" else {}
-    return make_vec(name, **{"num_envs": NUM_ENVS, "num_threads": 1, "seed": 2, **options, **kwargs})
-
-
-def random_actions(env: DomainVectorEnv, num_steps: int) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    return rng.uniform(-1, 1, (num_steps, *env.action_space.shape)).astype(np.float32)
+    return make_vec(name, **{"num_envs": NUM_ENVS, "num_threads": 1, "seed": 2, **unending(name), **kwargs})
 
 
 def all_finite(obs: np.ndarray, reward: np.ndarray, infos: dict[str, Any]) -> bool:
@@ -56,7 +51,7 @@ def test_a_fault_ends_one_world_and_leaves_the_others_bit_identical(name: str, h
     env, calm = build(name), build(name)
     env.reset()
     calm.reset()
-    actions = random_actions(env, 20)
+    actions = gentle_actions(name, env, 20)
     for action in actions[:5]:
         last = env.step(action)[0]
         calm.step(action)
@@ -66,7 +61,7 @@ def test_a_fault_ends_one_world_and_leaves_the_others_bit_identical(name: str, h
     assert infos["fault"].tolist() == truncated.tolist() == infos["final_info"]["fault"].tolist() == only_bad.tolist()
     assert not terminated.any()
     assert reward[BAD] == 0.0
-    assert all(infos["final_info"][key][BAD] == 0.0 for key in expected[4] if not key.startswith(("_", "fault")))
+    assert all(not infos["final_info"][key][BAD].any() for key in expected[4] if not key.startswith(("_", "fault")))
     np.testing.assert_array_equal(infos["final_obs"][BAD], last[BAD])  # its last sound observation
     assert all_finite(obs, reward, infos)
     assert env.num_faults == 1
@@ -91,7 +86,7 @@ def test_a_fault_ends_one_world_and_leaves_the_others_bit_identical(name: str, h
 def test_a_nan_action_that_a_delay_holds_back_is_a_fault_at_once(name: str, delay: int) -> None:
     env = build(name, domain={"parameters": {"action_delay": {"set": delay}}})
     env.reset()
-    actions = random_actions(env, 10)
+    actions = gentle_actions(name, env, 10)
     actions[2, BAD] = np.nan
     faults = []
     for action in actions:
@@ -111,7 +106,7 @@ def test_forced_faults_let_no_bad_number_out(name: str, fidelity: str) -> None:
     env.reset()
     rng = np.random.default_rng(0)
     counted = 0
-    for action in random_actions(env, 300):
+    for action in gentle_actions(name, env, 300):
         hit = rng.random(16) < 0.1
         size = 10.0 ** rng.uniform(1, 13, (16, 1))
         kind = rng.integers(3, size=16)
@@ -128,7 +123,7 @@ def test_forced_faults_let_no_bad_number_out(name: str, fidelity: str) -> None:
         assert (reward[infos["fault"]] == 0).all()
         counted += int(infos["fault"].sum())
     assert env.num_faults == counted > 150
-    for action in random_actions(env, 20):  # no world is lost
+    for action in gentle_actions(name, env, 20):  # no world is lost
         before = env.physics.qpos.copy()
         env.step(action)
         assert (env.physics.qpos != before).any(axis=1).all()
@@ -140,7 +135,7 @@ def test_the_same_fault_is_found_every_time(name: str, how: str) -> None:
     """MuJoCo's own reset of a world sets its counter of warnings back, so that the second looks like the first."""
     env = build(name)
     env.reset()
-    for number, action in enumerate(random_actions(env, 5), start=1):
+    for number, action in enumerate(gentle_actions(name, env, 5), start=1):
         infos = env.step(break_world(env, how, action))[4]
         assert infos["fault"].tolist() == [False, False, True, False]
         assert env.num_faults == number
@@ -151,7 +146,7 @@ def test_a_world_in_which_mujoco_raises_is_a_fault(name: str, monkeypatch: pytes
     env, calm = build(name), build(name)
     env.reset()
     calm.reset()
-    actions = random_actions(env, 4)
+    actions = gentle_actions(name, env, 4)
     original = env.physics._batch.step
 
     def raising(ids: Any = None, **kwargs: Any) -> None:
@@ -176,7 +171,7 @@ def test_a_world_in_which_mujoco_raises_is_a_fault(name: str, monkeypatch: pytes
 def test_a_faulted_world_in_disabled_mode_waits_for_its_reset(name: str) -> None:
     env = build(name, autoreset_mode=AutoresetMode.DISABLED)
     env.reset()
-    actions = random_actions(env, 10)
+    actions = gentle_actions(name, env, 10)
     last = env.step(actions[0])[0]
     obs, _, _, truncated, infos = env.step(break_world(env, "nan action", actions[1]))
     assert infos["fault"].tolist() == truncated.tolist() == [False, False, True, False]
@@ -200,3 +195,32 @@ def test_a_single_world_reports_its_fault(name: str) -> None:
     assert (reward, terminated, truncated, info["fault"]) == (0.0, False, True, True)
     obs, _ = env.reset()
     assert env.step(np.zeros(env.action_space.shape, np.float32))[4]["fault"] is False
+
+
+def test_a_million_steps_with_one_in_a_hundred_forced_to_fail() -> None:
+    """Absurd forces, NaN actions and bodies of next to no inertia: nothing non-finite gets out, no world is lost."""
+    num_envs, num_steps = 512, 1954  # 1,000,448 world-steps
+    feather = {"body_inertia": {"one_of": "*", "scale": {"choice": [1e-12, *[1] * 49]}}}
+    env = build("hopper", num_envs=num_envs, num_threads=0, domain={"fidelity": "cheap", "parameters": feather})
+    env.reset()
+    rng = np.random.default_rng(0)
+    counted, forced, force = 0, 0, env.physics.bind("xfrc_applied")
+    actions = rng.uniform(-1, 1, (64, *env.action_space.shape)).astype(np.float32)
+    for step in range(num_steps):
+        hit, kind = rng.random(num_envs) < 0.01, rng.integers(2, size=num_envs)
+        action = actions[step % 64].copy()
+        action[hit & (kind == 0), step % 3] = [np.nan, np.inf, -np.inf][step % 3]
+        pulled = np.flatnonzero(hit & (kind == 1))
+        force[pulled, 1 + step % 4] = 10.0 ** rng.uniform(8, 300, (len(pulled), 1)) * rng.choice(
+            [-1, 1], (len(pulled), 6)
+        )
+        obs, reward, _, truncated, infos = env.step(action)
+        force[pulled] = 0.0
+        assert all_finite(obs, reward, infos)
+        assert truncated[infos["fault"]].all()
+        forced, counted = forced + int(hit.sum()), counted + int(infos["fault"].sum())
+    assert forced > 9500
+    assert env.num_faults == counted > 0.9 * forced
+    before = env.physics.qpos.copy()
+    env.step(actions[0])
+    assert (env.physics.qpos != before).any(axis=1).all()  # all worlds still move

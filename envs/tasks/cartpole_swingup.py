@@ -13,6 +13,7 @@ from ..options import NotNegative
 from ..physics import Physics
 from ..streams import EpisodeDraws
 from ..task import Ids, Measured
+from .states import quiet
 
 __all__ = ["CartpoleSwingup"]
 
@@ -78,6 +79,7 @@ class CartpoleSwingup:
         physics.qpos[ids] = noise[:, :2] + (0.0, np.pi)
         physics.qvel[ids] = noise[:, 2:]
 
+    @quiet
     def observe(self, physics: Physics) -> Array:
         """Return the five entries, (num_envs, 5)."""
         (x, angle), (v, omega) = physics.qpos.T, physics.qvel.T
@@ -87,6 +89,7 @@ class CartpoleSwingup:
         """Return nothing: no term compares before and after."""
         return {}
 
+    @quiet
     def reward(
         self, before: Measured, after: Measured, physics: Physics, action: NDArray[np.floating]
     ) -> dict[str, Array]:
@@ -99,6 +102,7 @@ class CartpoleSwingup:
             "reward_ctrl": -self._ctrl_weight * np.sum(np.square(action), axis=1),
         }
 
+    @quiet
     def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
         """Return the cosine of the pole's angle."""
         return {"cos_angle": np.cos(physics.qpos[:, 1])}

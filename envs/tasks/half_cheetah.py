@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import mujoco
-import numpy as np
-from numpy.typing import NDArray
-
 from ..fidelity import Fidelity
 from ..options import NotNegative
 from ..physics import Physics
 from ..streams import EpisodeDraws
-from ..task import Ids, Measured
-from .gymnasium_assets import gymnasium_spec
+from ..task import Ids
+from .locomotion import Locomotion
+from .starts import add_normal_velocity, add_uniform_position
 
 __all__ = ["HalfCheetah"]
 
-Array = NDArray[np.float64]
 
-
-class HalfCheetah:
+class HalfCheetah(Locomotion):
     """Gymnasium's HalfCheetah-v5, for many worlds at once; equal to it at the nominal domain and fidelity.
 
     Observation (17,), `x` left out unless `exclude_current_positions_from_observation` is False:
@@ -45,8 +40,12 @@ class HalfCheetah:
     """
 
     frame_skip = 5
-    max_episode_steps = 1000
     cheap = Fidelity(integrator="implicitfast", sim_dt=0.025)
+    model_file = "half_cheetah.xml"
+    position_names = velocity_names = (
+        *("rootx", "rootz", "rooty"),
+        *("bthigh", "bshin", "bfoot", "fthigh", "fshin", "ffoot"),
+    )
 
     def __init__(
         self,
@@ -57,51 +56,14 @@ class HalfCheetah:
         exclude_current_positions_from_observation: bool = True,
     ) -> None:
         """Take Gymnasium's own options, with its defaults."""
-        self._forward_reward_weight = forward_reward_weight
-        self._ctrl_cost_weight = ctrl_cost_weight
-        self._reset_noise_scale = reset_noise_scale
-        self._skip = int(exclude_current_positions_from_observation)
-
-    @property
-    def observation_names(self) -> tuple[str, ...]:
-        """Return the name of every entry of the observation."""
-        legs = ("bthigh", "bshin", "bfoot", "fthigh", "fshin", "ffoot")
-        joints = ("rootx", "rootz", "rooty", *legs)
-        return tuple(f"qpos.{j}" for j in joints[self._skip :]) + tuple(f"qvel.{j}" for j in joints)
-
-    def spec(self) -> mujoco.MjSpec:
-        """Return Gymnasium's model."""
-        return gymnasium_spec("half_cheetah.xml")
+        super().__init__(
+            forward_reward_weight=forward_reward_weight,
+            ctrl_cost_weight=ctrl_cost_weight,
+            reset_noise_scale=reset_noise_scale,
+            exclude_current_positions_from_observation=exclude_current_positions_from_observation,
+        )
 
     def reset(self, physics: Physics, ids: Ids, draws: EpisodeDraws) -> None:
         """Add uniform noise to the default pose and normal noise to the velocities."""
-        scale = self._reset_noise_scale
-        physics.qpos[ids] += draws.uniform(-scale, scale, physics.model.nq)
-        physics.qvel[ids] += scale * draws.standard_normal(physics.model.nv)
-
-    def observe(self, physics: Physics) -> Array:
-        """Return positions and velocities, (num_envs, 17)."""
-        return np.concatenate((physics.qpos[:, self._skip :], physics.qvel), axis=1)
-
-    def measure(self, physics: Physics) -> Measured:
-        """Return the position in x, m."""
-        return {"x_position": physics.qpos[:, 0].copy()}
-
-    def reward(
-        self, before: Measured, after: Measured, physics: Physics, action: NDArray[np.floating]
-    ) -> dict[str, Array]:
-        """Return the terms of the reward in Gymnasium's order of summation."""
-        velocity = (after["x_position"] - before["x_position"]) / physics.ctrl_dt
-        return {
-            "reward_forward": self._forward_reward_weight * velocity,
-            "reward_ctrl": -(self._ctrl_cost_weight * np.sum(np.square(action), axis=1)),
-        }
-
-    def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
-        """Return position (m) and velocity (m/s)."""
-        position = after["x_position"]
-        return {"x_position": position, "x_velocity": (position - before["x_position"]) / physics.ctrl_dt}
-
-    def terminated(self, physics: Physics) -> NDArray[np.bool_]:
-        """Return False for every world."""
-        return np.zeros(physics.num_envs, np.bool_)
+        add_uniform_position(physics, ids, draws, self._reset_noise_scale)
+        add_normal_velocity(physics, ids, draws, self._reset_noise_scale)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from ..fidelity import Fidelity
 from ..options import NotNegative, Range
 from ..physics import Physics
-from ..streams import EpisodeDraws
-from ..task import Ids, Measured
-from .gymnasium_assets import gymnasium_spec
+from .planar_walker import PlanarWalker
+from .states import between
 
 __all__ = ["Hopper"]
 
-Array = NDArray[np.float64]
 
-
-class Hopper:
+class Hopper(PlanarWalker):
     """Gymnasium's Hopper-v5, for many worlds at once; equal to it at the nominal domain and fidelity.
 
     Observation (11,), `x` left out unless `exclude_current_positions_from_observation` is False:
@@ -45,8 +41,9 @@ class Hopper:
     """
 
     frame_skip = 4
-    max_episode_steps = 1000
     cheap = Fidelity(integrator="implicitfast", sim_dt=0.004)
+    model_file = "hopper.xml"
+    position_names = velocity_names = ("rootx", "rootz", "rooty", "thigh_joint", "leg_joint", "foot_joint")
 
     def __init__(
         self,
@@ -62,78 +59,25 @@ class Hopper:
         exclude_current_positions_from_observation: bool = True,
     ) -> None:
         """Take Gymnasium's own options, with its defaults."""
-        self._forward_reward_weight = forward_reward_weight
-        self._ctrl_cost_weight = ctrl_cost_weight
-        self._healthy_reward = healthy_reward
-        self._terminate_when_unhealthy = terminate_when_unhealthy
-        self._healthy_low, self._healthy_high = _bounds(healthy_state_range, healthy_z_range, healthy_angle_range)
-        self._reset_noise_scale = reset_noise_scale
-        self._skip = int(exclude_current_positions_from_observation)
+        super().__init__(
+            forward_reward_weight=forward_reward_weight,
+            ctrl_cost_weight=ctrl_cost_weight,
+            healthy_reward=healthy_reward,
+            terminate_when_unhealthy=terminate_when_unhealthy,
+            reset_noise_scale=reset_noise_scale,
+            exclude_current_positions_from_observation=exclude_current_positions_from_observation,
+        )
+        self._state_range = healthy_state_range
+        self._z_range = healthy_z_range
+        self._angle_range = healthy_angle_range
 
-    @property
-    def observation_names(self) -> tuple[str, ...]:
-        """Return the name of every entry of the observation."""
-        joints = ("rootx", "rootz", "rooty", "thigh_joint", "leg_joint", "foot_joint")
-        return tuple(f"qpos.{j}" for j in joints[self._skip :]) + tuple(f"qvel.{j}" for j in joints)
+    def healthy(self, physics: Physics) -> NDArray[np.bool_]:
+        """Return where height, angle and state lie in their ranges, (num_envs,).
 
-    def spec(self) -> mujoco.MjSpec:
-        """Return Gymnasium's model."""
-        return gymnasium_spec("hopper.xml")
-
-    def reset(self, physics: Physics, ids: Ids, draws: EpisodeDraws) -> None:
-        """Add uniform noise to the default pose."""
-        scale, nq, nv = self._reset_noise_scale, physics.model.nq, physics.model.nv
-        noise = draws.uniform(-scale, scale, nq + nv)
-        physics.qpos[ids] += noise[:, :nq]
-        physics.qvel[ids] += noise[:, nq:]
-
-    def observe(self, physics: Physics) -> Array:
-        """Return positions and clipped velocities, (num_envs, 11)."""
-        velocity = np.clip(physics.qvel, -10, 10)
-        return np.concatenate((physics.qpos[:, self._skip :], velocity), axis=1)
-
-    def measure(self, physics: Physics) -> Measured:
-        """Return the position in x, m."""
-        return {"x_position": physics.qpos[:, 0].copy()}
-
-    def reward(
-        self, before: Measured, after: Measured, physics: Physics, action: NDArray[np.floating]
-    ) -> dict[str, Array]:
-        """Return the terms of the reward in Gymnasium's order of summation."""
-        velocity = (after["x_position"] - before["x_position"]) / physics.ctrl_dt
-        return {
-            "reward_forward": self._forward_reward_weight * velocity,
-            "reward_survive": self._healthy(physics) * self._healthy_reward,
-            "reward_ctrl": -(self._ctrl_cost_weight * np.sum(np.square(action), axis=1)),
-        }
-
-    def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
-        """Return position (m), height above the start (m) and velocity (m/s)."""
-        return {
-            "x_position": after["x_position"],
-            "z_distance_from_origin": physics.qpos[:, 1] - physics.model.qpos0[1],
-            "x_velocity": (after["x_position"] - before["x_position"]) / physics.ctrl_dt,
-        }
-
-    def terminated(self, physics: Physics) -> NDArray[np.bool_]:
-        """Return which worlds are unhealthy, unless that is not to end an episode."""
-        if not self._terminate_when_unhealthy:
-            return np.zeros(physics.num_envs, np.bool_)
-        return ~self._healthy(physics)
-
-    def _healthy(self, physics: Physics) -> NDArray[np.bool_]:
-        low, high = self._healthy_low, self._healthy_high
-        state = np.concatenate((physics.qpos[:, 1:], physics.qvel), axis=1)
-        healthy: NDArray[np.bool_] = np.all((low < state) & (state < high), axis=1)
+        Gymnasium checks the angle against both its own range and the state's, and no velocity is left out.
+        """
+        state = np.concatenate((physics.qpos[:, 2:], physics.qvel), axis=1)
+        within = between(state, self._state_range).all(axis=1)
+        z, angle = physics.qpos[:, 1], physics.qpos[:, 2]
+        healthy: NDArray[np.bool_] = within & between(z, self._z_range) & between(angle, self._angle_range)
         return healthy
-
-
-def _bounds(state: Range, z: Range, angle: Range) -> tuple[Array, Array]:
-    """Return the open bounds of a healthy (z, angle, joint angles, velocities), (11,) each.
-
-    Gymnasium checks the angle against both its own range and the state's, and no velocity is left out.
-    """
-    low, high = np.full(11, state[0]), np.full(11, state[1])
-    low[0], high[0] = z
-    low[1], high[1] = max(state[0], angle[0]), min(state[1], angle[1])
-    return low, high

@@ -1,0 +1,142 @@
+"""GymTask: any registered Gymnasium environment that runs on a MuJoCo model, as a task."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EnvsError
+from .fidelity import Fidelity
+from .gym_physics import GymPhysics
+from .logs import compile_quietly
+from .physics import Physics
+from .streams import EpisodeDraws
+from .task import Ids, Measured
+
+__all__ = ["GymTask"]
+
+Array = NDArray[np.float64]
+_PLUGINS = ("gymnasium_robotics",)  # packages that register MuJoCo environments once imported
+
+
+class GymTask:
+    """`gym:<id>` in a configuration: observation, reward and end are the environment's own.
+
+    Its time limit counts, its wrappers do not. A dictionary observation is flattened in the order of
+    `gymnasium.spaces.flatten`; entries are called `<key>.<index>`, those of an array `obs.<index>`.
+
+    Every physical, actuator, sensor and disturbance parameter applies, except those that need the model to be
+    compiled anew. Actions are called `action.<index>`. One MjData per world, stepped in Python: slower than the tasks
+    that come along.
+
+    Cheap fidelity: the implicitfast integrator.
+    """
+
+    cheap = Fidelity(integrator="implicitfast")
+
+    def __init__(self, env_id: str, **options: Any) -> None:
+        """Find the environment and look at one.
+
+        Args:
+            env_id: as registered, or `package:id` to import the package first.
+            options: of `gymnasium.make`.
+
+        Raises:
+            EnvsError: when it is not registered, cannot be made, or does not run on a MuJoCo model.
+        """
+        self._id, self._options = env_id, options
+        spec = self._find()
+        probe = self._make()
+        if not isinstance(getattr(probe, "model", None), mujoco.MjModel):
+            raise EnvsError(f"gym:{env_id}: has no MuJoCo model (its unwrapped environment has no MjModel `model`)")
+        if not isinstance(probe.action_space, gymnasium.spaces.Box):
+            raise EnvsError(f"gym:{env_id}: actions must be a Box, got {probe.action_space}")
+        self.max_episode_steps = spec.max_episode_steps or 1000
+        self.frame_skip = int(getattr(probe, "frame_skip", 1))
+        self._names = _entry_names(probe.observation_space, env_id)
+        probe.close()
+
+    def _find(self) -> Any:
+        for package in _PLUGINS:
+            if self._id not in gymnasium.registry and ":" not in self._id and importlib.util.find_spec(package):
+                gymnasium.register_envs(importlib.import_module(package))
+        try:
+            return gymnasium.spec(self._id)
+        except (gymnasium.error.Error, ModuleNotFoundError) as error:
+            raise EnvsError(
+                f"gym:{self._id}: not registered with Gymnasium ({error}); to import its package first write "
+                "gym:<package>:<id>, and install the package (for Fetch: pip install gymnasium-robotics)"
+            ) from None
+
+    def _make(self) -> Any:
+        try:
+            with compile_quietly():
+                return gymnasium.make(self._id, disable_env_checker=True, **self._options).unwrapped
+        except Exception as error:  # whatever the environment raises is its user's to read
+            raise EnvsError(
+                f"gym:{self._id}: cannot be made with options {self._options}: {type(error).__name__}: {error}"
+            ) from error
+
+    @property
+    def observation_names(self) -> tuple[str, ...]:
+        """Return the name of every entry of the observation."""
+        return self._names
+
+    def make_physics(
+        self, num_envs: int, fidelity: Fidelity, num_threads: int, max_episode_steps: int | None
+    ) -> GymPhysics:
+        """Return the environments; `num_threads` has no effect on Python code."""
+        return GymPhysics(self._make, num_envs, fidelity, max_episode_steps)
+
+    def spec(self) -> mujoco.MjSpec:
+        """Refuse: the environment compiles its own model.
+
+        Raises:
+            EnvsError: always.
+        """
+        raise EnvsError(f"gym:{self._id}: compiles its own model")
+
+    def reset(self, physics: Physics, ids: Ids, draws: EpisodeDraws) -> None:
+        """Reset the environments, each with a seed of its own stream."""
+        _gym(physics).restart(ids, (draws.random(1)[:, 0] * 2**31).astype(np.int64))
+
+    def observe(self, physics: Physics) -> Array:
+        """Return what the environments returned, (num_envs, obs_dim)."""
+        return _gym(physics).observations.copy()
+
+    def measure(self, physics: Physics) -> Measured:
+        """Return nothing: the environment computes its own reward."""
+        return {}
+
+    def reward(
+        self, before: Measured, after: Measured, physics: Physics, action: NDArray[np.floating]
+    ) -> dict[str, Array]:
+        """Return the one term there is."""
+        return {"reward_env": _gym(physics).rewards.copy()}
+
+    def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
+        """Return the numbers of the environments' infos, those that are called like rewards by `env_<name>`."""
+        infos = _gym(physics).infos.items()
+        return {f"env_{key}" if key.startswith("reward_") else key: value.copy() for key, value in infos}
+
+    def terminated(self, physics: Physics) -> NDArray[np.bool_]:
+        """Return which environments said so."""
+        return _gym(physics).terminations.copy()
+
+
+def _gym(physics: Physics) -> GymPhysics:
+    assert isinstance(physics, GymPhysics)
+    return physics
+
+
+def _entry_names(space: gymnasium.Space[Any], env_id: str) -> tuple[str, ...]:
+    parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {"obs": space}
+    for name, part in parts.items():
+        if not isinstance(part, gymnasium.spaces.Box):
+            raise EnvsError(f"gym:{env_id}: observation {name!r} must be a Box, got {part}")
+    return tuple(f"{name}.{i}" for name, part in parts.items() for i in range(gymnasium.spaces.flatdim(part)))

@@ -1,0 +1,31 @@
+"""PlanarWalker: what hopper and walker2d share, both held to the x-z plane."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..physics import Physics
+from ..task import Measured
+from .locomotion import HealthyLocomotion
+from .states import quiet
+
+__all__ = ["PlanarWalker"]
+
+Array = NDArray[np.float64]
+_FASTEST = 10.0  # m/s or rad/s: where observed velocities are clipped
+
+
+class PlanarWalker(HealthyLocomotion):
+    """Observed velocities are clipped, the height above the start is reported."""
+
+    def observe(self, physics: Physics) -> Array:
+        """Return positions and clipped velocities, (num_envs, obs_dim)."""
+        velocity = np.clip(physics.qvel, -_FASTEST, _FASTEST)
+        return np.concatenate((physics.qpos[:, self._skip :], velocity), axis=1)
+
+    @quiet
+    def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
+        """Return position (m), velocity (m/s) and height above the start (m)."""
+        height = physics.qpos[:, 1] - physics.model.qpos0[1]
+        return {**super().info(before, after, physics), "z_distance_from_origin": height}
