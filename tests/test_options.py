@@ -57,7 +57,7 @@ def test_a_range_is_two_rising_numbers(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["a", None, True, -1, -1e-9, math.inf, math.nan, [0.1], 10**400, {}])
-@pytest.mark.parametrize("name", ENVS)
+@pytest.mark.parametrize("name", [n for n in ENVS if "reset_noise_scale" in inspect.signature(ENVS[n].task).parameters])
 def test_noise_is_a_number_of_at_least_zero(name: str, value: Any) -> None:
     with pytest.raises(EnvsError, match=r"^reset_noise_scale: must be a finite number >= 0, got "):
         make_vec(name, num_envs=1, reset_noise_scale=value)
