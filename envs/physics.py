@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 from .errors import EnvsError
 from .fidelity import Fidelity
 from .logs import compile_quietly
+from .nominal import actuator_names
 
-__all__ = ["EXPANDABLE", "Physics", "available_cores"]
+__all__ = ["EXPANDABLE", "FAULTS", "SETCONST_INPUTS", "Physics", "available_cores"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
 
 # MuJoCo answers bad positions, velocities, accelerations and controls by silently resetting the world (or its
 # controls); the counters, which stand next to each other, are how one learns of it.
-_FAULTS = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADCTRL) + 1)
-_SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
+FAULTS = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADCTRL) + 1)
+SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
+LARGEST_STATE = 1e6  # m, rad, m/s or rad/s: no robot gets there, MuJoCo's own bound is 1e10
 # The numbers among the model fields that may differ per world: integers are its structure.
 _PROBE = mujoco.MjModel.from_xml_string("<mujoco/>")
 EXPANDABLE = tuple(
@@ -49,6 +51,8 @@ class Physics:
         ctrl_dt: control period, s.
         qpos: (num_envs, nq) live positions; a write is the state at the next step.
         qvel: (num_envs, nv) live velocities, likewise.
+        action_names: (act_dim,) what an action drives.
+        action_bounds: its least and greatest values, (act_dim,) each.
     """
 
     def __init__(
@@ -75,12 +79,17 @@ class Physics:
         self._spec = spec
         self.model: mujoco.MjModel = self.variant(lambda spec: None)
         self.num_envs = num_envs
+        self.action_names = actuator_names(self.model)
+        low, high = self.model.actuator_ctrlrange.astype(np.float32).T
+        self.action_bounds = (low, high)
         self._batch = batch.Batch(self.model, num_envs, num_threads or available_cores())
         self.qpos: Array = self._batch.bind("qpos")
         self.qvel: Array = self._batch.bind("qvel")
         self._ctrl: Array = self._batch.bind("ctrl")
+        # The factor of the mass matrix with which elastic flexes are stepped holds the timestep.
+        self._setconst_inputs = SETCONST_INPUTS | ({"opt.timestep"} if self.model.nefm0dof else set())
         self._start = self._default_row()
-        self._fault_counters = self._batch.warning[:, _FAULTS, 1]  # (num_envs, 4) live
+        self._fault_counters = self._batch.warning[:, FAULTS, 1]  # (num_envs, 4) live
         self._own_qpos0: Array | None = None  # (num_envs, nq) where robots are built differently
 
     def _default_row(self) -> Array:
@@ -106,7 +115,7 @@ class Physics:
 
     def set_const(self, ids: Ids, fields: Iterable[str]) -> None:
         """Recompute the constants MuJoCo derives from the written `fields`, in the worlds `ids` (n,)."""
-        if any(field in _SETCONST_INPUTS for field in fields):
+        if any(field in self._setconst_inputs for field in fields):
             self._batch.set_const(ids)
 
     def variant(self, edit: Callable[[mujoco.MjSpec], None]) -> mujoco.MjModel:
@@ -135,6 +144,8 @@ class Physics:
 
         Returns:
             (num_envs,) the worlds that diverged or in which MuJoCo raised; their state is not to be used.
+            A world has diverged when MuJoCo says so, or when a position or velocity is beyond LARGEST_STATE:
+            MuJoCo looks at the beginning of a substep, so that what explodes in the last one would get out.
         """
         self._ctrl[:] = ctrl
         fault = np.zeros(self.num_envs, np.bool_)
@@ -145,6 +156,10 @@ class Physics:
         if self._fault_counters.any():
             fault |= self._fault_counters.any(axis=1)
             self._fault_counters[:] = 0  # the world's own reset would start them at 1 again, and hide the next fault
+        if not max(np.abs(self.qpos).max(), np.abs(self.qvel).max(initial=0.0)) <= LARGEST_STATE:
+            fault |= ~(np.abs(self.qpos) <= LARGEST_STATE).all(axis=1) | ~(np.abs(self.qvel) <= LARGEST_STATE).all(
+                axis=1
+            )
         return fault
 
     def world(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:

@@ -14,6 +14,7 @@ Source: Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3, doi:10.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,19 @@ from numpy.typing import NDArray
 __all__ = ["CHANNELS", "EpisodeDraws", "EpisodeStreams", "StepNoise", "StepStreams"]
 
 # Who draws at every step. The order is that of the streams: new ones come last.
-CHANNELS = ("action_noise", "observation_noise", "profiles")
+CHANNELS = (
+    "action_noise",
+    "observation_noise",
+    "profiles",
+    "action_jitter",
+    "observation_jitter",
+    "observation_drift_noise",
+    "observation_stuck",
+    "observation_dropout",
+    "push_impulse",
+    "gust_force",
+    "control_jitter",
+)
 _EPISODE = 0  # purposes: disjoint parts of the counter space, 0 and one for each channel
 Ids = NDArray[np.intp]
 
@@ -64,6 +77,7 @@ class EpisodeDraws:
     """
 
     _SPACING = 1 << 20  # blocks of the counter left to one call: no two calls overlap
+    _CHANNEL = 1 << 40  # blocks left to everyone who draws at the start of an episode: the task, and each channel
     _POOL = 64  # uniform numbers drawn at once: an initial state usually takes fewer
 
     def __init__(self, streams: EpisodeStreams, ids: Ids, num_parameters: int = 0) -> None:
@@ -71,6 +85,13 @@ class EpisodeDraws:
         self._streams, self._ids, self._position = streams, ids.tolist(), 0
         drawn = self._draw(self._POOL + num_parameters)
         self._pool, self.parameters = drawn[:, : self._POOL], drawn[:, self._POOL :]
+
+    def of(self, channel: str) -> EpisodeDraws:
+        """Return draws for the same worlds that are those of `channel`, one of CHANNELS, whoever else draws."""
+        own = copy(self)
+        own._position = self._CHANNEL * (1 + CHANNELS.index(channel))
+        own._pool = own.parameters = np.empty((len(self._ids), 0))
+        return own
 
     def random(self, dim: int) -> NDArray[np.float64]:
         """Return uniform numbers in [0, 1), (n, dim)."""
@@ -104,10 +125,15 @@ class EpisodeDraws:
 
 
 class StepNoise:
-    """The stream of one channel's noise within episodes: at every step one row for every world, used or not."""
+    """The stream of one channel's noise within episodes: at every step one row for every world, used or not.
+
+    Attributes:
+        channel: whose it is, one of CHANNELS.
+    """
 
     def __init__(self, seed: int, channel: str) -> None:
         """Start at the first step of `channel`, one of CHANNELS."""
+        self.channel = channel
         self._purpose = 1 + CHANNELS.index(channel)
         self._bits = _bit_generator(seed)
         self._state = self._bits.state

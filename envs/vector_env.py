@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -10,13 +11,12 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from .channels import ActuatorChannel, SensorChannel, Wiring
+from .channels import ActuatorChannel, DisturbanceChannel, SensorChannel, Wiring
 from .domain import Domain
 from .errors import EnvsError
-from .nominal import Nominal, actuator_names
-from .physics import Physics
+from .nominal import Nominal
 from .streams import EpisodeStreams, StepStreams
-from .task import Task
+from .task import Task, make_physics
 from .worlds import Worlds
 
 __all__ = ["DomainVectorEnv"]
@@ -76,19 +76,14 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self.metadata = {**self.metadata, "autoreset_mode": autoreset_mode}
         self._same_step = autoreset_mode is AutoresetMode.SAME_STEP
         self._limit = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
-        self.physics = Physics(
-            task.spec(),
-            num_envs,
-            frame_skip=task.frame_skip,
-            fidelity=self.domain.fidelity,
-            num_threads=num_threads,
-        )
+        self.physics = make_physics(task, num_envs, self.domain.fidelity, num_threads, self._limit)
         self._make_spaces()
         self._steps = StepStreams(seed)
-        nominal = Nominal(self.physics.model, task.observation_names, actuator_names(self.physics.model))
+        nominal = Nominal(self.physics.model, task.observation_names, self.physics.action_names)
         self.worlds = Worlds(self.domain, self.physics, nominal, self._steps.channel("profiles"))
-        self._actuators = ActuatorChannel(Wiring(self.worlds, self._steps, num_envs, self.physics.model.nu))
-        self._sensors = SensorChannel(Wiring(self.worlds, self._steps, num_envs, self._obs_dim))
+        wiring = Wiring(self.worlds, self._steps, self.physics, len(self.physics.action_names))
+        self._actuators, self._disturbances = ActuatorChannel(wiring), DisturbanceChannel(wiring)
+        self._sensors = SensorChannel(replace(wiring, dim=self._obs_dim))
         self.num_faults = 0
         self._elapsed = np.zeros(num_envs, np.int64)
         self._started = False
@@ -99,7 +94,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
 
     def _make_spaces(self) -> None:
         self._obs_dim = len(self.task.observation_names)
-        low, high = self.physics.model.actuator_ctrlrange.astype(np.float32).T
+        low, high = self.physics.action_bounds
         self.single_action_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
         self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (self._obs_dim,), np.float64)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -142,6 +137,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._elapsed[ids] = 0
         self._ended[ids] = False
         self._actuators.begin(ids)
+        self._disturbances.begin(ids, draws)
         self._obs[ids] = self._sensors.begin(ids, self.task.observe(self.physics)[ids], draws)
         for name, values in self.task.measure(self.physics).items():
             self._measured[name][ids] = values[ids]
@@ -165,12 +161,14 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             raise EnvsError(f"actions: must have shape {self.action_space.shape}, got {actions.shape}")
         idle = self._ended.copy()
         self.worlds.advance(self._elapsed, ~idle)
-        fault = self.physics.step(self._actuators(actions), None if self._same_step else ~idle)
+        with self._disturbances.acting():
+            fault = self.physics.step(self._actuators(actions), None if self._same_step else ~idle)
         before, after = self._measured, dict(self.task.measure(self.physics))
         terms = self.task.reward(before, after, self.physics, actions)
         infos: dict[str, NDArray[Any]] = {**self.task.info(before, after, self.physics), **terms}
         reward = sum(terms.values(), np.zeros(self.num_envs))
-        fault |= ~(np.isfinite(reward) | idle)  # an absurd action that a delay still keeps from the physics
+        sound = np.isfinite(actions).all(axis=1) & np.isfinite(reward)  # a delay may still keep them from the physics
+        fault = (fault | ~sound) & ~idle
         terminated = self.task.terminated(self.physics)
         self._elapsed += ~idle
         truncated = fault | (self._elapsed >= self._limit if self._limit is not None else False)
@@ -215,6 +213,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         parts: dict[str, State] = {
             "physics": self.physics.get_state(),
             "actuators": self._actuators.get_state(),
+            "disturbances": self._disturbances.get_state(),
             "sensors": self._sensors.get_state(),
             "worlds": self.worlds.get_state(),
             "steps": self._steps.get_state(),
@@ -243,6 +242,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self.worlds.set_state(_part(state, "worlds"))
         self.physics.set_state(_part(state, "physics"))
         self._actuators.set_state(_part(state, "actuators"))
+        self._disturbances.set_state(_part(state, "disturbances"))
         self._sensors.set_state(_part(state, "sensors"))
         self._steps.set_state(_part(state, "steps"))
         self._measured = {name: np.array(values, np.float64) for name, values in _part(state, "measured").items()}

@@ -129,7 +129,7 @@ class Training:
 
 
 class _Boundaries(BaseCallback):
-    """Calls `visit` between updates: before every rollout, and after the last update."""
+    """Calls `visit` between updates: before every rollout, and after the last update; counts worlds that diverged."""
 
     def __init__(self, training: Training) -> None:
         super().__init__()
@@ -140,6 +140,9 @@ class _Boundaries(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
+
+    def _on_rollout_end(self) -> None:
+        self.logger.record("rollout/faults", learner_counts(self._training.agent)["faults"])  # so far, in the whole run
 
     def _on_training_end(self) -> None:
         self._training.visit(last=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from channel_worlds import EVERYTHING as CHANNELS_ON
 
 from envs import ENVS, DomainVectorEnv, EnvsError, make_vec
 
@@ -11,15 +12,12 @@ NUM_ENVS, NUM_STEPS = 3, 300
 EVERYTHING = {
     "parameters": {
         "body_mass": [{"scale": {"uniform": [0.7, 1.3]}}],
-        "dof_damping": {"scale": {"loguniform": [0.5, 2.0]}},
+        "dof_damping": {"add": {"loguniform": [0.01, 0.2]}},
         "dof_armature": {"add": {"uniform": [0.0, 0.1]}},
         "joint_range": {"scale": {"uniform": [0.8, 1.0]}},
         "actuator_strength": {"scale": {"normal": [1.0, 0.1, 0.7, 1.3]}},
-        "gravity": {"scale": {"uniform": [0.9, 1.1]}},
-        "action_delay": {"set": {"choice": [0, 1, 3]}},
-        "action_noise": {"set": 0.1},
-        "observation_delay": {"set": {"choice": [0, 2]}},
-        "observation_noise": {"set": {"uniform": [0.0, 0.05]}},
+        "gravity": {"set": {"uniform": [9.0, 10.5]}},
+        **CHANNELS_ON,
     }
 }
 every_environment = pytest.mark.parametrize("name", ENVS)

@@ -1,23 +1,43 @@
-"""Between the action and the actuators: first the delay of the wire, then the noise of the motor."""
+"""Between the action and the actuators.
+
+The order is that of a real chain. The controller takes an action in (repeat) and sends it over a wire (delay, jitter)
+to a converter of finite resolution (quantisation). The motor does not answer to small commands (dead zone), its
+gears have play (backlash), and its speed and inertia bound how fast the effect follows (rate limit, lag). Last come
+its gain and its noise, which nothing smooths. What arrives is then clipped to the actuator's range by the simulator.
+"""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .delay import Delay
-from .noise import Noise
+from .delay import delay_row
+from .noise import noise_row
+from .pointwise import compute_dead_zone, compute_gain, compute_quantisation, pointwise_row
+from .recursive import Function, Recursive, compute_backlash, compute_lag, compute_rate_limit
+from .repeat import Repeat
 from .stage import Array, Channel, Ids, StageRow, Wiring
 
 __all__ = ["ACTION_STAGES", "ActuatorChannel"]
 
+
+def _recursive(wiring: Wiring, parameter: str, function: Function) -> Recursive:
+    return Recursive(wiring.values(parameter), wiring.num_envs, wiring.dim, function)
+
+
 # In the order an action passes them.
 ACTION_STAGES = (
-    StageRow(
-        ("action_delay",),
-        lambda w: Delay(w.values("action_delay"), w.num_envs, w.dim, int(w.largest("action_delay"))),
-    ),
-    StageRow(("action_noise",), lambda w: Noise(w.values("action_noise"), w.streams.channel("action_noise"))),
+    StageRow(("action_repeat",), lambda w: Repeat(w.values("action_repeat"), w.num_envs, w.dim)),
+    delay_row("action"),
+    pointwise_row("action_quantisation", compute_quantisation),
+    pointwise_row("action_dead_zone", compute_dead_zone),
+    StageRow(("action_backlash",), lambda w: _recursive(w, "action_backlash", compute_backlash)),
+    StageRow(("action_rate_limit",), lambda w: _recursive(w, "action_rate_limit", compute_rate_limit)),
+    StageRow(("action_lag",), lambda w: _recursive(w, "action_lag", partial(compute_lag, dt=w.physics.ctrl_dt))),
+    pointwise_row("action_scale", compute_gain),
+    noise_row("action_noise"),
 )
 
 

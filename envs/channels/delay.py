@@ -1,40 +1,73 @@
-"""A delay: what went in a number of control steps ago."""
+"""A delay: what went in a number of control steps ago, the number fixed or jittering."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .stage import Array, Ids, Stage, State
+from ..streams import StepNoise
+from .stage import Array, Ids, Stage, StageRow
 
-__all__ = ["Delay"]
+__all__ = ["Delay", "delay_row"]
 
 
 class Delay(Stage):
-    """A ring buffer of the last `longest` + 1 rows of every world."""
+    """A ring buffer of the last rows of every world.
 
-    def __init__(self, delay: Array, num_envs: int, dim: int, longest: int) -> None:
-        """Delay by `delay` (num_envs, dim) or (num_envs, 1) steps of at most `longest`."""
-        self._delay = delay
+    With jitter j every step has an extra delay of its own, uniform on 0..j and the same for all entries of a world,
+    as of a packet that carries them; so a later row may overtake an earlier one, and a row may be shown twice.
+    """
+
+    def __init__(
+        self, delay: Array, jitter: Array, noise: StepNoise | None, num_envs: int, dim: int, longest: int
+    ) -> None:
+        """Delay.
+
+        Args:
+            delay: (num_envs, dim) steps.
+            jitter: (num_envs, 1) most extra steps.
+            noise: what draws them; None if there are none.
+            num_envs: number of worlds.
+            dim: entries of the signal.
+            longest: most steps in all.
+        """
+        self._delay, self._jitter, self._noise = delay, jitter, noise
         self._history: Array = np.zeros((longest + 1, num_envs, dim))
-        self._head = 0
-        self._worlds, self._entries = np.arange(num_envs)[:, None], np.arange(dim)
+        self._flat = self._history.reshape(-1)
+        self._head = np.zeros((), np.int64)
+        self._places = np.arange(num_envs * dim).reshape(num_envs, dim)  # in a row of the flat history
+
+    def memory(self) -> dict[str, NDArray[np.generic]]:
+        """Return the rows (longest + 1, num_envs, dim), and which is the newest."""
+        return {"history": self._history, "head": self._head}
 
     def restart(self, ids: Ids, rows: Array) -> None:
         """Fill the past with `rows`."""
         self._history[:, ids] = rows
 
     def __call__(self, rows: Array) -> Array:
-        """Return the rows of `delay` steps ago."""
+        """Return the rows of as many steps ago as the delay says."""
         length = len(self._history)
-        self._head = (self._head + 1) % length
-        self._history[self._head] = rows
-        return self._history[(self._head - self._delay.astype(np.intp)) % length, self._worlds, self._entries]
+        self._head[...] = head = (int(self._head) + 1) % length
+        self._history[head] = rows
+        slot = head - self._delay
+        if self._noise is not None:
+            slot -= np.floor(self._noise.random(len(rows), 1) * (self._jitter + 1))
+        slot += length * (slot < 0)
+        return self._flat.take(slot.astype(np.intp) * rows.size + self._places)
 
-    def get_state(self) -> State:
-        """Return history and head."""
-        return {"history": self._history.copy(), "head": np.array(self._head)}
 
-    def set_state(self, state: State) -> None:
-        """Continue from what `get_state` returned."""
-        self._history[:] = state["history"]
-        self._head = int(state["head"])
+def delay_row(signal: str) -> StageRow:
+    """Return the row of a channel that applies `<signal>_delay` and `<signal>_jitter`."""
+    delay, jitter = f"{signal}_delay", f"{signal}_jitter"
+    return StageRow(
+        (delay, jitter),
+        lambda w: Delay(
+            w.values(delay),
+            w.values(jitter),
+            w.noise(jitter),
+            w.num_envs,
+            w.dim,
+            w.longest(delay) + w.longest(jitter),
+        ),
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..streams import EpisodeDraws, StepNoise
-from .stage import Array, Ids, Stage
+from .stage import Array, Ids, Stage, StageRow
 
-__all__ = ["Noise"]
+__all__ = ["Noise", "noise_row"]
 
 
 class Noise(Stage):
@@ -17,8 +17,13 @@ class Noise(Stage):
 
     def first(self, ids: Ids, rows: Array, draws: EpisodeDraws) -> Array:
         """Add noise from the episode's own stream."""
-        return rows + self._sd[ids] * draws.standard_normal(rows.shape[1])
+        return rows + self._sd[ids] * draws.of(self._noise.channel).standard_normal(rows.shape[1])
 
     def __call__(self, rows: Array) -> Array:
         """Add the step's noise."""
         return rows + self._sd * self._noise.standard_normal(*rows.shape)
+
+
+def noise_row(parameter: str) -> StageRow:
+    """Return the row of a channel that adds noise of standard deviation `parameter`."""
+    return StageRow((parameter,), lambda w: Noise(w.values(parameter), w.streams.channel(parameter)))

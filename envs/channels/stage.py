@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..parameters import PARAMETERS
-from ..streams import EpisodeDraws, StepStreams
+from ..physics import Physics
+from ..streams import EpisodeDraws, StepNoise, StepStreams
 from ..worlds import Worlds
 
 __all__ = ["Array", "Channel", "Ids", "Stage", "StageRow", "State", "Wiring"]
@@ -23,8 +25,13 @@ class Stage:
     """What a signal goes through at every control step; this one changes nothing and remembers nothing.
 
     A stage holds live arrays of its parameters' values, (num_envs, dim) or (num_envs, 1), and reads them anew at
-    every call, as they change when a world is drawn anew or a profile moves them.
+    every call, as they change when a world is drawn anew or a profile moves them. A world's row of what goes out
+    depends on that world's row of what came in alone.
     """
+
+    def memory(self) -> dict[str, NDArray[np.generic]]:
+        """Return the live arrays that hold what is remembered; they are written to in place."""
+        return {}
 
     def restart(self, ids: Ids, rows: Array) -> None:
         """Start an episode in the worlds `ids` (k,): before it, nothing but `rows` (k, dim) came in."""
@@ -40,10 +47,12 @@ class Stage:
 
     def get_state(self) -> State:
         """Return what is remembered, mid-episode."""
-        return {}
+        return {name: values.copy() for name, values in self.memory().items()}
 
     def set_state(self, state: State) -> None:
         """Continue from what `get_state` returned."""
+        for name, values in self.memory().items():
+            values[...] = state[name]
 
 
 @dataclass(frozen=True)
@@ -53,22 +62,31 @@ class Wiring:
     Attributes:
         worlds: where the values of parameters live.
         streams: of noise within episodes.
-        num_envs: number of worlds.
+        physics: the simulated worlds.
         dim: entries of the signal.
     """
 
     worlds: Worlds
     streams: StepStreams
-    num_envs: int
+    physics: Physics
     dim: int
+
+    @property
+    def num_envs(self) -> int:
+        """Return the number of worlds."""
+        return self.physics.num_envs
 
     def values(self, parameter: str) -> Array:
         """Return the parameter's live values, (num_envs, dim) or (num_envs, 1)."""
         return self.worlds.values(parameter)
 
-    def largest(self, parameter: str) -> float:
-        """Return the greatest value the parameter can take."""
-        return self.worlds.support(parameter)[1]
+    def noise(self, parameter: str) -> StepNoise | None:
+        """Return the parameter's own stream, or None if it is ideal and needs none."""
+        return None if self.is_ideal(parameter) else self.streams.channel(parameter)
+
+    def longest(self, parameter: str) -> int:
+        """Return the greatest value that a parameter which counts can take."""
+        return ceil(self.worlds.support(parameter)[1])
 
     def is_ideal(self, parameter: str) -> bool:
         """Return whether the parameter always has the value at which it changes nothing."""
@@ -92,10 +110,17 @@ class Channel:
         wanted = [row for row in rows if not all(map(wiring.is_ideal, row.parameters))]
         self.stages = {row.parameters[0]: row.make(wiring) for row in wanted}
 
+    def first(self, ids: Ids, rows: Array, draws: EpisodeDraws) -> Array:
+        """Start an episode in the worlds `ids` (k,); return what comes out for its first `rows` (k, dim)."""
+        for stage in self.stages.values():
+            rows = stage.first(ids, rows, draws)
+        return rows
+
     def __call__(self, signal: Array) -> Array:
         """Take in the signal (num_envs, dim) of a control step; return what comes out."""
-        for stage in self.stages.values():
-            signal = stage(signal)
+        with np.errstate(invalid="ignore", over="ignore"):  # worlds with a fault may hold anything
+            for stage in self.stages.values():
+                signal = stage(signal)
         return signal
 
     def get_state(self) -> State:

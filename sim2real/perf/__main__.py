@@ -10,6 +10,8 @@ from rich.table import Table
 
 from ..files import write_json
 from ..versions import collect_versions
+from .channels import measure_channels, measure_scaling
+from .envpool import measure_envpool
 from .learning import measure_frozen_encoder, measure_ppo
 from .measure import Figure
 from .memory import measure_memory
@@ -17,13 +19,23 @@ from .worlds import measure_worlds
 
 __all__ = ["main"]
 
+MEASURES = (
+    measure_worlds,
+    measure_envpool,
+    measure_channels,
+    measure_scaling,
+    measure_ppo,
+    measure_frozen_encoder,
+    measure_memory,
+)
+
 
 def main() -> None:
     """Measure and tell."""
     torch.set_num_threads(1)
     console = Console()
     figures: list[Figure] = []
-    for measure in (measure_worlds, measure_ppo, measure_frozen_encoder, measure_memory):
+    for measure in MEASURES:
         console.print(f"measuring {measure.__name__.removeprefix('measure_')} ...", style="dim")
         figures += measure()
     console.print(_table(figures))

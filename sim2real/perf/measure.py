@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Figure", "compare", "seconds"]
+__all__ = ["Figure", "compare", "rates", "seconds"]
 
 REPEATS = 7
 
@@ -66,3 +66,8 @@ def compare(
         else:
             pairs.append((ours(), theirs()))
     return [a / b for a, b in pairs], [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def rates(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """Return the medians of two rates as a note."""
+    return f"{np.median(ours) / 1e3:.1f}k / {np.median(theirs) / 1e3:.1f}k env-steps/s"
