@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from types import UnionType
 from typing import Any
 
 import mujoco
@@ -19,8 +18,48 @@ INTEGRATORS = {
     "implicit": mujoco.mjtIntegrator.mjINT_IMPLICIT,
     "implicitfast": mujoco.mjtIntegrator.mjINT_IMPLICITFAST,
 }
-_LARGEST_DT, _LARGEST_INT = 1e3, 2**31 - 1  # s; what MuJoCo's integers hold
+SOLVERS = {
+    "PGS": mujoco.mjtSolver.mjSOL_PGS,
+    "CG": mujoco.mjtSolver.mjSOL_CG,
+    "Newton": mujoco.mjtSolver.mjSOL_NEWTON,
+}
 CONES = {"pyramidal": mujoco.mjtCone.mjCONE_PYRAMIDAL, "elliptic": mujoco.mjtCone.mjCONE_ELLIPTIC}
+_NAMED = {"integrator": INTEGRATORS, "cone": CONES, "solver": SOLVERS}
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What a number among the options may be: in (0, most], or in [0, most] where `zero` means something."""
+
+    most: float = 2**31 - 1  # what MuJoCo's integers hold
+    integer: bool = True
+    zero: bool = False
+
+    def require(self, key: str, value: object) -> None:
+        """Raise EnvsError unless `value` is None or such a number."""
+        if value is None:
+            return
+        types = int if self.integer else int | float
+        if isinstance(value, bool) or not isinstance(value, types) or not (value > 0 or (self.zero and value == 0)):
+            kind = f"{'an integer' if self.integer else 'a number'} {'>=' if self.zero else '>'} 0"
+            raise EnvsError(f"{key}: must be {kind}, got {value!r}{number_hint(value)}")
+        if value > self.most:
+            raise EnvsError(f"{key}: must be at most {self.most:g}, got {value!r}")
+
+    def number(self, value: float) -> float:
+        """Return the value as MuJoCo takes it."""
+        return int(value) if self.integer else float(value)
+
+
+_NUMBERS = {
+    "sim_dt": _Bounds(1e3, integer=False),  # s
+    "iterations": _Bounds(),
+    "ls_iterations": _Bounds(),
+    "tolerance": _Bounds(1.0, integer=False, zero=True),
+    "impratio": _Bounds(1e6, integer=False),
+    "noslip_iterations": _Bounds(zero=True),
+}
+_OPTION = {"sim_dt": "timestep"}  # MuJoCo's name, where it is another
 
 
 @dataclass(frozen=True)
@@ -35,6 +74,10 @@ class Fidelity:
         iterations: most iterations of the constraint solver.
         ls_iterations: most iterations of its line search.
         cone: friction cone, pyramidal or elliptic.
+        solver: constraint solver, PGS, CG or Newton.
+        tolerance: improvement of the solver's cost, relative, at which it ends early; 0 never.
+        impratio: resistance to slip over that to penetration; more than 1 slips less.
+        noslip_iterations: most iterations of the solver that then removes slip.
     """
 
     integrator: str | None = None
@@ -42,25 +85,18 @@ class Fidelity:
     iterations: int | None = None
     ls_iterations: int | None = None
     cone: str | None = None
+    solver: str | None = None
+    tolerance: float | None = None
+    impratio: float | None = None
+    noslip_iterations: int | None = None
 
     def __post_init__(self) -> None:
-        for key, table in (("integrator", INTEGRATORS), ("cone", CONES)):
+        for key, table in _NAMED.items():
             value = getattr(self, key)
             if value is not None and (not isinstance(value, str) or value not in table):
                 raise unknown_name(f"fidelity.{key}", value, table)
-        self._require_positive("sim_dt", "a number", int | float, _LARGEST_DT)
-        self._require_positive("iterations", "an integer", int, _LARGEST_INT)
-        self._require_positive("ls_iterations", "an integer", int, _LARGEST_INT)
-
-    def _require_positive(self, key: str, kind: str, types: UnionType | type[int], most: float) -> None:
-        """Raise EnvsError unless the field `key` is None or a `kind` in (0, most]."""
-        value = getattr(self, key)
-        if value is None:
-            return
-        if isinstance(value, bool) or not isinstance(value, types) or not value > 0:
-            raise EnvsError(f"fidelity.{key}: must be {kind} > 0, got {value!r}{number_hint(value)}")
-        if value > most:
-            raise EnvsError(f"fidelity.{key}: must be at most {most:g}, got {value!r}")
+        for key, bounds in _NUMBERS.items():
+            bounds.require(f"fidelity.{key}", getattr(self, key))
 
     @staticmethod
     def parse(value: str | Mapping[str, Any], cheap: Fidelity) -> Fidelity:
@@ -89,16 +125,12 @@ class Fidelity:
             EnvsError: when sim_dt does not divide ctrl_dt.
         """
         option = spec.option
-        if self.integrator is not None:
-            option.integrator = INTEGRATORS[self.integrator]
-        if self.cone is not None:
-            option.cone = CONES[self.cone]
-        if self.iterations is not None:
-            option.iterations = int(self.iterations)
-        if self.ls_iterations is not None:
-            option.ls_iterations = int(self.ls_iterations)
-        if self.sim_dt is not None:
-            option.timestep = self.sim_dt
+        for key, table in _NAMED.items():
+            if (name := getattr(self, key)) is not None:
+                setattr(option, key, table[name])
+        for key, bounds in _NUMBERS.items():
+            if (value := getattr(self, key)) is not None:
+                setattr(option, _OPTION.get(key, key), bounds.number(value))
         substeps: int = round(ctrl_dt / option.timestep)
         if substeps < 1 or abs(substeps * option.timestep - ctrl_dt) > 1e-9:
             valid = ", ".join(f"{ctrl_dt / k:g}" for k in (1, 2, 4, 5, 8))

@@ -39,6 +39,8 @@ class GymPhysics(Physics):
         infos: the numbers in the last step's infos, each (num_envs,), zero where an environment gave none.
     """
 
+    compiles = False
+
     def __init__(
         self,
         make: Callable[[], gymnasium.Env[Any, Any]],
@@ -113,16 +115,6 @@ class GymPhysics(Physics):
                     setattr(owner, name, float(row))
             if stale:
                 mujoco.mj_setConst(model, self._scratch)
-
-    def variant(self, edit: Callable[[mujoco.MjSpec], None]) -> mujoco.MjModel:
-        """Refuse: there is no spec to edit.
-
-        Raises:
-            EnvsError: always.
-        """
-        raise EnvsError(
-            "link_length, link_thickness: need a model that is compiled here; a gym: environment brings its own"
-        )
 
     def reset(self, ids: Ids) -> None:
         """Leave the worlds as they are: `restart` follows."""

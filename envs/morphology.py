@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cached_property
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from .domain import Domain, Entry
+from .errors import EnvsError
+from .footing import forget_total_mass, settle
 from .nominal import Nominal
 from .parameters import PARAMETERS
 from .physics import EXPANDABLE, Physics
 from .world_writer import WorldWriter, field_of
 
-__all__ = ["Variants", "is_morphology"]
+__all__ = ["DIGITS", "Variants", "is_morphology"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -22,6 +25,9 @@ Key = tuple[float, ...]
 
 DIGITS = 2  # compiling takes milliseconds, so values are rounded to hundredths and models are kept
 _MOST = 512
+# What mj_setConst computes from the rest follows by itself, and for the tree of bounding volumes that worlds share.
+_DERIVED = frozenset(mujoco.MjModel._setconst_outputs) - frozenset(mujoco.MjModel._setconst_inputs)
+_WRITTEN = tuple(field for field in EXPANDABLE if field not in _DERIVED)
 
 
 def is_morphology(entry: Entry) -> bool:
@@ -33,7 +39,16 @@ class Variants:
     """One WorldWriter for every build that worlds have drawn; without such entries there is one build."""
 
     def __init__(self, domain: Domain, selected: list[Ids], physics: Physics, nominal: Nominal) -> None:
-        """Prepare for a domain."""
+        """Prepare for a domain.
+
+        Raises:
+            EnvsError: when a robot's build is to change within an episode, or cannot change at all.
+        """
+        for entry in filter(is_morphology, domain.entries):
+            if not physics.compiles:
+                raise EnvsError(f"{entry.name}: compiles the model anew, but a gym: environment brings its own")
+            if entry.in_time is not None:
+                raise EnvsError(f"{entry.name}: in_time {entry.in_time.describe()}: a build stays for the episode")
         self._domain, self._selected, self._physics, self._nominal = domain, selected, physics, nominal
         self.standard = WorldWriter(domain, selected, physics, nominal)
         self._places = [
@@ -55,7 +70,7 @@ class Variants:
 
     def _writer(self, key: Key) -> WorldWriter:
         if key not in self._writers:
-            model = self._physics.variant(lambda spec: self._edit(spec, key))
+            model = self._compile(key)
             self._fields |= _differing(model, self._nominal.model)
             nominal = Nominal(model, self._nominal.observation_names, self._nominal.action_names)
             self._writers[key] = WorldWriter(self._domain, self._selected, self._physics, nominal)
@@ -65,14 +80,34 @@ class Variants:
         self._writers[key].include_fields(self._fields)
         return self._writers[key]
 
-    def _edit(self, spec: mujoco.MjSpec, key: Key) -> None:
+    def _compile(self, key: Key) -> mujoco.MjModel:
+        """Return the model of this build, standing on its feet; the nominal one where nothing changes."""
         changes: dict[str, dict[str, float]] = {}
         for (parameter, name, _), value in zip(self._places, key, strict=True):
             if value != 1.0:
                 changes.setdefault(parameter, {})[name] = value
-        for parameter, values in changes.items():
-            PARAMETERS[parameter].edit(spec, values)  # type: ignore[union-attr]
+        if not changes:
+            return self._nominal.model
+
+        def edit(spec: mujoco.MjSpec) -> None:
+            for parameter, values in changes.items():
+                PARAMETERS[parameter].edit(spec, values)  # type: ignore[union-attr]
+
+        def edit_alone(spec: mujoco.MjSpec) -> None:
+            edit(spec)
+            forget_total_mass(spec)
+
+        def edit_and_settle(spec: mujoco.MjSpec) -> None:
+            edit(spec)
+            settle(spec, self._before, after)
+
+        after = self._physics.variant(edit_alone)
+        return self._physics.variant(edit_and_settle)
+
+    @cached_property
+    def _before(self) -> mujoco.MjModel:
+        return self._physics.variant(forget_total_mass)
 
 
 def _differing(model: mujoco.MjModel, nominal: mujoco.MjModel) -> set[str]:
-    return {f for f in EXPANDABLE if not np.array_equal(field_of(model, f), field_of(nominal, f))}
+    return {f for f in _WRITTEN if not np.array_equal(field_of(model, f), field_of(nominal, f))}

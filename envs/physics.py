@@ -53,7 +53,10 @@ class Physics:
         qvel: (num_envs, nv) live velocities, likewise.
         action_names: (act_dim,) what an action drives.
         action_bounds: its least and greatest values, (act_dim,) each.
+        compiles: whether `variant` can be asked for.
     """
+
+    compiles = True
 
     def __init__(
         self, spec: mujoco.MjSpec, num_envs: int, *, frame_skip: int, fidelity: Fidelity, num_threads: int = 0

@@ -230,6 +230,11 @@ class _GoalReaching(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         return self._observe(), float(near), False, False, {"is_success": near, "name": "cart"}
 
 
+def test_a_gym_robot_cannot_be_built_anew() -> None:
+    with pytest.raises(EnvsError, match=r"link_length\[torso\]: compiles the model anew, but a gym: environment"):
+        make_vec("gym:Hopper-v5", num_envs=1, domain={"parameters": {"link_length": {"select": "torso", "scale": 2}}})
+
+
 @pytest.fixture
 def goal_reaching() -> Iterator[str]:
     """Register the environment above."""

@@ -6,18 +6,21 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 
 from ..nominal import Nominal
 from ..parameter import POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
+from .contacts import GroundContacts, geom_name, ground_contacts, uniform_factor
 
 __all__ = ["GeomFriction"]
+
+_KINDS = ("sliding", "torsional", "rolling")  # the columns of geom_friction
+_CONDIM = (3, 4, 6)  # from which dimension of the contact on each acts
 
 
 @dataclass(frozen=True)
 class GeomFriction:
-    """Effective sliding friction between a geom of the robot and the ground.
+    """Effective friction between a geom of the robot and the ground.
 
     MuJoCo gives a contact the larger of its two geoms' coefficients, so lowering a foot's alone changes
     nothing while the floor's stays high. Here the value is what the contact gets: geoms of the static world
@@ -26,44 +29,49 @@ class GeomFriction:
     smallest.
     """
 
-    unit: str = "1"
-    description: str = "effective sliding friction of a geom on the ground"
+    column: int = 0
     rule: Rule = POSITIVE
     fields: tuple[str, ...] = ("geom_friction",)
 
-    def _robot(self, model: mujoco.MjModel) -> Ids:
-        return np.flatnonzero((model.geom_bodyid > 0) & (_collides(model)))
+    @property
+    def unit(self) -> str:
+        """Return the unit: torsional and rolling friction are torque over normal force."""
+        return "m" if self.column else "1"
 
-    def _ground(self, model: mujoco.MjModel) -> Ids:
-        return np.flatnonzero((model.geom_bodyid == 0) & (_collides(model)))
+    @property
+    def description(self) -> str:
+        """Return what it is, in one line."""
+        return f"effective {_KINDS[self.column]} friction of a geom on the ground"
+
+    def _contacts(self, model: mujoco.MjModel) -> GroundContacts:
+        contacts = ground_contacts(model)
+        kept = (contacts.condim >= _CONDIM[self.column]) & (self._effective(contacts, model.geom_friction[None])[0] > 0)
+        return contacts.of(kept)
 
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
-        """Return the robot's geoms that can collide."""
-        model = nominal.model
-        return tuple(model.geom(i).name or f"geom{i}" for i in self._robot(model))
+        """Return the moving geoms whose contacts with the ground have this friction."""
+        return tuple(geom_name(nominal.model, i) for i in self._contacts(nominal.model).robot)
 
     def default(self, nominal: Nominal) -> Array:
         """Return the friction of their contacts with the ground."""
-        effective: Array = self._effective(nominal.model, np.asarray(nominal.model.geom_friction)[None])[0]
+        effective: Array = self._effective(self._contacts(nominal.model), nominal.model.geom_friction[None])[0]
         return effective
 
-    def _effective(self, model: mujoco.MjModel, friction: Array) -> Array:
+    def _effective(self, contacts: GroundContacts, friction: Array) -> Array:
         """Apply MuJoCo's maximum rule to (num, ngeom, 3) coefficients; return (num, n)."""
-        ground = friction[:, self._ground(model), 0].max(axis=1, initial=0.0)
-        effective: Array = np.maximum(friction[:, self._robot(model), 0], ground[:, None])
+        ground = np.where(contacts.mixed, friction[:, None, contacts.ground, self.column], 0.0)
+        effective: Array = np.maximum(friction[:, contacts.robot, self.column], ground.max(axis=2, initial=0.0))
         return effective
 
     def writer(self, physics: Physics, nominal: Nominal) -> Writer:
         """Return what writes the coefficients whose maximum is the value."""
-        model = nominal.model
-        robot, ground, default = self._robot(model), self._ground(model), self.default(nominal)
-        coefficients = model.geom_friction[:, 0].copy()
-        friction = physics.expand("geom_friction")[:, :, 0]
+        contacts, default = self._contacts(nominal.model), self.default(nominal)
+        robot, ground = contacts.robot, contacts.ground
+        coefficients = nominal.model.geom_friction[:, self.column].copy()
+        friction = physics.expand("geom_friction")[:, :, self.column]
 
         def write(ids: Ids, values: Array) -> None:
-            ratio = values / default
-            factor = ratio[:, :1]
-            uniform = np.abs(ratio - factor).max(axis=1, keepdims=True) <= 1e-12 * factor
+            factor, uniform = uniform_factor(values, default)
             least = values.min(axis=1, keepdims=True)
             friction[ids[:, None], robot] = np.where(uniform, coefficients[robot] * factor, values)
             friction[ids[:, None], ground] = np.where(uniform, coefficients[ground] * factor, least)
@@ -72,10 +80,4 @@ class GeomFriction:
 
     def read(self, physics: Physics) -> Array:
         """Return the friction a contact with the ground gets."""
-        return self._effective(physics.model, physics.expand("geom_friction"))
-
-
-def _collides(model: mujoco.MjModel) -> NDArray[np.bool_]:
-    enabled = not model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_CONTACT
-    collides: NDArray[np.bool_] = ((model.geom_contype != 0) | (model.geom_conaffinity != 0)) & enabled
-    return collides
+        return self._effective(self._contacts(physics.model), physics.expand("geom_friction"))
