@@ -16,6 +16,7 @@ from agents import check_settings
 from envs import SHIFTS, Domain, Task, environment, make_vec, unknown_name
 
 from .errors import USER_ERRORS, UserError
+from .severities import resolve_severities
 from .shipped import shipped_config, shipped_configs
 
 __all__ = [
@@ -50,10 +51,19 @@ class DomainConfig(Strict):
 
 
 class TargetConfig(Strict):
-    """A target domain: a named shift at some severity, or parameters of one's own."""
+    """A target domain: a named shift at some severity, or parameters of one's own.
+
+    Attributes:
+        shift: a name in SHIFTS.
+        severity: a number, a level of the shift, or one of the calibration.
+        calibration: file that says what the level is for this environment; gone once the number is known.
+        fidelity: of the simulation.
+        parameters: as `envs.Domain.parse` reads them.
+    """
 
     shift: str | None = None
-    severity: float | None = None
+    severity: float | str | None = None
+    calibration: str | None = Field(default=None, exclude=True)
     fidelity: str | dict[str, Any] = "nominal"
     parameters: dict[str, Any] = {}
 
@@ -61,17 +71,19 @@ class TargetConfig(Strict):
     def _shift_or_parameters(self) -> Self:
         if self.shift is None and self.severity is not None:
             raise ValueError("severity belongs to a shift; name one, or use parameters")
+        if self.calibration is not None:
+            raise ValueError("a calibration belongs to a shift, and is looked up where a configuration file is loaded")
         if self.shift is not None and self.parameters:
             raise ValueError("give a shift or parameters, not both")
         if self.shift is not None and self.shift not in SHIFTS:
             raise unknown_name("shift", self.shift, SHIFTS)
         return self
 
-    def domain(self, task: Task) -> Domain:
-        """Return the domain for `task`."""
+    def domain(self, env: str, task: Task) -> Domain:
+        """Return the domain for `task` of the environment `env`."""
         if self.shift is None:
             return Domain.parse({"fidelity": self.fidelity, "parameters": self.parameters}, task.cheap)
-        parameters = SHIFTS[self.shift].domain(self.severity).to_mapping()["parameters"]
+        parameters = SHIFTS[self.shift].domain(self.severity, env).to_mapping()["parameters"]
         return Domain.parse({"fidelity": self.fidelity, "parameters": parameters}, task.cheap)
 
 
@@ -197,10 +209,10 @@ class RunConfig(Strict):
             EnvsError: when there is neither.
         """
         if name in self.targets:
-            return self.targets[name].domain(task)
+            return self.targets[name].domain(self.env, task)
         if name not in SHIFTS:
             raise unknown_name("target", name, {*self.targets, *SHIFTS})
-        return TargetConfig(shift=name).domain(task)
+        return TargetConfig(shift=name).domain(self.env, task)
 
     def transfer_settings(self) -> dict[str, Any]:
         """Return the learner's settings on the target: the source's, overridden by `transfer.settings`."""
@@ -231,13 +243,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def load_config(path: Path, **overrides: Any) -> RunConfig:
     """Read and check a run's configuration, a file or the name of one that comes along.
 
-    `overrides` replace top-level keys.
+    `overrides` replace top-level keys. Severities that have a name become numbers.
 
     Raises:
         UserError: naming file, key, value, rule and valid choices.
     """
     file = path if path.exists() else shipped_config(str(path)) or path
-    return validate(RunConfig, {**read_yaml(file), **overrides}, str(file))
+    return validate(RunConfig, resolve_severities({**read_yaml(file), **overrides}, file), str(file))
 
 
 def validate(model: type[Model], content: Mapping[str, Any], where: str) -> Model:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from agents import PPO
 from envs import Domain, make_vec
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "Policy", "evaluate"]
 
 Array = NDArray[np.float64]
 LARGEST_BATCH = 256  # worlds at once: enough to keep all cores busy, few enough to stay small
+
+
+class Policy(Protocol):
+    """Whatever turns observations into actions."""
+
+    def predict(self, observation: Any, /, *, deterministic: bool) -> tuple[Any, Any]:
+        """Return actions (num, act_dim) for observations (num, obs_dim), and what is ignored here."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Evaluation:
 
 
 def evaluate(
-    agent: PPO,
+    agent: Policy,
     env: str,
     domain: Domain,
     *,
@@ -92,7 +99,7 @@ def evaluate(
 
 
 def _evaluate_batch(
-    agent: PPO, env: str, domain: Domain, num: int, seed: int, num_threads: int, task_kwargs: dict[str, Any]
+    agent: Policy, env: str, domain: Domain, num: int, seed: int, num_threads: int, task_kwargs: dict[str, Any]
 ) -> Evaluation:
     worlds = make_vec(
         env,

@@ -13,6 +13,7 @@ from envs import unknown_name
 from ..config import PLAIN_NAME, RunConfig, Strict, read_yaml, validate
 from ..errors import UserError
 from ..methods import DEFAULT_METHOD, METHODS
+from ..severities import resolve_severities
 from ..shipped import shipped_config, shipped_configs
 
 __all__ = ["BenchConfig", "load_bench_config"]
@@ -82,7 +83,7 @@ class BenchConfig(Strict):
             UserError: when it is missing or wrong, or a target does not exist in it.
         """
         path = _find(environment, folder)
-        content = _merge(read_yaml(path), self.overrides)
+        content = resolve_severities(_merge(read_yaml(path), self.overrides), path)
         config = validate(RunConfig, {**content, "seed": seed}, f"{path} with the benchmark's overrides")
         for target in self.targets:
             try:

@@ -1,0 +1,106 @@
+"""Shifts of ODRL, the off-dynamics reinforcement learning benchmark (Lyu et al. 2024, arXiv 2410.20750).
+
+From the benchmark: the factors of friction and gravity (0.1, 0.5, 2, 5), those of the range of joints (0.8, 0.5, 0.2
+for easy, medium, hard, both ends multiplied) and which parts of which robot are touched. Other than there, friction is
+the effective one: its files lower the robot's own and leave the floor's, which is the larger, so that 0.1 and 0.5 come
+out alike.
+
+Of the morphologies only the humanoid's files could be looked up: shins thickened by 1.25 (easy) and 1.5 (hard), torso
+and waist by 1.25 (easy). These factors are used for every robot, with the one half-way for medium; the benchmark's own
+differ from robot to robot, and in direction too.
+"""
+
+from __future__ import annotations
+
+from .builds import Selections, scaled
+from .shift import Parameters, Shift
+
+__all__ = ["ODRL"]
+
+_LOW, _HIGH = {"x0.5": 0.5, "x0.1": 0.9}, {"x2": 1.0, "x5": 4.0}
+_RANGES = {"easy": 0.2, "medium": 0.5, "hard": 0.8}
+_SIZES = {"easy": 0.25, "medium": 0.375, "hard": 0.5}
+
+# In the words of the benchmark: footjnt of hopper, half_cheetah and walker2d, anklejnt of ant, kneejnt of humanoid.
+_FEET: Selections = {
+    "hopper": ("foot_joint",),
+    "walker2d": ("foot*",),
+    "half_cheetah": ("?foot",),
+    "ant": ("ankle_*",),
+    "humanoid": ("*_knee",),
+}
+# thighjnt of half_cheetah and walker2d, legjnt of hopper, hipjnt of ant and humanoid.
+_THIGHS: Selections = {
+    "hopper": ("leg_joint",),
+    "walker2d": ("thigh*",),
+    "half_cheetah": ("?thigh",),
+    "ant": ("hip_*",),
+    "humanoid": ("*_hip_?",),
+}
+_TORSOS: Selections = {
+    "hopper": ("torso",),
+    "walker2d": ("torso",),
+    "half_cheetah": ("torso",),
+    "humanoid": ("torso", "lwaist"),
+}
+# morph-foot of hopper, -leg of walker2d and humanoid, -thigh of half_cheetah, -alllegs of ant.
+_LEGS: Selections = {
+    "hopper": ("foot",),
+    "walker2d": ("leg*",),
+    "half_cheetah": ("?thigh",),
+    "ant": ("*_leg", "aux_*", "body*"),  # the model leaves its shins unnamed
+    "humanoid": ("*_shin",),
+}
+
+
+def _factor(parameter: str, sign: int) -> Parameters:
+    return lambda s: {parameter: {"scale": 1 + sign * s}}
+
+
+def _range(what: str, selections: Selections | None) -> Shift:
+    parameters = scaled("joint_range", selections, lambda s: 1 - s) if selections else _factor("joint_range", -1)
+    summary = f"{what} turn less far; severity: fraction of their range lost"
+    return Shift(summary, severity=0.8, parameters=parameters, highest=0.99, levels=_RANGES)
+
+
+def _thicker(what: str, selections: Selections) -> Shift:
+    parameters = scaled("link_thickness", selections, lambda s: 1 + s)
+    summary = f"thicker {what}; severity: fraction of thickness added"
+    return Shift(summary, severity=0.5, parameters=parameters, highest=2.0, levels=_SIZES)
+
+
+ODRL: dict[str, Shift] = {
+    "odrl_friction_low": Shift(
+        "less friction; severity: fraction of effective friction lost",
+        severity=0.5,
+        parameters=_factor("geom_friction", -1),
+        highest=0.99,
+        levels=_LOW,
+    ),
+    "odrl_friction_high": Shift(
+        "more friction; severity: fraction of effective friction added",
+        severity=4.0,
+        parameters=_factor("geom_friction", 1),
+        highest=9.0,
+        levels=_HIGH,
+    ),
+    "odrl_gravity_low": Shift(
+        "less gravity; severity: fraction lost",
+        severity=0.5,
+        parameters=_factor("gravity", -1),
+        highest=0.99,
+        levels=_LOW,
+    ),
+    "odrl_gravity_high": Shift(
+        "more gravity; severity: fraction added",
+        severity=1.0,
+        parameters=_factor("gravity", 1),
+        highest=9.0,
+        levels=_HIGH,
+    ),
+    "odrl_kinematic": _range("all limited joints", None),
+    "odrl_kinematic_foot": _range("feet, ankles or knees", _FEET),
+    "odrl_kinematic_thigh": _range("thighs, hips or the leg", _THIGHS),
+    "odrl_morph_torso": _thicker("torso", _TORSOS),
+    "odrl_morph_legs": _thicker("legs, or parts of them", _LEGS),
+}
