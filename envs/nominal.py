@@ -49,12 +49,20 @@ def _actuator_name(model: mujoco.MjModel, index: int) -> str:
 
 
 def _base(nominal: Nominal) -> tuple[str, ...]:
-    """Return the bodies that hang on the world and move, the trunk of a robot."""
+    """Return the bodies that hang on the world and carry motors, the trunk of a robot.
+
+    What merely lies about, such as an object to push, has none; where no motor drives a joint, all that move count.
+    """
     model = nominal.model
+    joints = model.actuator_trnid[model.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINT, 0]
+    driven = set(model.body_rootid[model.jnt_bodyid[joints]].tolist())
     return tuple(
         body_name(model, i)
         for i in range(1, model.nbody)
-        if model.body_parentid[i] == 0 and model.body_jntnum[i] > 0 and model.body_mass[i] > 0
+        if model.body_parentid[i] == 0
+        and model.body_jntnum[i] > 0
+        and model.body_mass[i] > 0
+        and (i in driven or not driven)
     )
 
 

@@ -15,7 +15,15 @@ def build(name: str, parameters: dict[str, Any], num_envs: int = 2, **kwargs: An
 
 
 @pytest.mark.parametrize(
-    ("name", "base"), [("hopper", "torso"), ("half_cheetah", "torso"), ("ant", "torso"), ("humanoid", "torso")]
+    ("name", "base"),
+    [
+        ("hopper", "torso"),
+        ("half_cheetah", "torso"),
+        ("ant", "torso"),
+        ("humanoid", "torso"),
+        ("reacher", "body0"),
+        ("pusher", "r_shoulder_pan_link"),
+    ],
 )
 def test_base_is_the_trunk(name: str, base: str) -> None:
     env = build(name, {"body_mass": {"select": "@base", "scale": 2}})
