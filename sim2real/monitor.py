@@ -19,8 +19,9 @@ __all__ = ["Monitor"]
 class Monitor:
     """A run's TensorBoard events; the learner logs its own rollout/ and train/ figures through `logger`.
 
-    Tags: rollout/ and train/ (the learner; rollout/faults counts the worlds that diverged so far), eval/source/ and eval/target/, transfer/ (plan, digests, observation
-    z-score), time/ (throughput), and the hyper-parameters with their final metrics.
+    Tags: rollout/ and train/ (the learner; rollout/faults counts the worlds that diverged so far), eval/source/ and
+    eval/target/, transfer/ (plan, digests, observation z-score), time/ (throughput), and the hyper-parameters with
+    their final metrics.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -142,7 +142,7 @@ class _Boundaries(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        self.logger.record("rollout/faults", learner_counts(self._training.agent)["faults"])  # so far, in the whole run
+        self.logger.record("rollout/faults", learner_counts(self._training.agent)["faults"])  # in the run so far
 
     def _on_training_end(self) -> None:
         self._training.visit(last=True)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from small_runs import CONTENT, write_config
 
-from envs import ENVS, SHIFTS
+from envs import ENVS, PARAMETERS, SHIFTS
 from sim2real import cli, run
 from sim2real.methods import METHODS
 
@@ -56,8 +56,12 @@ def refused(result: Result, *words: str) -> None:
 def test_list_names_every_row(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     code, out, _ = call(capsys, monkeypatch, "list")
     assert code == 0
-    for name in (*ENVS, *SHIFTS, *METHODS, "ppo", "learning_curves"):
+    for name in (*ENVS, *PARAMETERS, *SHIFTS, *METHODS, "ppo", "learning_curves"):
         assert name in out
+    _, out, _ = call(capsys, monkeypatch, "list", "shifts")
+    assert "slippery" in out
+    assert "hopper" not in out.replace("hopper's", "")
+    refused(call(capsys, monkeypatch, "list", "shift"), "unknown table 'shift' (did you mean 'shifts'?)", "methods")
 
 
 def test_transfer_prints_its_plan_and_counts_exactly(
