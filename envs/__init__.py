@@ -17,6 +17,7 @@ from .parameters import PARAMETERS
 from .physics import available_cores
 from .shifts import SHIFTS, Shift
 from .task import Task
+from .validity import Gate, Quantity, ShiftCheck, Verdict, check_shift, check_worlds
 from .vector_env import DomainVectorEnv
 
 __all__ = [
@@ -28,9 +29,15 @@ __all__ = [
     "Environment",
     "EnvsError",
     "Fidelity",
+    "Gate",
+    "Quantity",
     "Shift",
+    "ShiftCheck",
     "Task",
+    "Verdict",
     "available_cores",
+    "check_shift",
+    "check_worlds",
     "environment",
     "make",
     "make_vec",

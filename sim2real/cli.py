@@ -1,4 +1,4 @@
-"""The command line: sim2real list | pretrain | transfer | evaluate | bench | report."""
+"""The command line: sim2real list | pretrain | transfer | evaluate | check | calibrate | bench | report."""
 
 from __future__ import annotations
 
@@ -14,20 +14,27 @@ import typer
 from rich.console import Console
 
 from agents import AGENTS, PlanRow
-from envs import ENVS, SHIFTS
+from envs import ENVS, PARAMETERS, SHIFTS, unknown_name
 
 from . import __version__, show
 from .bench import Bench, load_bench_config
 from .building import load_agent
+from .calibration import calibrate as calibrate_shift
+from .calibration import check_drops
+from .check_table import check_table
+from .checking import Checks
 from .config import load_config
 from .errors import USER_ERRORS, UserError
 from .evaluation import evaluate as evaluate_agent
+from .files import write_json
 from .methods import DEFAULT_METHOD, METHODS
+from .policy_run import PolicyRun, require_absent
 from .pretraining import pretrain as pretrain_run
 from .progress import ProgressBoard
 from .report import FIGURES
 from .run import RunDirectory
 from .seeding import derive_seed
+from .several_numbers import SeveralNumbers
 from .stats import interval, mean
 from .transferring import Transfer
 from .transferring import transfer as transfer_run
@@ -49,17 +56,23 @@ Threads = Annotated[int, typer.Option("--threads", min=0, help="Threads that ste
 
 
 @app.command("list")
-def list_tables() -> None:
-    """Show environments, shifts, agents, methods and figures, each with one line."""
+def list_tables(
+    table: Annotated[str | None, typer.Argument(help="One of the tables, e.g. shifts; all if left out.")] = None,
+) -> None:
+    """Show environments, parameters, shifts, agents, methods and figures, each with one line."""
     tables = {
         "environments": {name: row.summary for name, row in ENVS.items()},
+        "parameters": {name: f"{row.description} ({row.unit})" for name, row in PARAMETERS.items()},
         "shifts": {name: row.summary for name, row in SHIFTS.items()},
         "agents": {name: row.description for name, row in AGENTS.items()},
         "methods": {name: row.summary for name, row in METHODS.items()},
         "figures": {name: row.title for name, row in FIGURES.items()},
     }
+    if table is not None and table not in tables:
+        raise unknown_name("table", table, tables)
     for title, rows in tables.items():
-        console.print(show.two_columns(title, rows))
+        if table in (None, title):
+            console.print(show.two_columns(title, rows))
 
 
 @app.command()
@@ -139,6 +152,71 @@ def evaluate(
     )
     estimate = interval([result.returns], mean, np.random.default_rng(derive_seed(seed, "bootstrap")))
     console.print(show.evaluation_table(str(run), target or "source", result, estimate))
+
+
+@app.command()
+def check(
+    env: Annotated[str, typer.Argument(help="Environment, or a configuration, whose targets then count as shifts.")],
+    shift: Annotated[list[str] | None, typer.Option("--shift", help="Shift to check; may be repeated.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Check every shift.")] = False,
+    severity: Annotated[str | None, typer.Option("--severity", help="Number or level; left out: the default.")] = None,
+    policy: Annotated[Path | None, typer.Option("--policy", help="Run directory of an agent to evaluate too.")] = None,
+    episodes: Annotated[int, typer.Option("--episodes", min=2, help="Episodes of each evaluation.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 0,
+    json: Annotated[Path | None, typer.Option("--json", help="File to write everything found to.")] = None,
+    threads: Threads = 0,
+) -> None:
+    """Find out whether shifts do what they say, make a difference, and leave the task solvable."""
+    checks = Checks(
+        env,
+        shifts=shift or [],
+        every=every,
+        severity=severity,
+        policy=policy,
+        episodes=episodes,
+        seed=seed,
+        num_threads=threads,
+    )
+    with _interruptible("nothing was written"), ProgressBoard(console) as board:
+        rows = checks.run(board.job("check"))
+    console.print(check_table(checks.env, rows))
+    for row in rows:
+        if not row.check.ok:
+            console.print(f"{row.check.shift}: {row.check.message}", markup=False, highlight=False)
+    if json is not None:
+        write_json(json, {"env": checks.env, "seed": seed, "shifts": [row.to_mapping() for row in rows]})
+    if not all(row.check.ok for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command(cls=SeveralNumbers)
+def calibrate(
+    env: Annotated[str, typer.Argument(help="Environment; the one the policy was trained in.")],
+    shift: Annotated[str, typer.Option("--shift", help="Shift to calibrate; see `sim2real list`.")],
+    policy: Annotated[Path, typer.Option("--policy", help="Run directory of the agent.")],
+    drops: Annotated[list[float], typer.Option("--drops", help="Shares of the return to lose: 0.15 0.4 0.7.")],
+    out: Annotated[Path, typer.Option("--out", help="File that configurations can name; must be absent.")],
+    episodes: Annotated[int, typer.Option("--episodes", min=10, help="Episodes at every severity.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of worlds and initial states.")] = 0,
+    threads: Threads = 0,
+) -> None:
+    """Find the severities of a shift at which a policy loses given shares of its return."""
+    wanted = check_drops(drops)
+    require_absent(out)
+    run = PolicyRun.open(policy, env, shift, num_threads=threads)
+
+    def tell(severity: float, mean_return: float) -> None:
+        console.print(f"severity {severity:<10.4g} return {mean_return:.1f}", highlight=False)
+
+    rng = np.random.default_rng(derive_seed(seed, "bootstrap"))
+    with _interruptible("nothing was written"):
+        searched = run.sides(episodes, derive_seed(seed, "calibrate", "search"), tell)
+        check_seed = derive_seed(seed, "calibrate", "check")
+        result = calibrate_shift(shift, wanted, searched, lambda: run.sides(episodes, check_seed), rng)
+    run.save(out, result, episodes=episodes, seed=seed)
+    console.print(show.calibration_table(f"{shift} on {env}", result))
+    if not result.found:
+        raise typer.Exit(1)
 
 
 @app.command()

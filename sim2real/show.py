@@ -11,11 +11,12 @@ from rich.text import Text
 
 from agents import PlanRow
 
+from .calibration import Calibration
 from .evaluation import Evaluation
 from .records import BenchResults
 from .stats import Interval, Word, summarise
 
-__all__ = ["evaluation_table", "plan_table", "summary_table", "two_columns"]
+__all__ = ["calibration_table", "evaluation_table", "plan_table", "summary_table", "two_columns"]
 
 
 def two_columns(title: str, rows: Mapping[str, str]) -> Table:
@@ -57,6 +58,33 @@ def evaluation_table(run: str, domain: str, result: Evaluation, estimate: Interv
         f"{len(result.returns)}",
         f"{result.steps:,}",
     )
+    return table
+
+
+def calibration_table(title: str, result: Calibration) -> Table:
+    """Return the levels of a calibration: drop wanted, severity, drop on fresh seeds with interval; below, remarks."""
+    remarks = [f"{level.name}: {level.remark}" for level in result.levels if level.remark]
+    table = Table(
+        title=Text(title),
+        title_justify="left",
+        title_style="bold",
+        caption=Text("\n".join(remarks)) if remarks else None,
+        caption_justify="left",
+        caption_style="yellow",
+        box=SIMPLE,
+        pad_edge=False,
+    )
+    for name in ("level", "drop wanted", "severity", "drop", "95 % interval", "return"):
+        table.add_column(name, justify="left" if name == "level" else "right", no_wrap=True)
+    table.add_row("policy", "", "0", "", "", f"{result.policy_return:.1f}")
+    for level in result.levels:
+        if level.severity is None or level.drop is None:
+            table.add_row(level.name, f"{level.wanted:g}", "none", "", "", "", style="red")
+            continue
+        interval = f"{level.drop.low:.3f} .. {level.drop.high:.3f}"
+        numbers = (f"{level.wanted:g}", f"{level.severity:.4g}", f"{level.drop.point:.3f}", interval)
+        table.add_row(level.name, *numbers, f"{level.mean_return:.1f}")
+    table.add_row("random actions", "", "0", "", "", f"{result.random_return:.1f}")
     return table
 
 

@@ -1,0 +1,112 @@
+"""Intention: the values that a domain asks for, worked out apart from everything that writes or reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..distributions import Constant
+from ..domain import Domain, Entry
+from ..errors import EnvsError
+from ..nominal import Nominal
+from ..parameters import PARAMETERS
+from ..selection import select_objects
+from ..vector_env import DomainVectorEnv
+
+__all__ = ["Intention"]
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+class Intention:
+    """What every object of every parameter of a domain should be, in every world.
+
+    Attributes:
+        domain: what was asked for.
+        nominal: where defaults come from.
+        names: parameters the domain changes, in the order of PARAMETERS.
+    """
+
+    def __init__(self, domain: Domain, nominal: Nominal, worlds: DomainVectorEnv) -> None:
+        """Take the numbers that `worlds` have drawn; a domain that is not theirs must be fixed.
+
+        Raises:
+            EnvsError: when a number is neither fixed nor drawn.
+        """
+        self.domain, self.nominal, self._num = domain, nominal, worlds.num_envs
+        self.names = tuple(name for name in PARAMETERS if any(e.parameter == name for e in domain.entries))
+        selected = select_objects(domain, nominal)
+        numbers, picked = self._numbers(worlds), self._picks(worlds)
+        self._values = {name: self._tiled(PARAMETERS[name].default(nominal)) for name in self.names}
+        self._named = {name: np.zeros(len(PARAMETERS[name].objects(nominal)), np.bool_) for name in self.names}
+        for column, (entry, chosen) in enumerate(zip(domain.entries, selected, strict=True)):
+            values = entry.effective(PARAMETERS[entry.parameter].default(nominal)[chosen], numbers[:, column])
+            applies = np.ones(values.shape, np.bool_)
+            if entry.one_of:
+                applies = np.arange(len(chosen)) == next(picked)[:, None]
+            part = self._values[entry.parameter]
+            part[:, chosen] = np.where(applies, values, part[:, chosen])
+            self._named[entry.parameter][chosen] = True
+
+    def _numbers(self, worlds: DomainVectorEnv) -> Array:
+        """Return the number of every entry in every world, (num_envs, num_parameters)."""
+        if self._is_of(worlds):
+            return worlds.worlds.numbers.copy()
+        fixed = [e.distribution for e in self.domain.entries if isinstance(e.distribution, Constant) and not e.one_of]
+        if len(fixed) < len(self.domain.entries):
+            raise EnvsError("intended: the worlds have not drawn this domain's numbers, so each must be a fixed one")
+        return self._tiled(np.array([distribution.value for distribution in fixed]))
+
+    def _picks(self, worlds: DomainVectorEnv) -> Iterator[NDArray[np.intp]]:
+        return iter(worlds.worlds.get_state()["picked"].T if self._is_of(worlds) else ())
+
+    def _is_of(self, worlds: DomainVectorEnv) -> bool:
+        return worlds.domain == self.domain
+
+    def _tiled(self, row: Array) -> Array:
+        return np.tile(np.asarray(row, np.float64), (self._num, 1))
+
+    def has(self, name: str) -> bool:
+        """Return whether the domain sets the parameter."""
+        return name in self.names
+
+    def moves(self, name: str) -> bool:
+        """Return whether the parameter changes within the episode."""
+        return any(e.in_time is not None for e in self.entries(name))
+
+    def entries(self, name: str) -> tuple[Entry, ...]:
+        """Return the domain's entries for a parameter."""
+        return tuple(e for e in self.domain.entries if e.parameter == name)
+
+    def objects(self, name: str) -> tuple[str, ...]:
+        """Return the names of the parameter's objects, (n,)."""
+        return PARAMETERS[name].objects(self.nominal)
+
+    def values(self, name: str) -> Array:
+        """Return the intended effective values, (num_envs, n); the defaults if the domain does not set them."""
+        if name in self._values:
+            return self._values[name]
+        return self._tiled(PARAMETERS[name].default(self.nominal))
+
+    def nominal_value(self, name: str) -> float:
+        """Return the default of a parameter whose objects all have the same one, as those of channels."""
+        return float(PARAMETERS[name].default(self.nominal)[0])
+
+    def by_object(self, name: str) -> dict[str, Array]:
+        """Return object name -> intended values (num_envs,); empty for a parameter that does not exist."""
+        if name not in PARAMETERS:
+            return {}
+        return dict(zip(self.objects(name), self.values(name).T, strict=True))
+
+    def largest(self, name: str) -> int:
+        """Return the greatest intended value of a parameter that counts; 0 if the domain does not set it."""
+        return int(self.values(name).max()) if self.has(name) else 0
+
+    def named(self, name: str) -> Mask:
+        """Return which of the parameter's objects the domain selects, (n,)."""
+        if name in self._named:
+            return self._named[name]
+        return np.zeros(len(self.objects(name)), np.bool_)

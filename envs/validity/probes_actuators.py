@@ -1,0 +1,71 @@
+"""Actuators, by the force that answers to control, position and velocity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mujoco
+import numpy as np
+
+from ..nominal import actuator_names
+from .measure import Measure
+
+__all__ = ["ACTUATOR_MEASURES"]
+
+_SMALL = 0.01  # of the control range: below any force limit worth the name
+_SPEED = 1e-3  # rad/s or m/s
+Measured = dict[str, float]
+Answer = Callable[[mujoco.MjModel, mujoco.MjData, int], float]
+
+
+def _force(model: mujoco.MjModel, data: mujoco.MjData, actuator: int, ctrl: float, speed: float = 0.0) -> float:
+    """Return the actuator's force in the default pose, every other at rest."""
+    mujoco.mj_resetData(model, data)
+    data.ctrl[actuator] = ctrl
+    if speed:
+        data.qvel[:] = speed
+    mujoco.mj_forward(model, data)
+    return float(data.actuator_force[actuator])
+
+
+def _bounds(model: mujoco.MjModel, actuator: int) -> tuple[float, float]:
+    if not model.actuator_ctrllimited[actuator]:
+        return -1.0, 1.0
+    low, high = model.actuator_ctrlrange[actuator]
+    return float(low), float(high)
+
+
+def _gain(model: mujoco.MjModel, data: mujoco.MjData, actuator: int) -> float:
+    low, high = _bounds(model, actuator)
+    step = _SMALL * (high - low)
+    middle = float(np.clip(0.0, low + step, high - step))
+    up, down = (_force(model, data, actuator, middle + s) for s in (step, -step))
+    return (up - down) / (2 * step)
+
+
+def _limit(model: mujoco.MjModel, data: mujoco.MjData, actuator: int) -> float:
+    return max(abs(_force(model, data, actuator, end)) for end in _bounds(model, actuator))
+
+
+def _brake(model: mujoco.MjModel, data: mujoco.MjData, actuator: int) -> float:
+    return _force(model, data, actuator, 0.0, -_SPEED) - _force(model, data, actuator, 0.0, _SPEED)
+
+
+def _each(answer: Answer) -> Callable[[mujoco.MjModel, mujoco.MjData, np.random.Generator], Measured]:
+    return lambda model, data, rng: {
+        name: answer(model, data, i) for i, name in enumerate(actuator_names(model)) if not model.actuator_dyntype[i]
+    }
+
+
+ACTUATOR_MEASURES = {
+    "actuator_strength": Measure(
+        _each(_gain), "the force per control over the nominal one", relative=True, together=("servo_kp",)
+    ),
+    "servo_kp": Measure(
+        _each(_gain), "the force per control over the nominal one", relative=True, together=("actuator_strength",)
+    ),
+    "servo_kd": Measure(
+        _each(_brake), "the force per speed over the nominal one", relative=True, together=("actuator_strength",)
+    ),
+    "actuator_force_limit": Measure(_each(_limit), "the largest force over the nominal one", relative=True),
+}

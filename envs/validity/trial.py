@@ -1,0 +1,161 @@
+"""Trial: nominal and shifted worlds side by side, as the probes find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from ..distributions import Constant
+from ..domain import Domain
+from .intention import Intention
+from .staging import AnyEnv, Recording, core, record
+
+__all__ = ["Trial", "WorldsFactory", "body_ids", "geom_ids", "joint_ids"]
+
+Array = NDArray[np.float64]
+Ids = NDArray[np.intp]
+WorldsFactory = Callable[[int, int], AnyEnv]  # (num_envs, seed) -> worlds
+PartFactory = Callable[[Domain, int, int], AnyEnv]  # (domain, num_envs, seed) -> worlds
+
+NUM_WORLDS = 16  # enough to average noise, few enough to be quick
+_NUM_STEPS = 100
+_NUM_READ = 3  # worlds whose models are read one by one, if worlds differ
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a probe may look at.
+
+    Attributes:
+        nominal: worlds as built.
+        shifted: the worlds in question, both just reset.
+        intention: what the shifted ones should be.
+        seed: of everything random.
+        make_part: builds the shifted worlds with another domain, if they are built from one.
+    """
+
+    nominal: AnyEnv
+    shifted: AnyEnv
+    intention: Intention
+    seed: int
+    make_part: PartFactory | None = None
+
+    @staticmethod
+    def prepare(
+        make_nominal: WorldsFactory,
+        make_shifted: WorldsFactory,
+        seed: int,
+        intended: Domain | None = None,
+        make_part: PartFactory | None = None,
+    ) -> Trial:
+        """Build and reset both kinds of worlds; `intended` None is the shifted worlds' own domain."""
+        nominal, shifted = make_nominal(NUM_WORLDS, seed), make_shifted(NUM_WORLDS, seed)
+        nominal.reset(seed=seed)
+        shifted.reset(seed=seed)
+        domain = core(shifted).domain if intended is None else intended
+        return Trial(nominal, shifted, Intention(domain, core(nominal).worlds.nominal, core(shifted)), seed, make_part)
+
+    def alone(self, parameters: tuple[str, ...]) -> Trial | None:
+        """Return a trial of worlds in which nothing but these parameters is shifted; None if there is no way."""
+        if self.make_part is None:
+            return None
+        make_part, whole = self.make_part, self.intention.domain
+        domain = Domain(tuple(e for e in whole.entries if e.parameter in parameters), whole.fidelity)
+        return Trial.prepare(lambda n, s: self.nominal, lambda n, s: make_part(domain, n, s), self.seed)
+
+    @cached_property
+    def read_ids(self) -> Ids:
+        """Return the worlds that are read one by one, (k,): one if all are alike."""
+        entries = self.intention.domain.entries
+        alike = all(isinstance(e.distribution, Constant) and not e.one_of for e in entries)
+        return np.arange(1 if alike else _NUM_READ)
+
+    @cached_property
+    def nominal_world(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """Return a nominal world as it runs."""
+        return core(self.nominal).physics.world(0)
+
+    @cached_property
+    def shifted_worlds(self) -> list[tuple[mujoco.MjModel, mujoco.MjData]]:
+        """Return the shifted worlds `read_ids` as they run."""
+        return [core(self.shifted).physics.world(int(i)) for i in self.read_ids]
+
+    @property
+    def control_period(self) -> float:
+        """Return the control period, s."""
+        return float(core(self.shifted).physics.ctrl_dt)
+
+    @property
+    def num_actions(self) -> int:
+        """Return the length of an action."""
+        return int(np.prod(core(self.shifted).single_action_space.shape or (0,)))
+
+    def action_bounds(self) -> tuple[Array, Array]:
+        """Return the least and the greatest action, (act_dim,) each."""
+        space = core(self.shifted).single_action_space
+        return np.asarray(space.low, np.float64), np.asarray(space.high, np.float64)  # type: ignore[attr-defined]
+
+    def constant_actions(self, action: Array, num_steps: int = _NUM_STEPS) -> NDArray[np.float32]:
+        """Return `action` (act_dim,) for all worlds and steps, (num_steps, num_envs, act_dim)."""
+        return np.broadcast_to(action.astype(np.float32), (num_steps, NUM_WORLDS, self.num_actions)).copy()
+
+    @cached_property
+    def random_actions(self) -> NDArray[np.float32]:
+        """Return actions uniform within their bounds, (num_steps, num_envs, act_dim)."""
+        low, high = self.action_bounds()
+        rng = np.random.default_rng(self.seed)
+        return rng.uniform(low, high, (_NUM_STEPS, NUM_WORLDS, self.num_actions)).astype(np.float32)
+
+    @cached_property
+    def free(self) -> Recording:
+        """Return the shifted worlds under random actions."""
+        return record(self.shifted, self.random_actions, self.seed)
+
+    @cached_property
+    def kicked(self) -> Recording:
+        """Return the same with the same noise, but every velocity changed at the start: what differs is signal."""
+        return record(self.shifted, self.random_actions, self.seed, kick=_KICK)
+
+    @cached_property
+    def still(self) -> Recording:
+        """Return the shifted worlds under actions of zero."""
+        return record(self.shifted, self.constant_actions(np.zeros(self.num_actions)), self.seed)
+
+    @cached_property
+    def held(self) -> Recording:
+        """Return the shifted worlds under one constant action, `held_action`, the noise that of `still`."""
+        return record(self.shifted, self.constant_actions(self.held_action), self.seed)
+
+    @property
+    def sound(self) -> NDArray[np.bool_]:
+        """Return the worlds (num_envs,) whose recordings have no fault."""
+        return self.free.sound & self.still.sound & self.held.sound
+
+    @property
+    def held_action(self) -> Array:
+        """Return an action well within its bounds that lies on no round grid, (act_dim,), not zero."""
+        low, high = self.action_bounds()
+        return np.asarray(np.float32(np.where(high > -low, high, low) * 0.73128), np.float64)
+
+
+_KICK = 0.31  # rad/s or m/s: far above rounding, far below what leads to a fault
+
+
+def body_ids(model: mujoco.MjModel) -> dict[str, int]:
+    """Return name -> index of all bodies, those without a name as parameters call them."""
+    return {model.body(i).name or f"body{i}": i for i in range(model.nbody)}
+
+
+def joint_ids(model: mujoco.MjModel) -> dict[str, int]:
+    """Return name -> index of all joints, likewise."""
+    return {model.joint(i).name or f"joint{i}": i for i in range(model.njnt)}
+
+
+def geom_ids(model: mujoco.MjModel) -> dict[str, int]:
+    """Return name -> index of all geoms, likewise."""
+    return {model.geom(i).name or f"geom{i}": i for i in range(model.ngeom)}

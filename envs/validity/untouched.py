@@ -1,0 +1,69 @@
+"""Untouched: the channels leave alone every entry that no parameter of the domain names."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameter import ChannelParameter
+from ..parameters import PARAMETERS
+from .trial import Trial
+from .verdict import Quantity
+
+__all__ = ["probe_untouched"]
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def probe_untouched(trial: Trial) -> list[Quantity]:
+    """Return the largest difference between what went in and what came out, where there should be none.
+
+    Readings, controls and forces on bodies are looked at if the domain touches any of them.
+    """
+    quantities = []
+    sound = trial.free.sound
+    for way, names in _WAYS.items():
+        if not any(_way(name) == way for name in trial.intention.names):
+            continue
+        came_in, came_out = (x[:, sound] for x in _signals(trial, way))
+        alone = ~_touched(trial, way, came_out.shape[2])
+        if alone.any():
+            largest = float(np.abs(came_out - came_in)[:, :, alone].max(initial=0.0))
+            how = f"the largest change of {names} that nothing in the domain names"
+            hint = "a channel acts on entries that were not selected"
+            quantities.append(Quantity(f"other {names}", 0.0, 0.0, largest, 1e-12, how, hint))
+    return quantities
+
+
+_WAYS = {"action": "actions", "observation": "observations", "body": "forces"}
+
+
+def _way(name: str) -> str | None:
+    """Return what a channel parameter acts on; None for what is no channel, or the step itself."""
+    parameter = PARAMETERS[name]
+    if not isinstance(parameter, ChannelParameter):
+        return None
+    first = name.partition("_")[0]
+    return first if first in _WAYS else "body" if parameter.per == "body" else None
+
+
+def _signals(trial: Trial, way: str) -> tuple[Array, Array]:
+    """Return what goes in and what comes out, (num_steps, num_envs, n) each."""
+    if way == "action":
+        return trial.free.actions, trial.free.ctrl
+    if way == "observation":
+        return trial.free.truth, trial.free.obs
+    forces = trial.free.forces[:, :, 1:].reshape(*trial.free.forces.shape[:2], -1)
+    return np.zeros(forces.shape), forces
+
+
+def _touched(trial: Trial, way: str, dim: int) -> Mask:
+    """Return which of the entries any parameter of the domain names, (dim,)."""
+    touched = np.zeros(dim, np.bool_)
+    for name in trial.intention.names:
+        if _way(name) != way:
+            continue
+        named = trial.intention.named(name)
+        touched |= np.ones(dim, np.bool_) if len(named) == 1 else np.repeat(named, dim // len(named))
+    return touched

@@ -1,0 +1,186 @@
+"""Checking: which shifts of an environment are put through the gate, and what a policy makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs import SHIFTS, Domain, EnvsError, Gate, ShiftCheck, environment
+
+from .building import load_agent
+from .config import RunConfig, load_config
+from .errors import UserError
+from .evaluation import Policy, evaluate
+from .progress import Reporter
+from .run import RunDirectory
+from .seeding import derive_seed
+from .stats import Interval, interval, mean
+
+__all__ = ["CheckedShift", "Checks", "PolicyReturns"]
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class PolicyReturns:
+    """Mean returns of a policy in the nominal and in the shifted worlds, with 95 % intervals over episodes."""
+
+    nominal: Interval
+    shifted: Interval
+
+
+@dataclass(frozen=True)
+class CheckedShift:
+    """A row of the result: what the gate found, and returns if there is a policy and the shift applies."""
+
+    check: ShiftCheck
+    returns: PolicyReturns | None = None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return everything as what JSON can hold."""
+        returns = self.returns and {
+            name: {"mean": i.point, "low": i.low if i.known else None, "high": i.high if i.known else None}
+            for name, i in (("nominal", self.returns.nominal), ("shifted", self.returns.shifted))
+        }
+        return {**self.check.to_mapping(), "returns": returns}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A shift to check: its name, severity, and how its domain is made; `asked` if the user named it."""
+
+    name: str
+    severity: float | None
+    domain: Callable[[], Domain]
+    asked: bool
+
+
+class Checks:
+    """The shifts of one environment to be checked."""
+
+    def __init__(
+        self,
+        env: str,
+        *,
+        shifts: list[str],
+        every: bool = False,
+        severity: str | None = None,
+        policy: Path | None = None,
+        episodes: int = 100,
+        seed: int = 0,
+        num_threads: int = 0,
+    ) -> None:
+        """Resolve names; nothing is simulated yet.
+
+        Args:
+            env: an environment, or the path of a configuration, whose task options and targets then count.
+            shifts: names of shifts, or of the configuration's targets.
+            every: all targets of the configuration and all shifts, beside `shifts`.
+            severity: number or level, of all `shifts`.
+            policy: run directory of an agent that is evaluated too.
+            episodes: of each evaluation.
+            seed: of everything random.
+            num_threads: threads that step worlds; 0: all cores.
+
+        Raises:
+            UserError: for options that do not go together, or a policy of another environment.
+            EnvsError: for an unknown environment or shift, or a severity it cannot have.
+        """
+        if not shifts and not every:
+            raise UserError("check: name at least one --shift, or give --all")
+        if severity is not None and every:
+            raise UserError("--severity: is of the shifts named by --shift and does not go with --all")
+        self._config = _config_of(env)
+        self.env = self._config.env if self._config else env
+        environment(self.env)
+        self._policy, task = _open_policy(policy, self.env)
+        self._task = self._config.task if self._config else task
+        self._gate = Gate(self.env, seed=derive_seed(seed, "check"), num_threads=num_threads, **self._task)
+        self._seed, self._episodes, self._num_threads = seed, episodes, num_threads
+        names = [*shifts, *((*self._targets(), *SHIFTS) if every else ())]
+        self._jobs = [self._job(name, severity, name in shifts) for name in dict.fromkeys(names)]
+
+    def _targets(self) -> dict[str, Any]:
+        return dict(self._config.targets) if self._config else {}
+
+    def _job(self, name: str, severity: str | None, asked: bool) -> _Job:
+        if self._config is not None and name in self._config.targets:
+            if severity is not None:
+                raise UserError(f"--severity: target {name!r} of the configuration has its own")
+            config, target = self._config, self._config.targets[name]
+            number = SHIFTS[target.shift].number(target.severity) if target.shift else None
+            return _Job(name, number, lambda: config.target_domain(name, self._gate.task), asked)
+        level = _number_or_level(severity)
+        if asked:
+            self._gate.domain(name, level)  # raises for a wrong name or severity before anything takes time
+        return _Job(name, SHIFTS[name].number(level), lambda: self._gate.domain(name, level), asked)
+
+    def run(self, report: Reporter) -> list[CheckedShift]:
+        """Check one shift after the other.
+
+        Raises:
+            EnvsError: when the environment cannot have a shift that was asked for by name.
+        """
+        rows = []
+        for done, job in enumerate(self._jobs):
+            report(done, len(self._jobs), job.name)
+            rows.append(self._check(job))
+        return rows
+
+    def _check(self, job: _Job) -> CheckedShift:
+        try:
+            domain = job.domain()
+            check = self._gate.check(job.name, domain, job.severity)
+        except EnvsError as error:
+            if job.asked:
+                raise
+            return CheckedShift(self._gate.not_applicable(job.name, job.severity, error))
+        if self._policy is None:
+            return CheckedShift(check)
+        return CheckedShift(check, PolicyReturns(self._nominal_return, self._return(domain)))
+
+    @cached_property
+    def _nominal_return(self) -> Interval:
+        return self._return(Domain())
+
+    def _return(self, domain: Domain) -> Interval:
+        """Return that of the policy's mean action, on the same episodes in every domain."""
+        assert self._policy is not None
+        returns = evaluate(
+            self._policy,
+            self.env,
+            domain,
+            episodes=self._episodes,
+            seed=derive_seed(self._seed, "evaluate"),
+            num_threads=self._num_threads,
+            task_kwargs=self._task,
+        ).returns
+        return interval([returns], mean, np.random.default_rng(derive_seed(self._seed, "bootstrap")))
+
+
+def _config_of(env: str) -> RunConfig | None:
+    path = Path(env)
+    return load_config(path) if path.suffix in _SUFFIXES or path.is_file() else None
+
+
+def _open_policy(path: Path | None, env: str) -> tuple[Policy | None, dict[str, Any]]:
+    """Return the newest agent of a run and its task's options."""
+    if path is None:
+        return None, {}
+    directory = RunDirectory.open(path)
+    config = directory.config()
+    if config.env != env:
+        raise UserError(f"{path}: holds a policy for {config.env!r}, not for {env!r}; a policy acts where it was made")
+    return load_agent(directory, config)[0], config.task
+
+
+def _number_or_level(text: str | None) -> float | str | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text

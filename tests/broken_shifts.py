@@ -1,0 +1,144 @@
+"""Shifts that look right and are not, as they are found in published code, and wrappers that do what they say.
+
+Each function returns a factory (num_envs, seed) -> worlds of the hopper.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import mujoco
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+
+from envs import DomainVectorEnv, make_vec
+
+Factory = Callable[[int, int], VectorEnv[Any, Any, Any]]
+
+
+def hopper(num_envs: int, seed: int, parameters: dict[str, Any] | None = None, **task_kwargs: Any) -> DomainVectorEnv:
+    """Return hoppers at the cheap fidelity, as a check takes thousands of steps."""
+    return make_vec(
+        "hopper",
+        num_envs=num_envs,
+        seed=seed,
+        domain={"fidelity": "cheap", "parameters": parameters or {}},
+        num_threads=1,
+        max_episode_steps=None,
+        autoreset_mode=AutoresetMode.DISABLED,
+        **task_kwargs,
+    )
+
+
+def shifted(task_kwargs: dict[str, Any] | None = None, **parameters: Any) -> Factory:
+    """The real thing."""
+    return lambda num_envs, seed: hopper(num_envs, seed, parameters, **task_kwargs or {})
+
+
+def robot_only_friction(value: float) -> Factory:
+    """Sets the friction of the robot's geoms; that of the floor, which is larger, stays."""
+
+    def make(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = hopper(num_envs, seed)
+        robot = np.flatnonzero(env.physics.model.geom_bodyid > 0)
+        env.physics.expand("geom_friction")[:, robot, 0] = value
+        return env
+
+    return make
+
+
+def mass_without_inertia(factor: float) -> Factory:
+    """Scales body_mass, and forgets that a heavier body is harder to turn."""
+
+    def make(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = hopper(num_envs, seed)
+        env.physics.expand("body_mass")[:] *= factor
+        env.physics.set_const(np.arange(num_envs), ["body_mass"])
+        return env
+
+    return make
+
+
+def stale_constants(factor: float) -> Factory:
+    """Scales mass and inertia, and leaves what MuJoCo derives from them as it was."""
+
+    def make(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = hopper(num_envs, seed)
+        env.physics.expand("body_mass")[:] *= factor
+        env.physics.expand("body_inertia")[:] *= factor
+        return env
+
+    return make
+
+
+def edited_copy(factor: float) -> Factory:
+    """Scales the masses of a model; the worlds run on another."""
+
+    def make(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = hopper(num_envs, seed)
+        for world in range(num_envs):
+            model, _ = env.physics.world(world)
+            model.body_mass[:] *= factor
+            model.body_inertia[:] *= factor
+        return env
+
+    return make
+
+
+def edited_spec(factor: float) -> Factory:
+    """Scales the joints' damping in the task's spec, after the worlds were compiled from it."""
+
+    def make(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = hopper(num_envs, seed)
+        spec: mujoco.MjSpec = env.task.spec()
+        for joint in spec.joints:
+            joint.damping = np.asarray(joint.damping) * factor
+        env.task.edited = spec
+        return env
+
+    return make
+
+
+class _Gravity(VectorWrapper):
+    gravity = 9.81
+
+
+def attribute_on_wrapper(gravity: float) -> Factory:
+    """Sets `env.gravity`, on a wrapper whose worlds have no such thing."""
+
+    def make(num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
+        env = _Gravity(hopper(num_envs, seed))
+        env.gravity = gravity
+        return env
+
+    return make
+
+
+class _Delay(VectorWrapper):
+    """Delays actions and observations by fixed numbers of control steps."""
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], action: int, observation: int) -> None:
+        super().__init__(env)
+        self._action, self._observation = action, observation
+        self._actions: deque[Any] = deque()
+        self._readings: deque[Any] = deque()
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        obs, info = self.env.reset(seed=seed, options=options)
+        rest = np.zeros(self.action_space.shape or (), np.float32)
+        self._actions = deque([rest] * self._action)
+        self._readings = deque([obs.copy() for _ in range(self._observation)])
+        return obs, info
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        self._actions.append(np.array(actions))
+        obs, *rest, info = self.env.step(self._actions.popleft())
+        self._readings.append(obs)
+        return self._readings.popleft(), *rest, info
+
+
+def delayed(action: int = 0, observation: int = 0) -> Factory:
+    """Delays right if asked for the number intended, and off by one if asked for another."""
+    return lambda num_envs, seed: _Delay(hopper(num_envs, seed), action, observation)
