@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .errors import EnvsError
 from .fidelity import Fidelity
-from .physics import FAULTS, SETCONST_INPUTS, Physics
+from .physics import FAULTS, SETCONST_INPUTS, Physics, exploded
 
 __all__ = ["GymPhysics"]
 
@@ -85,7 +85,10 @@ class GymPhysics(Physics):
         self.infos: dict[str, Array] = {}
         self._seeds = np.full(num_envs, -1, np.int64)
         self._lengths = np.zeros(num_envs, np.int64)
-        self._actions: Array = np.zeros((num_envs, max_episode_steps or _LONGEST, len(low)))
+        self._longest = max_episode_steps or _LONGEST
+        self._actions: Array = np.zeros((num_envs, self._longest, len(low)))
+        self._single = np.zeros(1, np.bool_)  # whether actions come in single precision: environments compute in it
+        self._moved: dict[str, Array] = {}  # field -> (num_envs, longest, size) what it was at every step
 
     def bind(self, field: str) -> Array:
         """Return a (num_envs, ...) array over a field of MjData, refreshed at every step and restart."""
@@ -101,20 +104,27 @@ class GymPhysics(Physics):
         return self._fields[field]
 
     def set_const(self, ids: Ids, fields: Iterable[str]) -> None:
-        """Bring the written `fields` of the worlds `ids` (n,) to their models, and recompute derived constants."""
+        """Bring the written `fields` of the worlds `ids` (n,) to their models, and recompute derived constants.
+
+        MuJoCo counts the data of equality constraints among those, but an environment may have set them since its
+        model was compiled, so they are left as they are.
+        """
         written = list(fields)
-        stale = any(f in SETCONST_INPUTS or f.startswith("opt.") for f in written)
+        stale = any(field in SETCONST_INPUTS for field in written)
         for i in ids.tolist():
             model = self._envs[i].model
             for field in written:
-                owner, name = _owner(model, field)
-                row = self._fields[field][i]
-                if row.ndim:
-                    getattr(owner, name)[:] = row
-                else:
-                    setattr(owner, name, float(row))
+                _assign(model, field, self._fields[field][i])
             if stale:
+                constraints = model.eq_data.copy()
                 mujoco.mj_setConst(model, self._scratch)
+                model.eq_data[:] = constraints
+
+    def moves(self, fields: Iterable[str]) -> None:
+        """Remember these fields at every step, as a saved episode is lived through again."""
+        for field in fields:
+            row = self.bind(field)[0] if field in _EXCHANGED else self.expand(field)[0]
+            self._moved[field] = np.zeros((self.num_envs, self._longest, row.size))
 
     def reset(self, ids: Ids) -> None:
         """Leave the worlds as they are: `restart` follows."""
@@ -147,12 +157,23 @@ class GymPhysics(Physics):
         fault = np.zeros(self.num_envs, np.bool_)
         for values in self.infos.values():
             values[:] = 0.0
-        for i in range(self.num_envs) if active is None else np.flatnonzero(active).tolist():
-            if self._lengths[i] < self._actions.shape[1]:
-                self._actions[i, self._lengths[i]] = ctrl[i]
-            self._lengths[i] += 1
+        self._single[:] = ctrl.dtype == np.float32
+        moving = np.arange(self.num_envs) if active is None else np.flatnonzero(active)
+        for i in moving.tolist():
+            self._remember(i, ctrl[i])
             fault[i] = not self._step_one(i, ctrl[i])
+        fault[moving] |= exploded(self.qpos[moving], self.qvel[moving])
         return fault
+
+    def _remember(self, i: int, action: NDArray[np.floating]) -> None:
+        """Note the action, and what has been moved, of environment `i`'s coming step."""
+        step = self._lengths[i]
+        if step < self._longest:
+            self._actions[i, step] = action
+            for field, rows in self._moved.items():
+                held = self._bound if field in _EXCHANGED else self._fields
+                rows[i, step] = held[field][i].ravel()
+        self._lengths[i] += 1
 
     def _step_one(self, i: int, action: NDArray[np.floating]) -> bool:
         """Step environment `i`; return whether its state is sound."""
@@ -196,41 +217,68 @@ class GymPhysics(Physics):
         return self._envs[index].model, self._envs[index].data
 
     def get_state(self) -> State:
-        """Return MuJoCo's states, and how each episode came about: its seed and actions.
+        """Return MuJoCo's states, and how each episode came about: its seed, its actions and what moved.
 
         Raises:
             EnvsError: when an episode is longer than actions are remembered.
         """
-        if (self._lengths > self._actions.shape[1]).any():
+        if (self._lengths > self._longest).any():
             raise EnvsError(
-                f"an episode of {self._lengths.max()} steps cannot be saved, its first {self._actions.shape[1]} "
+                f"an episode of {self._lengths.max()} steps cannot be saved, its first {self._longest} "
                 "actions are remembered; give the environment a time limit"
             )
-        size = mujoco.mj_stateSize(self.model, _STATE)
-        rows = np.zeros((self.num_envs, size))
-        for env, row in zip(self._envs, rows, strict=True):
-            mujoco.mj_getState(env.model, env.data, row, _STATE)
-        names = ("seeds", "lengths", "actions")
-        own = (self._seeds, self._lengths, self._actions)
-        return {"rows": rows, **{name: value.copy() for name, value in zip(names, own, strict=True)}}
+        rows = np.stack([_state_row(env) for env in self._envs])
+        moved = {f"moved.{field}": values.copy() for field, values in self._moved.items()}
+        return {"rows": rows, **moved, **{name: array.copy() for name, array in self._own_arrays().items()}}
+
+    def _own_arrays(self) -> State:
+        return {"seeds": self._seeds, "lengths": self._lengths, "actions": self._actions, "single": self._single}
 
     def set_state(self, state: State) -> None:
         """Continue from what `get_state` returned.
 
         What an environment keeps outside MuJoCo is brought back by living through its episode again.
         """
-        self._seeds[:], self._lengths[:], self._actions[:] = state["seeds"], state["lengths"], state["actions"]
-        for i, env in enumerate(self._envs):
-            if self._seeds[i] < 0:
-                continue
-            obs, _ = env.reset(seed=int(self._seeds[i]))
-            for action in self._actions[i, : self._lengths[i]]:
-                obs, *_ = env.step(action)
-            row = np.zeros(state["rows"].shape[1])
-            mujoco.mj_getState(env.model, env.data, row, _STATE)
-            if not np.array_equal(row, state["rows"][i]):  # forces or parameters moved within the episode
-                mujoco.mj_setState(env.model, env.data, np.asarray(state["rows"][i], np.float64), _STATE)
-            self._take_in(i, obs)
+        for name, array in self._own_arrays().items():
+            array[:] = state[name]
+        for field, values in self._moved.items():
+            values[:] = state[f"moved.{field}"]
+        for i in np.flatnonzero(self._seeds >= 0).tolist():
+            self._live_again(i, np.asarray(state["rows"][i], np.float64))
+
+    def _live_again(self, i: int, row: Array) -> None:
+        """Bring environment `i` to the state `row` (nstate,) by its episode's seed and actions."""
+        env = self._envs[i]
+        now = {field: values[i].copy() for field, values in self._fields.items()}
+        obs, _ = env.reset(seed=int(self._seeds[i]))
+        for step, action in enumerate(self._actions[i, : self._lengths[i]]):
+            for field, rows in self._moved.items():
+                if field in _EXCHANGED:
+                    getattr(env.data, field).flat[:] = rows[i, step]
+                else:
+                    self._fields[field][i] = rows[i, step].reshape(now[field].shape)
+            self.set_const(np.array([i]), [field for field in self._moved if field not in _EXCHANGED])
+            obs, *_ = env.step(action.astype(np.float32) if self._single[0] else action)
+        for field, values in now.items():
+            self._fields[field][i] = values
+        self.set_const(np.array([i]), [field for field in self._moved if field not in _EXCHANGED])
+        if not np.array_equal(_state_row(env), row):  # a state was written from outside
+            mujoco.mj_setState(env.model, env.data, row, _STATE)
+        self._take_in(i, obs)
+
+
+def _state_row(env: Any) -> Array:
+    row = np.zeros(mujoco.mj_stateSize(env.model, _STATE))
+    mujoco.mj_getState(env.model, env.data, row, _STATE)
+    return row
+
+
+def _assign(model: mujoco.MjModel, field: str, value: Array) -> None:
+    owner, name = _owner(model, field)
+    if value.ndim:
+        getattr(owner, name)[:] = value
+    else:
+        setattr(owner, name, float(value))
 
 
 def _owner(model: mujoco.MjModel, field: str) -> tuple[Any, str]:

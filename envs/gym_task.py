@@ -30,6 +30,8 @@ class GymTask:
     Its time limit counts, its wrappers do not. A dictionary observation is flattened in the order of
     `gymnasium.spaces.flatten`; entries are called `<key>.<index>`, those of an array `obs.<index>`.
 
+    The reward is the environment's own, so it charges the action that arrives behind the actuator channel.
+
     Every physical, actuator, sensor and disturbance parameter applies, except those that need the model to be
     compiled anew. Actions are called `action.<index>`. One MjData per world, stepped in Python: slower than the tasks
     that come along.

@@ -15,7 +15,7 @@ from .fidelity import Fidelity
 from .logs import compile_quietly
 from .nominal import actuator_names
 
-__all__ = ["EXPANDABLE", "FAULTS", "SETCONST_INPUTS", "Physics", "available_cores"]
+__all__ = ["EXPANDABLE", "FAULTS", "SETCONST_INPUTS", "Physics", "available_cores", "exploded"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -40,6 +40,21 @@ def available_cores() -> int:
     """Return the number of processor cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS and Windows
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def exploded(qpos: Array, qvel: Array) -> NDArray[np.bool_]:
+    """Return in which worlds a position or velocity is beyond LARGEST_STATE or no number, (num_envs,).
+
+    MuJoCo looks at the beginning of a substep, so that what explodes in the last one would get out.
+
+    Args:
+        qpos: (num_envs, nq)
+        qvel: (num_envs, nv)
+    """
+    if max(np.abs(qpos).max(initial=0.0), np.abs(qvel).max(initial=0.0)) <= LARGEST_STATE:  # nearly always
+        return np.zeros(len(qpos), np.bool_)
+    within: NDArray[np.bool_] = np.all(np.abs(np.concatenate((qpos, qvel), axis=1)) <= LARGEST_STATE, axis=1)
+    return ~within
 
 
 class Physics:
@@ -121,6 +136,9 @@ class Physics:
         if any(field in self._setconst_inputs for field in fields):
             self._batch.set_const(ids)
 
+    def moves(self, fields: Iterable[str]) -> None:
+        """Be told which model fields, or `xfrc_applied`, will be written within episodes: here all may be."""
+
     def variant(self, edit: Callable[[mujoco.MjSpec], None]) -> mujoco.MjModel:
         """Return the model as compiled after `edit` has changed a copy of its spec."""
         spec = self._spec.copy()
@@ -147,8 +165,6 @@ class Physics:
 
         Returns:
             (num_envs,) the worlds that diverged or in which MuJoCo raised; their state is not to be used.
-            A world has diverged when MuJoCo says so, or when a position or velocity is beyond LARGEST_STATE:
-            MuJoCo looks at the beginning of a substep, so that what explodes in the last one would get out.
         """
         self._ctrl[:] = ctrl
         fault = np.zeros(self.num_envs, np.bool_)
@@ -159,11 +175,7 @@ class Physics:
         if self._fault_counters.any():
             fault |= self._fault_counters.any(axis=1)
             self._fault_counters[:] = 0  # the world's own reset would start them at 1 again, and hide the next fault
-        if not max(np.abs(self.qpos).max(), np.abs(self.qvel).max(initial=0.0)) <= LARGEST_STATE:
-            fault |= ~(np.abs(self.qpos) <= LARGEST_STATE).all(axis=1) | ~(np.abs(self.qvel) <= LARGEST_STATE).all(
-                axis=1
-            )
-        return fault
+        return fault | exploded(self.qpos, self.qvel)
 
     def world(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
         """Return world `index` as a model and data of its own, to render or to pass to any mj_ function."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -70,6 +72,10 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         Raises:
             EnvsError: when the domain does not fit the task's model, or a number is impossible.
         """
+        if max_episode_steps is not None and max_episode_steps != -1 and max_episode_steps < 1:
+            raise EnvsError(f"max_episode_steps: must be >= 1, -1 (the task's own) or None, got {max_episode_steps}")
+        if seed < 0:
+            raise EnvsError(f"seed: must be >= 0, got {seed}")
         if autoreset_mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
             raise EnvsError(f"autoreset_mode: must be SAME_STEP or DISABLED, got {autoreset_mode}")
         self.task, self.domain, self.num_envs = task, domain or Domain(), num_envs
@@ -84,6 +90,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         wiring = Wiring(self.worlds, self._steps, self.physics, len(self.physics.action_names))
         self._actuators, self._disturbances = ActuatorChannel(wiring), DisturbanceChannel(wiring)
         self._sensors = SensorChannel(replace(wiring, dim=self._obs_dim))
+        identity = json.dumps([self.domain.to_mapping(), task.observation_names], sort_keys=True)
+        self._digest = np.frombuffer(hashlib.sha256(identity.encode()).digest(), np.uint8)
         self.num_faults = 0
         self._elapsed = np.zeros(num_envs, np.int64)
         self._started = False
@@ -109,7 +117,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         """Start a new episode in all worlds, or in those of `options["reset_mask"]`, (num_envs,) bool.
 
         Args:
-            seed: starts all randomness anew from here; worlds not reset now are unaffected until they are.
+            seed: starts all randomness anew from here. Worlds that are not reset now go on with their episode, under
+                the new seed's noise, and draw from it when they are.
             options: as above; other keys are ignored.
         """
         super().reset(seed=seed)
@@ -138,7 +147,11 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._ended[ids] = False
         self._actuators.begin(ids)
         self._disturbances.begin(ids, draws)
-        self._obs[ids] = self._sensors.begin(ids, self.task.observe(self.physics)[ids], draws)
+        reading = self.task.observe(self.physics)[ids]
+        if not np.isfinite(reading).all():
+            name = self.task.observation_names[int(np.argwhere(~np.isfinite(reading))[0, 1])]
+            raise EnvsError(f"{type(self.task).__name__}: observation {name!r} is not finite when an episode starts")
+        self._obs[ids] = self._sensors.begin(ids, reading, draws)
         for name, values in self.task.measure(self.physics).items():
             self._measured[name][ids] = values[ids]
 
@@ -165,14 +178,16 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             fault = self.physics.step(self._actuators(actions), None if self._same_step else ~idle)
         before, after = self._measured, dict(self.task.measure(self.physics))
         terms = self.task.reward(before, after, self.physics, actions)
-        infos: dict[str, NDArray[Any]] = {**self.task.info(before, after, self.physics), **terms}
-        reward = sum(terms.values(), np.zeros(self.num_envs))
-        sound = np.isfinite(actions).all(axis=1) & np.isfinite(reward)  # a delay may still keep them from the physics
+        told = {**self.task.info(before, after, self.physics), **terms}
+        infos: dict[str, NDArray[Any]] = {name: values.copy() for name, values in told.items()}
+        reward, reading = sum(terms.values(), np.zeros(self.num_envs)), self.task.observe(self.physics)
+        # An absurd action is a fault at once, also where a delay still keeps it from the physics.
+        sound = np.isfinite(actions).all(axis=1) & np.isfinite(reward) & np.isfinite(reading).all(axis=1)
         fault = (fault | ~sound) & ~idle
         terminated = self.task.terminated(self.physics)
         self._elapsed += ~idle
         truncated = fault | (self._elapsed >= self._limit if self._limit is not None else False)
-        obs = self._sensors(self.task.observe(self.physics))
+        obs = self._sensors(reading)
         if fault.any() or idle.any():
             obs[fault | idle] = self._obs[fault | idle]
             self._silence(fault | idle, reward, infos)
@@ -180,8 +195,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             truncated &= ~idle
             self.num_faults += int(fault.sum())
         infos["fault"] = fault
-        self._obs = obs
-        self._measured = {name: values.copy() for name, values in after.items()}  # infos may hold the originals
+        self._obs, self._measured = obs, after
         infos = self._finish(terminated | truncated, infos)
         return self._obs.copy(), reward, terminated, truncated, infos
 
@@ -223,6 +237,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         for name, array in self._own_arrays().items():
             state[name] = array.copy()
         state["num_faults"] = np.array(self.num_faults)
+        state["domain"] = self._digest.copy()
         return state
 
     def set_state(self, state: State) -> None:
@@ -237,6 +252,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         ]
         if differs:
             raise EnvsError(f"state: does not fit this environment; differing entries: {', '.join(sorted(differs))}")
+        if not np.array_equal(own["domain"], state["domain"]):
+            raise EnvsError("state: comes from another task or domain")
         for name, array in self._own_arrays().items():
             array[:] = state[name]
         self.worlds.set_state(_part(state, "worlds"))

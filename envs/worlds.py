@@ -64,6 +64,7 @@ class Worlds:
         self._moving = _sharing_fields(
             {domain.entries[c].parameter for c, _ in self._timed}, physical_parameters(self._variants.standard.slices)
         )
+        physics.moves({f for name in self._moving for f in PARAMETERS[name].fields})  # type: ignore[union-attr]
 
     def draw(self, ids: Ids, u: Array) -> None:
         """Draw the worlds `ids` (k,) anew from uniforms `u` (k, num_draws) and write what changed."""

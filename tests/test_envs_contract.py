@@ -366,6 +366,11 @@ def test_wrong_shapes_and_numbers_are_refused(name: str) -> None:
         build(name, num_threads=-1)
     with pytest.raises(EnvsError, match="autoreset_mode: must be SAME_STEP or DISABLED"):
         build(name, autoreset_mode=AutoresetMode.NEXT_STEP)
+    for limit in (0, -5):
+        with pytest.raises(EnvsError, match=f"max_episode_steps: must be >= 1, .*, got {limit}"):
+            build(name, max_episode_steps=limit)
+    with pytest.raises(EnvsError, match="seed: must be >= 0, got -1"):
+        build(name, seed=-1)
     with pytest.raises(EnvsError, match="domain: expected a Domain or a mapping, got int"):
         build(name, domain=3)
 

@@ -165,3 +165,16 @@ def test_a_missing_entry_is_refused_by_name() -> None:
     del state["episode"]
     with pytest.raises(EnvsError, match=r"differing entries: episode$"):
         env.set_state(state)
+
+
+def test_a_state_of_another_domain_is_refused() -> None:
+    """Names and shapes fit, but a drawn mass would become friction."""
+    heavy, slippery = (
+        make_vec("hopper", num_envs=2, num_threads=1, domain={"parameters": {name: {"scale": 2}}})
+        for name in ("body_mass", "geom_friction")
+    )
+    heavy.reset()
+    slippery.reset()
+    with pytest.raises(EnvsError, match="state: comes from another task or domain"):
+        slippery.set_state(heavy.get_state())
+    np.testing.assert_array_equal(slippery.worlds.read("geom_friction")["foot_geom"], [4.0, 4.0])

@@ -187,6 +187,36 @@ def test_gym_worlds_continue_bit_for_bit(env_id: str) -> None:
             assert one.tobytes() == two.tobytes()
 
 
+@pytest.mark.parametrize("env_id", ["gym:Ant-v5", "gym:Hopper-v5"])
+def test_gym_worlds_continue_bit_for_bit_while_forces_act_and_parameters_move(env_id: str) -> None:
+    """Ant's reward compares positions that MuJoCo computed in the step before."""
+    parameters = {
+        "steady_force_x": {"select": "@base", "set": -20.0},
+        "gravity": {"scale": 1.0, "in_time": {"drift": [-0.01, 0.5]}},
+        "control_jitter": {"set": 0.2},
+    }
+    env, other = (make_vec(env_id, num_envs=2, domain={"parameters": parameters}, seed=s) for s in (0, 9))
+    env.reset()
+    other.reset()
+    actions = random_actions(env, 40)
+    for action in actions[:15]:
+        env.step(action)
+    other.set_state(env.get_state())
+    for action in actions[15:]:
+        for one, two in zip(env.step(action)[:4], other.step(action)[:4], strict=True):
+            assert one.tobytes() == two.tobytes()
+
+
+def test_a_gym_world_that_explodes_in_its_last_substep_is_a_fault() -> None:
+    env = make_vec("gym:Hopper-v5", num_envs=2, terminate_when_unhealthy=False)
+    env.reset(seed=0)
+    env.physics.bind("xfrc_applied")[0, 1:, 0] = 1e8
+    obs, reward, _, truncated, infos = env.step(np.zeros((2, 3), np.float32))
+    assert infos["final_info"]["fault"].tolist() == truncated.tolist() == [True, False]
+    assert np.abs(obs).max() < 100
+    assert reward[0] == 0.0
+
+
 def test_a_gym_world_that_diverges_ends_and_the_others_go_on() -> None:
     env, sound = (make_vec("gym:Hopper-v5", num_envs=2, terminate_when_unhealthy=False) for _ in range(2))
     env.reset(seed=0)
@@ -258,6 +288,66 @@ def test_a_dictionary_observation_is_flattened_by_name(goal_reaching: str) -> No
     other.set_state(state)
     action = np.ones((4, 1), np.float32)
     np.testing.assert_array_equal(env.step(action)[0], other.step(action)[0])
+
+
+class _Welded(_GoalReaching):
+    """A cart whose spring to the world is set after its model was compiled, as Fetch sets its welds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weld = '<equality><joint joint1="slide" polycoef="0 1 0 0 0"/></equality>'
+        self.model = mujoco.MjModel.from_xml_string(ROBOT.replace("<actuator>", weld + "<actuator>"))
+        self.data = mujoco.MjData(self.model)
+        self.model.eq_data[0, 0] = 0.3
+
+
+class _Blind(_GoalReaching):
+    """A cart whose sensor breaks at its third step, while all else is sound."""
+
+    def _observe(self) -> dict[str, np.ndarray]:
+        broken = self.data.time > 0.025
+        return {**super()._observe(), "goal": np.full(1, np.nan) if broken else self.goal.copy()}
+
+
+@pytest.fixture
+def register() -> Iterator[Any]:
+    """Register environment classes; give the function that does."""
+    ids: list[str] = []
+
+    def add(cls: type) -> str:
+        ids.append(f"{cls.__name__.strip('_')}-v0")
+        gymnasium.register(ids[-1], entry_point=cls, max_episode_steps=20)
+        return f"gym:{ids[-1]}"
+
+    yield add
+    for name in ids:
+        del gymnasium.registry[name]
+
+
+@pytest.mark.parametrize("parameter", ["body_mass", "gravity", "dof_armature", "dof_damping"])
+def test_neutral_parameters_leave_what_an_environment_set_after_compiling(register: Any, parameter: str) -> None:
+    name = register(_Welded)
+    operation = {"add": 0.0} if parameter == "dof_armature" else {"scale": 1.0}
+    plain, neutral = (make_vec(name, num_envs=2, domain=d) for d in (None, {"parameters": {parameter: operation}}))
+    np.testing.assert_array_equal(plain.reset()[0], neutral.reset()[0])
+    for action in random_actions(plain, 15):
+        np.testing.assert_array_equal(plain.step(action)[0], neutral.step(action)[0])
+    assert neutral.physics.world(0)[0].eq_data[0, 0] == 0.3
+
+
+def test_a_reading_that_is_no_number_is_a_fault(register: Any) -> None:
+    env = make_vec(register(_Blind), num_envs=2)
+    last = env.reset()[0]
+    faults = []
+    for action in random_actions(env, 9):
+        obs, reward, _, truncated, infos = env.step(action)
+        assert np.isfinite(obs).all()
+        assert np.isfinite(reward).all()
+        faults.append(infos["fault"].all())
+        if truncated.all():
+            np.testing.assert_array_equal(infos["final_obs"], last)  # its last sound observation
+        last = obs
+    assert faults == [False, False, True] * 3
 
 
 def test_fidelity_reaches_gym_worlds(goal_reaching: str) -> None:

@@ -22,6 +22,7 @@ class ControlPeriod:
         """Stretch by at most `jitter` (num_envs, 1)."""
         self._jitter, self._noise, self._physics = jitter, noise, physics
         self._timestep = physics.expand("opt.timestep")  # (num_envs,) live, s
+        physics.moves(("opt.timestep",))
         self._held: Array = self._timestep.copy()
         self._all = np.arange(physics.num_envs)
 

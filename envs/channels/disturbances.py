@@ -48,6 +48,7 @@ class DisturbanceChannel(Channel):
         super().__init__(DISTURBANCE_STAGES, wiring)
         if self.stages:
             applied = wiring.physics.bind("xfrc_applied")  # (num_envs, nbody, 6) live
+            wiring.physics.moves(("xfrc_applied",))
             self._force = np.moveaxis(applied[:, 1:, :3], 2, 0)
             self._calm: Array = np.zeros(self._force.shape)
         self._period = None
