@@ -17,6 +17,7 @@ from .parameters import PARAMETERS
 from .physics import available_cores
 from .shifts import SHIFTS, Shift
 from .task import Task
+from .user_tasks import import_from
 from .validity import Gate, Quantity, ShiftCheck, Verdict, check_shift, check_worlds
 from .vector_env import DomainVectorEnv
 
@@ -39,6 +40,7 @@ __all__ = [
     "check_shift",
     "check_worlds",
     "environment",
+    "import_from",
     "make",
     "make_vec",
     "unknown_name",

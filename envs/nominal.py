@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import mujoco
+import numpy as np
 
 __all__ = ["GROUPS", "Nominal", "actuator_names", "body_name", "joint_name"]
 
@@ -53,17 +54,50 @@ def _base(nominal: Nominal) -> tuple[str, ...]:
 
     What merely lies about, such as an object to push, has none; where no motor drives a joint, all that move count.
     """
-    model = nominal.model
-    joints = model.actuator_trnid[model.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINT, 0]
-    driven = set(model.body_rootid[model.jnt_bodyid[joints]].tolist())
+    model, roots = nominal.model, _roots(nominal.model)
     return tuple(
         body_name(model, i)
         for i in range(1, model.nbody)
-        if model.body_parentid[i] == 0
-        and model.body_jntnum[i] > 0
-        and model.body_mass[i] > 0
-        and (i in driven or not driven)
+        if model.body_parentid[i] == 0 and model.body_jntnum[i] > 0 and model.body_mass[i] > 0 and i in roots
     )
+
+
+def _joints(nominal: Nominal) -> tuple[str, ...]:
+    """Return the joints of the robot: bearings that can rub, bend or wear.
+
+    Not those by which its base floats, which stand for no bearing: a free joint, or slides without a motor between
+    the world and the base, and the hinges that turn it there. The slide of a cart that a motor drives is a bearing.
+    """
+    model, roots = nominal.model, _roots(nominal.model)
+    driven, floating = _driven_joints(model), _floating_bodies(model)
+    return tuple(
+        joint_name(model, i)
+        for i in range(model.njnt)
+        if model.body_rootid[model.jnt_bodyid[i]] in roots and (i in driven or model.jnt_bodyid[i] not in floating)
+    )
+
+
+def _driven_joints(model: mujoco.MjModel) -> set[int]:
+    kinds = (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT)
+    return {int(i) for i in model.actuator_trnid[np.isin(model.actuator_trntype, kinds), 0]}
+
+
+def _roots(model: mujoco.MjModel) -> set[int]:
+    """Return the bodies on the world whose trees carry motors; all where no motor drives a joint."""
+    driven = {int(model.body_rootid[model.jnt_bodyid[i]]) for i in _driven_joints(model)}
+    return driven or set(range(1, model.nbody))
+
+
+def _floating_bodies(model: mujoco.MjModel) -> set[int]:
+    """Return the bodies that free joints and slides without a motor, and nothing else, hold to the world."""
+    driven, floating = _driven_joints(model), {0}
+    for body in range(1, model.nbody):
+        joints = range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body])
+        kinds = [model.jnt_type[i] for i in joints if i not in driven]
+        loose = mujoco.mjtJoint.mjJNT_FREE in kinds or mujoco.mjtJoint.mjJNT_SLIDE in kinds
+        if model.body_parentid[body] in floating and (loose or not joints):
+            floating.add(body)
+    return floating
 
 
 def _left(nominal: Nominal) -> tuple[str, ...]:
@@ -95,4 +129,9 @@ def _sides(nominal: Nominal) -> dict[str, int]:
 
 
 # Selections that depend on the robot, by what stands for them in `select`.
-GROUPS: dict[str, Callable[[Nominal], tuple[str, ...]]] = {"@base": _base, "@left": _left, "@right": _right}
+GROUPS: dict[str, Callable[[Nominal], tuple[str, ...]]] = {
+    "@base": _base,
+    "@joints": _joints,
+    "@left": _left,
+    "@right": _right,
+}

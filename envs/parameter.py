@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import mujoco
 import numpy as np
@@ -88,6 +88,7 @@ class Parameter(Protocol):
         ...
 
 
+@runtime_checkable
 class PhysicalParameter(Parameter, Protocol):
     """A parameter of the simulated bodies."""
 
@@ -109,11 +110,16 @@ class PhysicalParameter(Parameter, Protocol):
         ...
 
 
+@runtime_checkable
 class MorphologyParameter(Parameter, Protocol):
     """A parameter of the robot's build: worlds with different values run on differently compiled models."""
 
     def edit(self, spec: mujoco.MjSpec, values: dict[str, float]) -> None:
         """Change `spec` so that the objects named have these effective values."""
+        ...
+
+    def read(self, physics: Physics) -> Array:
+        """Return the effective values that the simulation uses, (num_envs, n)."""
         ...
 
 

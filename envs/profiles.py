@@ -46,6 +46,10 @@ class Profile(Protocol):
         """Return the least and the greatest number that can occur when drawn ones lie in [low, high]."""
         ...
 
+    def moves(self, low: float, high: float) -> bool:
+        """Return whether any number that is drawn in [low, high] moves at all."""
+        ...
+
     def describe(self) -> str:
         """Return it as a person writes it, e.g. `cycle(0.3, 200)`."""
         ...
@@ -63,6 +67,10 @@ class _Named:
     def describe(self) -> str:
         """Return e.g. `cycle(0.3, 200)`."""
         return f"{type(self).__name__.lower()}({', '.join(f'{v:g}' for v in self._arguments())})"
+
+    def moves(self, low: float, high: float) -> bool:
+        """Return True: what needs no limit moves from wherever it starts."""
+        return True
 
     def to_mapping(self) -> Any:
         """Return e.g. `{'cycle': [0.3, 200]}`."""
@@ -116,6 +124,10 @@ class Drift(_Named):
     def support(self, low: float, high: float) -> tuple[float, float]:
         """Return the ends, the limit one of them."""
         return (low, max(high, self.limit)) if self.rate > 0 else (min(low, self.limit), high)
+
+    def moves(self, low: float, high: float) -> bool:
+        """Return whether the limit lies ahead of any start."""
+        return self.limit > low if self.rate > 0 else self.limit < high
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -12,7 +13,7 @@ from .errors import EnvsError
 from .nominal import GROUPS, Nominal
 from .parameters import PARAMETERS
 
-__all__ = ["select_objects"]
+__all__ = ["matching", "select_objects"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -45,13 +46,24 @@ def _select(entry: Entry, nominal: Nominal) -> Ids:
     objects = PARAMETERS[entry.parameter].objects(nominal)
     chosen: set[int] = set()
     for pattern in entry.select:
-        patterns = GROUPS[pattern](nominal) if pattern in GROUPS else (pattern,)
-        matches = [i for i, name in enumerate(objects) if any(fnmatchcase(name, p) for p in patterns)]
+        matches = matching(pattern, objects, nominal)
         if not matches:
             valid = ", ".join((*objects, *(GROUPS if objects != ("*",) else ()))) if objects else "none"
             raise EnvsError(f"{entry.name}: {pattern!r} matches nothing; valid: {valid}")
         chosen.update(matches)
     return np.array(sorted(chosen), np.intp)
+
+
+def matching(pattern: str, objects: Sequence[str], nominal: Nominal) -> list[int]:
+    """Return the indices of the `objects` that a group, a name or a glob pattern stands for.
+
+    A name that is there is meant as it stands, even where it reads as a pattern, such as `box[0]`; the members of a
+    group are names.
+    """
+    if pattern in GROUPS:
+        members = set(GROUPS[pattern](nominal))
+        return [i for i, name in enumerate(objects) if name in members]
+    return [i for i, name in enumerate(objects) if name == pattern or fnmatchcase(name, pattern)]
 
 
 def _require_effect(entry: Entry, default: Array) -> None:
@@ -62,6 +74,12 @@ def _require_effect(entry: Entry, default: Array) -> None:
         raise EnvsError(f"{number} is unbounded; must have ends, e.g. {{normal: [mean, sd, low, high]}}")
     if entry.operation == "scale" and ends != (1.0, 1.0) and not default.any():
         raise EnvsError(f"{number} changes nothing, as the default is 0; valid: set, add")
+    starts = entry.distribution.support()
+    if entry.in_time is not None and not entry.in_time.moves(*starts):
+        raise EnvsError(
+            f"{number} never moves with in_time {entry.in_time.describe()}: its limit lies behind every start, "
+            f"{starts[0]:g}..{starts[1]:g}; must have one that the rate leads to"
+        )
 
 
 def _require_possible(entry: Entry, default: Array, objects: list[str]) -> None:

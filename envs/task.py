@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import mujoco
 import numpy as np
@@ -14,7 +14,7 @@ from .fidelity import Fidelity
 from .physics import Physics
 from .streams import EpisodeDraws
 
-__all__ = ["Ids", "Measured", "Task", "make_physics"]
+__all__ = ["Ids", "Measured", "Task", "check_task", "make_physics"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -104,8 +104,69 @@ def make_physics(
     """
     if isinstance(task, _BringsPhysics):
         return task.make_physics(num_envs, fidelity, num_threads, max_episode_steps)
+    owner = type(task).__name__
     try:
         spec = task.spec()
-    except (OSError, ValueError) as error:
-        raise EnvsError(f"{type(task).__name__}: its model cannot be loaded: {error}") from error
+    except Exception as error:  # whatever the task raises is its author's to read
+        kind = "" if isinstance(error, EnvsError) else f"{type(error).__name__}: "
+        raise EnvsError(f"{owner}: its model cannot be loaded: {kind}{error}") from error
+    if not isinstance(spec, mujoco.MjSpec):
+        raise EnvsError(f"{owner}.spec: must return a mujoco.MjSpec, got {type(spec).__name__}")
     return Physics(spec, num_envs, frame_skip=task.frame_skip, fidelity=fidelity, num_threads=num_threads)
+
+
+def check_task(task: Task, physics: Physics) -> None:
+    """Call each method of `task` that returns arrays once, and check what kind of arrays these are.
+
+    So a task with a wrong shape is told of it by name, not by an error of NumPy's somewhere in a step. Values do not
+    matter: the worlds may hold any state, and actions are zero. The state is left as it is.
+
+    Args:
+        task: what is asked.
+        physics: the worlds it is asked in.
+
+    Raises:
+        EnvsError: naming class and method, what it must return and what it returned or raised.
+    """
+    owner, num = type(task).__name__, physics.num_envs
+
+    def call(method: str, *arguments: Any) -> Any:
+        try:
+            with np.errstate(all="ignore"):
+                return getattr(task, method)(*arguments)
+        except Exception as error:  # whatever the task raises is its author's to read
+            raise EnvsError(f"{owner}.{method}: raises {type(error).__name__}: {error}") from error
+
+    names = task.observation_names
+    what = "num_envs and the number of observation_names"
+    _check_array(f"{owner}.observe", call("observe", physics), (num, len(names)), "f", what)
+    measured = call("measure", physics)
+    _check_named(f"{owner}.measure", measured, num, exact=False)
+    action = np.zeros((num, len(physics.action_names)), np.float32)
+    _check_named(f"{owner}.reward", call("reward", measured, measured, physics, action), num, exact=True)
+    _check_named(f"{owner}.info", call("info", measured, measured, physics), num, exact=False)
+    _check_array(f"{owner}.terminated", call("terminated", physics), (num,), "b", "num_envs")
+
+
+_KINDS = {"f": "floating-point numbers", "b": "bool"}  # NumPy's letters for kinds of dtypes
+
+
+def _check_array(place: str, value: Any, shape: tuple[int, ...], kinds: str, what: str) -> None:
+    right = isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in kinds
+    if not right:
+        raise EnvsError(f"{place}: must return an array of {_KINDS[kinds]} {shape}, {what}; got {_told(value)}")
+
+
+def _check_named(place: str, value: Any, num_envs: int, *, exact: bool) -> None:
+    """Check a mapping of names to arrays (num_envs,), or (num_envs, ...) unless `exact`."""
+    if not isinstance(value, Mapping):
+        raise EnvsError(f"{place}: must return a dict of names to arrays, got {_told(value)}")
+    shape = f"({num_envs},)" if exact else f"({num_envs}, ...)"
+    for name, array in value.items():
+        right = isinstance(array, np.ndarray) and array.dtype.kind in "fiub" and array.shape[:1] == (num_envs,)
+        if not right or (exact and array.ndim > 1):
+            raise EnvsError(f"{place}: {name!r} must be an array of numbers {shape}, num_envs; got {_told(array)}")
+
+
+def _told(value: Any) -> str:
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

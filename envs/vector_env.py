@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +15,7 @@ from .channels import ActuatorChannel, DisturbanceChannel, SensorChannel, Wiring
 from .domain import Domain
 from .errors import EnvsError
 from .nominal import Nominal
+from .saved_state import State, flatten, identity_of, part_of, require_fit
 from .streams import EpisodeStreams, StepStreams
 from .task import Task, make_physics
 from .worlds import Worlds
@@ -26,7 +25,6 @@ __all__ = ["DomainVectorEnv"]
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Ids = NDArray[np.intp]
-State = dict[str, NDArray[np.generic]]
 StepResult = tuple[Array, Array, Mask, Mask, dict[str, Any]]
 
 
@@ -90,8 +88,6 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         wiring = Wiring(self.worlds, self._steps, self.physics, len(self.physics.action_names))
         self._actuators, self._disturbances = ActuatorChannel(wiring), DisturbanceChannel(wiring)
         self._sensors = SensorChannel(replace(wiring, dim=self._obs_dim))
-        identity = json.dumps([self.domain.to_mapping(), task.observation_names], sort_keys=True)
-        self._digest = np.frombuffer(hashlib.sha256(identity.encode()).digest(), np.uint8)
         self.num_faults = 0
         self._elapsed = np.zeros(num_envs, np.int64)
         self._started = False
@@ -233,12 +229,9 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             "steps": self._steps.get_state(),
             "measured": {name: values.copy() for name, values in self._measured.items()},
         }
-        state: State = {f"{part}.{k}": v for part, values in parts.items() for k, v in values.items()}
-        for name, array in self._own_arrays().items():
-            state[name] = array.copy()
-        state["num_faults"] = np.array(self.num_faults)
-        state["domain"] = self._digest.copy()
-        return state
+        own = {name: array.copy() for name, array in self._own_arrays().items()}
+        identity = identity_of(self.domain, self.task.observation_names)
+        return {**flatten(parts), **own, "num_faults": np.array(self.num_faults), "identity": identity}
 
     def set_state(self, state: State) -> None:
         """Continue from what `get_state` of an equally built environment returned.
@@ -246,23 +239,16 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         Raises:
             EnvsError: when the state is of another number of worlds, another task or another domain.
         """
-        own = self.get_state()
-        differs = [
-            k for k in own.keys() | state.keys() if k not in own or k not in state or own[k].shape != state[k].shape
-        ]
-        if differs:
-            raise EnvsError(f"state: does not fit this environment; differing entries: {', '.join(sorted(differs))}")
-        if not np.array_equal(own["domain"], state["domain"]):
-            raise EnvsError("state: comes from another task or domain")
+        require_fit(self.get_state(), state)
         for name, array in self._own_arrays().items():
             array[:] = state[name]
-        self.worlds.set_state(_part(state, "worlds"))
-        self.physics.set_state(_part(state, "physics"))
-        self._actuators.set_state(_part(state, "actuators"))
-        self._disturbances.set_state(_part(state, "disturbances"))
-        self._sensors.set_state(_part(state, "sensors"))
-        self._steps.set_state(_part(state, "steps"))
-        self._measured = {name: np.array(values, np.float64) for name, values in _part(state, "measured").items()}
+        self.worlds.set_state(part_of(state, "worlds"))
+        self.physics.set_state(part_of(state, "physics"))
+        self._actuators.set_state(part_of(state, "actuators"))
+        self._disturbances.set_state(part_of(state, "disturbances"))
+        self._sensors.set_state(part_of(state, "sensors"))
+        self._steps.set_state(part_of(state, "steps"))
+        self._measured = {name: np.array(values, np.float64) for name, values in part_of(state, "measured").items()}
         self.num_faults = int(state["num_faults"])
         self._started = bool((self._streams.episode >= 0).any())
 
@@ -274,7 +260,3 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             "ended": self._ended,
             "obs": self._obs,
         }
-
-
-def _part(state: State, part: str) -> State:
-    return {k.removeprefix(f"{part}."): v for k, v in state.items() if k.startswith(f"{part}.")}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .domain import Domain
 from .nominal import Nominal
-from .parameter import ChannelParameter, Writer
+from .parameter import PhysicalParameter, Writer
 from .parameters import PARAMETERS
 from .physics import Physics
 
@@ -49,10 +49,11 @@ class WorldWriter:
                 self._choices.append((column, places))
         self._writers: dict[str, Writer] = {}
         self._base: dict[str, tuple[Array, Array]] = {}  # field -> live values of all worlds, the nominal's
-        for name in physical_parameters(self.slices):
-            parameter = PARAMETERS[name]
-            self.include_fields(parameter.fields)  # type: ignore[union-attr]
-            self._writers[name] = parameter.writer(physics, nominal)  # type: ignore[union-attr]
+        self._fields: dict[str, tuple[str, ...]] = {}  # of each parameter that is written
+        for name, parameter in physical_parameters(self.slices).items():
+            self.include_fields(parameter.fields)
+            self._fields[name] = parameter.fields
+            self._writers[name] = parameter.writer(physics, nominal)
 
     def include_fields(self, fields: Iterable[str]) -> None:
         """Restore these fields too, as worlds may come from another compiled model."""
@@ -84,7 +85,7 @@ class WorldWriter:
             only: the parameters to write, with all that share a field with them; None for all.
         """
         names = self._writers if only is None else [name for name in self._writers if name in only]
-        fields = self._base if only is None else _fields_of(names)
+        fields = self._base if only is None else dict.fromkeys(f for name in names for f in self._fields[name])
         for field in fields:
             live, base = self._base[field]
             live[ids] = base
@@ -93,17 +94,9 @@ class WorldWriter:
         self._physics.set_const(ids, fields)
 
 
-def physical_parameters(names: Iterable[str]) -> list[str]:
-    """Return those names whose parameters are written into the model's fields."""
-    return [name for name in names if not isinstance(PARAMETERS[name], ChannelParameter) and _has_fields(name)]
-
-
-def _has_fields(name: str) -> bool:
-    return hasattr(PARAMETERS[name], "writer")
-
-
-def _fields_of(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(field for name in names for field in PARAMETERS[name].fields))  # type: ignore[union-attr]
+def physical_parameters(names: Iterable[str]) -> dict[str, PhysicalParameter]:
+    """Return those parameters that are written into the model's fields, by name."""
+    return {name: p for name in names if isinstance(p := PARAMETERS[name], PhysicalParameter)}
 
 
 def field_of(model: mujoco.MjModel, field: str) -> Array:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .domain import Domain
 from .morphology import Variants
 from .nominal import Nominal
-from .parameter import ChannelParameter
+from .parameter import ChannelParameter, PhysicalParameter
 from .parameters import PARAMETERS
 from .physics import Physics
 from .selection import select_objects
@@ -61,14 +63,13 @@ class Worlds:
             if isinstance(PARAMETERS[name], ChannelParameter)
         }
         self._timed = [(c, e.in_time) for c, e in enumerate(domain.entries) if e.in_time is not None]
-        self._moving = _sharing_fields(
-            {domain.entries[c].parameter for c, _ in self._timed}, physical_parameters(self._variants.standard.slices)
-        )
-        physics.moves({f for name in self._moving for f in PARAMETERS[name].fields})  # type: ignore[union-attr]
+        physical = physical_parameters(self._variants.standard.slices)
+        self._moving = _sharing_fields({domain.entries[c].parameter for c, _ in self._timed}, physical)
+        physics.moves({field for name in self._moving for field in physical[name].fields})
 
     def draw(self, ids: Ids, u: Array) -> None:
         """Draw the worlds `ids` (k,) anew from uniforms `u` (k, num_draws) and write what changed."""
-        values = self._domain.values(u)
+        values = self._variants.rounded(self._domain.values(u))
         picked = np.minimum(u[:, len(self.names) :] * self._sizes, self._sizes - 1).astype(np.intp)
         changed = (values != self.numbers[ids]).any(axis=1) | (picked != self._picked[ids]).any(axis=1)
         self.drawn[ids], self.numbers[ids], self._picked[ids] = values, values, picked
@@ -102,7 +103,7 @@ class Worlds:
         values = self._variants.standard.effective(self.numbers[ids], self._picked[ids])
         for name, live in self._channels.items():
             part = values[:, self._variants.standard.slices[name]]
-            live[ids] = np.rint(part) if PARAMETERS[name].rule.integer else part
+            live[ids] = np.floor(part + 0.5) if PARAMETERS[name].rule.integer else part
         if timed_only and not self._moving:
             return
         for writer, rows in self._variants.group(values):
@@ -130,7 +131,7 @@ class Worlds:
         """Read a parameter back from where it acts: object name -> (num_envs,) effective values."""
         parameter = PARAMETERS[name]
         objects = parameter.objects(self.nominal)
-        values = parameter.read(self._physics) if hasattr(parameter, "read") else self.values(name)
+        values = self.values(name) if isinstance(parameter, ChannelParameter) else parameter.read(self._physics)
         return dict(zip(objects, values.T.copy(), strict=True))
 
     def get_state(self) -> State:
@@ -143,12 +144,12 @@ class Worlds:
         self.rewrite()
 
 
-def _sharing_fields(names: set[str], physical: list[str]) -> frozenset[str]:
+def _sharing_fields(names: set[str], physical: Mapping[str, PhysicalParameter]) -> frozenset[str]:
     """Return the physical parameters in `names`, and all others that write a field one of them writes."""
-    chosen = {name for name in physical if name in names}
+    chosen = names & physical.keys()
     while True:
-        fields = {f for name in chosen for f in PARAMETERS[name].fields}  # type: ignore[union-attr]
-        more = {n for n in physical if fields & set(PARAMETERS[n].fields)}  # type: ignore[union-attr]
+        fields = {field for name in chosen for field in physical[name].fields}
+        more = {name for name, parameter in physical.items() if fields & set(parameter.fields)}
         if more <= chosen:
             return frozenset(chosen)
         chosen |= more

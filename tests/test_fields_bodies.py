@@ -86,6 +86,9 @@ def test_what_can_never_act_is_no_object() -> None:
     _, worlds = bench(None, 1)
     assert "puck" not in worlds.read("body_com_x")  # its mass matrix is compiled as a diagonal one
     assert "arm" in worlds.read("body_com_x")
+    assert "cart" not in worlds.read("body_com_x")  # it only slides
+    for name, turning in (("inverted_pendulum", ["pole"]), ("inverted_double_pendulum", ["pole", "pole2"])):
+        assert list(build(name, num_envs=1).worlds.read("body_com_z")) == turning
     assert list(worlds.read("rest_pose")) == ["wrist"]
     assert list(worlds.read("joint_range")) == ["shoulder"]
     fixed = BENCH.replace(

@@ -149,6 +149,22 @@ def test_a_stiffer_contact_sinks_in_less() -> None:
     np.testing.assert_allclose([depths[1] / depths[0], depths[2] / depths[1]], 4, rtol=0.2)
 
 
+@pytest.mark.parametrize("geoms", ['geom1="floor" geom2="six"', 'geom1="six" geom2="floor"'])
+def test_geoms_that_a_pair_joins_with_the_ground_are_no_objects(geoms: str) -> None:
+    """The pair states its own coefficients, so those of the geoms do nothing; between moving geoms it may."""
+    pairs = f'<contact><pair {geoms} friction="1 1 .1 .1 .1"/><pair geom1="own" geom2="ear"/></contact><actuator>'
+    for parameter in [p for p in COLUMNS if p != "geom_friction_roll"]:  # that has no other geom
+        _, plain = bench(None, 1)
+        physics, worlds = bench({parameter: {"scale": 2.0}}, 1, BENCH.replace("<actuator>", pairs))
+        assert set(worlds.read(parameter)) == set(plain.read(parameter)) - {"six"}
+        real = contact_values(pressed(physics), parameter)
+        assert {name: real[name] for name in worlds.read(parameter)} == pytest.approx(
+            {name: 2 * float(value[0]) for name, value in plain.read(parameter).items() if name != "six"}
+        )
+    with pytest.raises(EnvsError, match=r"geom_friction\[six\]: 'six' matches nothing; valid: own, direct"):
+        bench({"geom_friction": {"select": "six", "scale": 0.1}}, 1, BENCH.replace("<actuator>", pairs))
+
+
 def test_excluded_pairs_and_switched_off_contacts_are_no_objects() -> None:
     excluded = BENCH.replace("<actuator>", '<contact><exclude body1="puck" body2="world"/></contact><actuator>')
     _, worlds = bench(None, 1, excluded)

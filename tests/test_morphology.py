@@ -218,15 +218,15 @@ def test_episodes_start_from_the_own_pose() -> None:
         env.step(np.zeros(env.action_space.shape, np.float32))
 
 
-def test_each_build_is_compiled_once() -> None:
-    env = build("hopper", {"link_length": {"scale": {"choice": [0.9, 1.1]}}}, num_envs=16, max_episode_steps=2)
+def test_each_build_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = []
-    variant = env.physics.variant
-    env.physics.variant = lambda edit: compiled.append(1) or variant(edit)  # type: ignore[method-assign, func-returns-value]
+    variant = Physics.variant
+    monkeypatch.setattr(Physics, "variant", lambda physics, edit: compiled.append(1) or variant(physics, edit))
+    env = build("hopper", {"link_length": {"scale": {"choice": [0.9, 1.1]}}}, num_envs=16, max_episode_steps=2)
     env.reset()
     for _ in range(8):
         env.step(np.zeros(env.action_space.shape, np.float32))
-    assert len(compiled) == 1 + 2 * 2  # the robot before, and each build before and after it is put on its feet
+    assert len(compiled) == 2 + 2 * 2  # the nominal, without stated mass, and each build before and after it stands
 
 
 def test_a_state_continues_in_the_own_build() -> None:
@@ -242,12 +242,14 @@ def test_a_state_continues_in_the_own_build() -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"scale": 0}, "link_length: scale 0 would make 'torso' range over 0..0; must be > 0 and finite"),
+        ({"scale": 0.04}, "link_length: scale 0.04 would make 'torso' range over 0.04..0.04; must be >= 0.05 and fin"),
+        ({"scale": 1.004}, r"link_length: scale 1.004 changes nothing, as builds go in steps of 0.01; must reach 0.99"),
+        ({"add": {"uniform": [-0.004, 0.003]}}, r"add uniform\(-0.004, 0.003\) changes nothing.*reach -0.01 or 0.01"),
         (
             {"select": "tail", "scale": 2},
             r"link_length\[tail\]: 'tail' matches nothing; valid: torso, thigh, leg, foot",
         ),
-        ({"scale": 1, "in_time": {"drift": [0.01, 0.1]}}, "link_length: in_time .*: a build stays for the episode"),
+        ({"scale": 1, "in_time": {"drift": [0.01, 1.1]}}, "link_length: in_time .*: a build stays for the episode"),
     ],
 )
 def test_impossible_builds_are_refused(entry: dict[str, Any], message: str) -> None:
@@ -292,3 +294,15 @@ def test_default_values_are_one() -> None:
     for name in ENVS:
         for parameter in ("link_length", "link_thickness"):
             assert (nominal_value(build(name, num_envs=1), parameter) == 1).all()
+
+
+def test_links_turned_by_angles_stay_attached_without_a_warning() -> None:
+    """The compiler is asked what the angles mean; what else it has to say of the model goes to the log alone."""
+    source = """<mujoco><compiler settotalmass="3"/><worldbody><body name="arm"><joint/>
+      <geom type="capsule" size=".1 .5" pos="0 0 .5"/>
+      <body name="hand" pos="0 0 1" euler="90 0 0"><joint pos="0 .2 0"/><geom size=".1"/></body></body>
+      </worldbody></mujoco>"""
+    before, after = mujoco.MjSpec.from_string(source), mujoco.MjSpec.from_string(source)
+    LinkLength().edit(after, {"arm": 2.0})  # a warning would be an error here
+    distances = [joint_distances(compile_spec(spec))[2] for spec in (before, after)]
+    assert distances == pytest.approx([1.2, 2.4])

@@ -85,6 +85,13 @@ def test_parameters_that_share_a_field_are_rewritten_together() -> None:
     np.testing.assert_allclose(env.worlds.read("gravity")["*"], 9.81 / 2)
 
 
+def test_a_drift_with_some_starts_before_its_limit_is_one() -> None:
+    domain = {"parameters": {"gravity": {"scale": {"uniform": [0.9, 1.1]}, "in_time": {"drift": [0.01, 1.0]}}}}
+    env = make_vec("half_cheetah", num_envs=20, num_threads=1, domain=domain, seed=4)
+    rows = readings(env, 15)
+    np.testing.assert_allclose(rows[-1], np.maximum(rows[0], 1.0), rtol=0, atol=1e-12)
+
+
 def test_channels_move_too() -> None:
     parameters = {"action_delay": {"set": 0, "in_time": {"step": [3, 10]}}}
     env = make_vec("half_cheetah", num_envs=1, num_threads=1, domain={"parameters": parameters})
@@ -124,6 +131,8 @@ def test_numbers_stay_within_their_support(name: str, size: float, start: float,
         ({"walk": [1, 1, 1]}, "must have low < high"),
         ({"drift": [0, 1]}, "must have rate != 0"),
         ({"step": [0.1, 0]}, "must have at >= 1"),
+        ({"drift": [0.01, 0.5]}, r"scale 1 never moves with in_time drift\(0.01, 0.5\): its limit lies behind every"),
+        ({"drift": [-0.01, 1.0]}, r"never moves with in_time drift\(-0.01, 1\).*every start, 1..1; must have one"),
         ({"step": [-2.0, 5]}, r"scale 1 with step\(-2, 5\) would make '\*' range over -9.81..9.81; must be >= 0"),
     ],
 )

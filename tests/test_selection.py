@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
+from bench_worlds import bench
 
-from envs import DomainVectorEnv, EnvsError, make_vec
+from envs import ENVS, DomainVectorEnv, EnvsError, make_vec
+from envs.nominal import GROUPS, Nominal
+from envs.selection import matching
 
 
 def build(name: str, parameters: dict[str, Any], num_envs: int = 2, **kwargs: Any) -> DomainVectorEnv:
@@ -54,6 +58,77 @@ def test_humanoids_sides_are_those_of_its_names() -> None:
     read = build("humanoid", {"actuator_strength": {"select": "@left", "scale": 0.5}}).worlds.read("actuator_strength")
     weak = {k for k, v in read.items() if v[0] == 0.5}
     assert weak == {k for k in read if "left" in k}
+
+
+FLOATING = {
+    "hopper": {"rootx", "rootz", "rooty"},
+    "walker2d": {"rootx", "rootz", "rooty"},
+    "half_cheetah": {"rootx", "rootz", "rooty"},
+    "swimmer": {"slider1", "slider2", "free_body_rot"},
+    "ant": {"root"},
+    "humanoid": {"root"},
+    "humanoid_standup": {"root"},
+    "reacher": {"target_x", "target_y"},
+    "pusher": {"obj_slidey", "obj_slidex", "goal_slidey", "goal_slidex"},
+}
+
+
+@pytest.mark.parametrize("name", ENVS)
+def test_joints_are_those_of_the_robot(name: str) -> None:
+    """Neither those by which it floats nor those of what lies about; a driven slide of a cart is one."""
+    stiffness = build(name, {"joint_stiffness": {"select": "@joints", "add": 7.0}}).worlds.read("joint_stiffness")
+    nominal = make_vec(name, num_envs=1, num_threads=1).worlds.read("joint_stiffness")
+    assert {k for k, v in stiffness.items() if v[0] != nominal[k][0] + 7} == FLOATING.get(name, set())
+
+
+ODD = """
+<mujoco><worldbody>
+  <body name="block"><freejoint name="away"/><geom size=".1"/><body><joint name="lid"/><geom size=".1"/></body></body>
+  <body name="rail"><joint name="loose" type="slide"/><geom size=".1"/>
+    <body><body><joint name="height" type="slide"/><joint name="tilt"/><geom size=".1"/>
+      <body name="box[0]"><joint name="elbow"/><geom size=".1"/></body></body></body></body>
+  <body name="box0"><joint name="shoulder"/><geom size=".1"/>
+    <body><joint name="spring" type="slide"/><geom size=".1"/></body></body>
+</worldbody><actuator>{}</actuator></mujoco>
+"""
+ELBOW, SPRING = (f'<motor joint="{joint}"/>' for joint in ("elbow", "spring"))
+
+
+@pytest.mark.parametrize(
+    ("motors", "joints"),
+    [
+        (ELBOW, ["elbow"]),  # the slides between the world and the base may be on bodies of their own
+        (SPRING, ["shoulder", "spring"]),  # a hinge does not float, though no motor drives it
+        (ELBOW + '<motor joint="tilt"/>', ["tilt", "elbow"]),
+        ("", ["lid", "elbow", "shoulder", "spring"]),
+    ],
+)
+def test_joints_of_odd_robots(motors: str, joints: list[str]) -> None:
+    nominal = Nominal(mujoco.MjModel.from_xml_string(ODD.format(motors)))
+    assert list(GROUPS["@joints"](nominal)) == joints
+
+
+def test_a_name_with_brackets_is_a_name() -> None:
+    """As a pattern, `box[0]` stands for box0."""
+    _, worlds = bench({"body_mass": {"select": "box[0]", "scale": 3.0}}, source=ODD.format(ELBOW))
+    mass = worlds.read("body_mass")
+    assert mass["box[0]"][0] == pytest.approx(3 * mass["rail"][0])
+    nominal = Nominal(mujoco.MjModel.from_xml_string(ODD.format(ELBOW)))
+    assert matching("box[0]", ("box[0]", "box0", "box1"), nominal) == [0, 1]
+    assert matching("box[[]0]", ("box[0]", "box0", "box1"), nominal) == [0]
+    assert matching("box?", ("box[0]", "box0", "box1"), nominal) == [1, 2]
+
+
+def test_members_of_a_group_are_names() -> None:
+    """`@base` of a robot called box[0] is that alone, and no box0."""
+    source = """<mujoco><worldbody><body name="box[0]"><joint name="slide[0]"/><geom size=".1"/></body>
+      <body name="box0"><joint name="slide0"/><geom size=".1"/></body></worldbody>
+      <actuator><motor joint="slide[0]"/></actuator></mujoco>"""
+    nominal = Nominal(mujoco.MjModel.from_xml_string(source))
+    assert matching("@base", ("box0", "box[0]"), nominal) == [1]
+    assert matching("@joints", ("slide0", "slide[0]"), nominal) == [1]
+    _, worlds = bench({"payload": {"select": "@base", "set": 2.0}}, source=source)
+    assert {name: kg[0] for name, kg in worlds.read("payload").items()} == {"box[0]": 2.0, "box0": 0.0}
 
 
 def test_a_robot_without_sides_says_so() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mujoco
 import numpy as np
 import pytest
 
 from envs import PARAMETERS, SHIFTS, Domain, EnvsError, Shift, make_vec
+from envs.morphology import is_morphology
 from envs.shifts.rrls import BOXES
+from envs.shifts.shift import nearest_count
 
 SHIFTED = [name for name in SHIFTS if name != "nominal"]
 
@@ -72,7 +75,12 @@ def test_mapping_reads_back(shift: str) -> None:
 def test_severities_near_zero_are_near_nominal(shift: str) -> None:
     """No part jumps where the severity starts."""
     env = env_of(SHIFTS[shift])
-    worlds = make_vec(env, num_envs=1, num_threads=1, domain=SHIFTS[shift].domain(1e-6, env))
+    domain = SHIFTS[shift].domain(1e-6, env)
+    if any(is_morphology(entry) for entry in domain.entries):
+        with pytest.raises(EnvsError, match=r"changes nothing, as builds go in steps of 0\.01"):
+            make_vec(env, num_envs=1, num_threads=1, domain=domain)
+        return
+    worlds = make_vec(env, num_envs=1, num_threads=1, domain=domain)
     for entry in worlds.domain.entries:
         if entry.parameter.endswith(("_steps", "_interval")):
             continue  # lengths and intervals do nothing alone
@@ -203,3 +211,69 @@ def test_composed_stand_ins_touch_physics_actuators_and_sensors(shift: str) -> N
     assert actuators
     assert names - sensors - actuators
     assert len(SHIFTS[shift].domain(3.0).entries) == len(names)
+
+
+OF_JOINTS = {
+    "rubbing": "dof_frictionloss",
+    "springy": "joint_stiffness",
+    "worn": "dof_frictionloss",
+    "cold": "dof_damping",
+    "damped": "dof_damping",
+    "unmodelled_armature": "dof_armature",
+    "odrl_kinematic": "joint_range",
+}
+FLOATING = {
+    "hopper": ("rootx", "rootz", "rooty"),
+    "ant": ("root",),
+    "swimmer": ("slider1", "slider2", "free_body_rot"),
+    "reacher": ("target_x", "target_y"),
+    "pusher": ("obj_slidey", "obj_slidex", "goal_slidey", "goal_slidex"),
+}
+
+
+@pytest.mark.parametrize("env", FLOATING)
+@pytest.mark.parametrize(("shift", "parameter"), OF_JOINTS.items())
+def test_shifts_of_joints_leave_alone_how_the_robot_floats(env: str, shift: str, parameter: str) -> None:
+    nominal = make_vec(env, num_envs=1, num_threads=1).worlds.read(parameter)
+    if env == "swimmer" and shift in ("worn", "cold", "damped"):  # its joints have no damping to scale
+        with pytest.raises(EnvsError, match="changes nothing, as the default is 0"):
+            values(shift, None, env)
+        return
+    after = values(shift, None, env)[parameter]
+    changed = {name for name in nominal if after[name][0] != nominal[name][0]}
+    assert changed
+    assert not changed & set(FLOATING[env])
+
+
+def test_a_springy_hopper_is_not_tied_to_where_it_started() -> None:
+    worlds = make_vec("hopper", num_envs=1, num_threads=1, domain=SHIFTS["springy"].domain())
+    worlds.reset()
+    model, data = worlds.physics.world(0)
+    data.qpos[:] += 0.3
+    data.qpos[0] = 10.0
+    mujoco.mj_forward(model, data)
+    np.testing.assert_array_equal(data.qfrc_spring[:3], 0)
+    np.testing.assert_allclose(data.qfrc_spring[3:], -5.0 * (data.qpos[3:] - model.qpos_spring[3:]))
+
+
+def test_counts_grow_evenly_with_the_severity() -> None:
+    """Python's round would give 0, 2, 2 for a half, one and a half and two and a half."""
+    severities = (0, 0.4, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+    expected = [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [nearest_count(s) for s in severities] == expected
+    for shift, parameters in {
+        "long_cable": ("action_delay", "action_jitter", "observation_delay"),
+        "cheap_sensors": ("observation_delay",),
+    }.items():
+        for parameter in parameters:
+            assert [_constant(shift, s, parameter) for s in severities] == expected
+    assert [_constant("jittery", s, "action_jitter") for s in (0.1, 0.125, 0.375, 0.5)] == [0, 1, 2, 2]
+    assert [_constant("rwrl_combined", s, "action_repeat") for s in (0.5, 1.5, 2.5)] == [1, 2, 3]
+    assert [_constant("rwrl_combined", s, "action_delay") for s in (0.5, 1.5, 2.5)] == [2, 5, 8]
+
+
+def _constant(shift: str, severity: float, parameter: str) -> float:
+    (entry,) = (e for e in SHIFTS[shift].domain(severity).entries if e.parameter == parameter)
+    low, high = entry.support()
+    assert low == high
+    return low

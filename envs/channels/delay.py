@@ -14,8 +14,8 @@ __all__ = ["Delay", "delay_row"]
 class Delay(Stage):
     """A ring buffer of the last rows of every world.
 
-    With jitter j every step has an extra delay of its own, uniform on 0..j and the same for all entries of a world,
-    as of a packet that carries them; so a later row may overtake an earlier one, and a row may be shown twice.
+    With jitter j every entry has an extra delay of its own at every step, uniform on 0..j, as of a sensor or a motor
+    that has a line to itself; so a later value may overtake an earlier one, and a value may be shown twice.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class Delay(Stage):
 
         Args:
             delay: (num_envs, dim) steps.
-            jitter: (num_envs, 1) most extra steps.
+            jitter: (num_envs, dim) most extra steps.
             noise: what draws them; None if there are none.
             num_envs: number of worlds.
             dim: entries of the signal.
@@ -46,13 +46,13 @@ class Delay(Stage):
         self._history[:, ids] = rows
 
     def __call__(self, rows: Array) -> Array:
-        """Return the rows of as many steps ago as the delay says."""
+        """Return every entry of as many steps ago as its delay says."""
         length = len(self._history)
         self._head[...] = head = (int(self._head) + 1) % length
         self._history[head] = rows
         slot = head - self._delay
         if self._noise is not None:
-            slot -= np.floor(self._noise.random(len(rows), 1) * (self._jitter + 1))
+            slot -= np.floor(self._noise.random(*rows.shape) * (self._jitter + 1))
         slot += length * (slot < 0)
         return self._flat.take(slot.astype(np.intp) * rows.size + self._places)
 

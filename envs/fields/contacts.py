@@ -23,7 +23,8 @@ class GroundContacts:
     (https://mujoco.readthedocs.io/en/stable/computation/index.html#contact, "Parameters").
 
     Attributes:
-        robot: (n,) moving geoms that can touch the ground, where no ground of higher priority has the say.
+        robot: (n,) moving geoms that can touch the ground, where neither a ground of higher priority has the say
+            nor the coefficients of a <contact><pair> with it.
         ground: (m,) static geoms of the same priority as one of them, with which it is mixed.
         mixed: (n, m) which are mixed.
         condim: (n,) the largest dimension of these contacts: 1 no friction, 3 slide, 4 and spin, 6 and roll.
@@ -48,7 +49,7 @@ def ground_contacts(model: mujoco.MjModel) -> GroundContacts:
     robot, ground = np.flatnonzero(~static), np.flatnonzero(static)
     touches = _may_collide(model, robot, ground)
     priority = model.geom_priority[robot, None] - model.geom_priority[ground]
-    decided = touches.any(axis=1) & ~(touches & (priority < 0)).any(axis=1)
+    decided = touches.any(axis=1) & ~(touches & (priority < 0)).any(axis=1) & ~_paired(model, robot, static)
     own, other = model.geom_condim[robot, None], model.geom_condim[ground]
     condim = np.where(touches, np.where(priority > 0, own, np.maximum(own, other)), 0).max(axis=1, initial=0)
     return GroundContacts(robot, ground, touches & (priority == 0), condim).of(decided)
@@ -62,6 +63,12 @@ def _may_collide(model: mujoco.MjModel, robot: Ids, ground: Ids) -> Mask:
     excluded = np.isin((bodies[0] << 16) + bodies[1], model.exclude_signature)
     enabled = not model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_CONTACT
     return np.asarray(touches & ~excluded & enabled, np.bool_)
+
+
+def _paired(model: mujoco.MjModel, robot: Ids, static: Mask) -> Mask:
+    """Return which geoms a <contact><pair> joins with the ground, (n,): it states their coefficients itself."""
+    one, other = model.pair_geom1, model.pair_geom2
+    return np.isin(robot, np.append(one[static[other]], other[static[one]]))
 
 
 def geom_name(model: mujoco.MjModel, index: int) -> str:

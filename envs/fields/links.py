@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EnvsError
+from ..logs import compile_quietly
 from ..nominal import Nominal, body_name
-from ..parameter import POSITIVE, Array, Ids, Rule
+from ..parameter import Array, Ids, Rule
 from ..physics import Physics
 
 __all__ = ["LinkLength", "LinkThickness"]
 
+_FACTOR = Rule(minimum=0.05)  # what is thinner or shorter than that is no link; values go in steps of 0.01
 _GEOM = mujoco.mjtGeom
 _ROUND = (int(_GEOM.mjGEOM_CAPSULE), int(_GEOM.mjGEOM_CYLINDER))  # size: radius, half-length
 _EDGED = (int(_GEOM.mjGEOM_BOX), int(_GEOM.mjGEOM_ELLIPSOID))  # size: half the edges or axes, the longest is the length
@@ -33,8 +35,8 @@ class LinkLength:
     """
 
     unit: str = "fraction of the model's"
-    description: str = "length of a link"
-    rule: Rule = POSITIVE
+    description: str = "length of a link, in steps of 0.01"
+    rule: Rule = _FACTOR
 
     def _ids(self, model: mujoco.MjModel) -> Ids:
         return _bodies(model, _LONG)
@@ -87,8 +89,8 @@ class LinkThickness:
     """
 
     unit: str = "fraction of the model's"
-    description: str = "thickness of a link"
-    rule: Rule = POSITIVE
+    description: str = "thickness of a link, in steps of 0.01"
+    rule: Rule = _FACTOR
 
     def _ids(self, model: mujoco.MjModel) -> Ids:
         return _bodies(model, _PRIMITIVE)
@@ -146,7 +148,9 @@ def _rotated(spec: mujoco.MjSpec, body: mujoco.MjsBody, vector: Array) -> Array:
     rotated = np.zeros(3)
     quat = np.array(body.quat, np.float64)
     if vector.any() and body.alt.type != mujoco.mjtOrientation.mjORIENTATION_QUAT:  # angles: the compiler knows best
-        quat = np.array(spec.copy().compile().body_quat[list(spec.bodies).index(body)])
+        with compile_quietly():
+            model = spec.copy().compile()
+        quat = np.array(model.body_quat[list(spec.bodies).index(body)])
     mujoco.mju_rotVecQuat(rotated, vector, quat / np.linalg.norm(quat))
     return rotated
 

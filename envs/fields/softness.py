@@ -90,6 +90,7 @@ class ContactReference:
         solref = physics.expand("geom_solref")[:, :, self.column]
 
         def write(ids: Ids, values: Array) -> None:
+            """Write one factor on all where there is one, else the ground's least value and what each geom lacks."""
             factor, uniform = uniform_factor(values, default)
             if raised:  # a factor on a number that MuJoCo replaces is not a factor on the contact's
                 uniform &= factor == 1

@@ -1,7 +1,8 @@
 """Shifts of bodies, joints and ground.
 
 None is taken from a benchmark; the defaults are what a robot may well be off by. Friction is the effective one of a
-contact, so that lowering it acts (MuJoCo takes the larger of the two geoms').
+contact, so that lowering it acts (MuJoCo takes the larger of the two geoms'). What befalls joints befalls those of the
+robot (`@joints`): the ones by which a base floats are no bearings, and a spring there would tie it to where it started.
 """
 
 from .shift import Shift
@@ -44,16 +45,16 @@ BODIES: dict[str, Shift] = {
     "damped": Shift(
         "stiff bearings; severity: fraction of joint damping added",
         severity=1.0,
-        parameters=lambda s: {"dof_damping": {"scale": 1 + s}},
+        parameters=lambda s: {"dof_damping": {"select": "@joints", "scale": 1 + s}},
     ),
     "rubbing": Shift(
         "dry friction in the joints; severity: N m, or N where a joint slides",
         severity=0.5,
-        parameters=lambda s: {"dof_frictionloss": {"add": s}},
+        parameters=lambda s: {"dof_frictionloss": {"select": "@joints", "add": s}},
     ),
     "springy": Shift(
         "springs in the joints, hoses and cables; severity: stiffness added, N m/rad or N/m",
         severity=5.0,
-        parameters=lambda s: {"joint_stiffness": {"add": s}},
+        parameters=lambda s: {"joint_stiffness": {"select": "@joints", "add": s}},
     ),
 }

@@ -1,4 +1,7 @@
-"""Shifts of the robot's build: lengths and thicknesses of its links, masses recomputed.
+"""Shifts of the robot's build: lengths and thicknesses of its links, masses recomputed. They change in steps of 0.01.
+
+The highest severities leave every robot healthy where it starts: the heights between which a task calls it that are
+fixed numbers, and beyond them an episode is over before the policy has acted twice.
 
 The bodies that are legs are named robot by robot, as no pattern says it for all of them; other robots are refused.
 """
@@ -43,18 +46,18 @@ BUILDS: dict[str, Shift] = {
         "shorter legs; severity: fraction of their length lost",
         severity=0.2,
         parameters=scaled("link_length", LEGS, lambda s: 1 - s),
-        highest=0.8,
+        highest=0.4,  # with less, hopper, walker2d and humanoid start below the height at which they count as fallen
     ),
     "long_legs": Shift(
         "longer legs; severity: fraction of their length added",
         severity=0.2,
         parameters=scaled("link_length", LEGS, lambda s: 1 + s),
-        highest=1.0,
+        highest=0.5,  # with more, walker2d and humanoid start above the height up to which they count as healthy
     ),
     "thick": Shift(
         "every link thicker and so heavier; severity: fraction of thickness added",
         severity=0.2,
         parameters=lambda s: {"link_thickness": {"scale": 1 + s}},
-        highest=1.0,
+        highest=0.4,  # a thicker ant stands on thicker feet, and starts above the height up to which it is healthy
     ),
 }

@@ -8,7 +8,7 @@ each part alone is mild, and together they are more than the sum, as they are ou
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .shift import Shift
+from .shift import Shift, nearest_count
 
 __all__ = ["COMPOSED"]
 
@@ -17,8 +17,8 @@ _SAG_STEPS = 200  # control steps motors take to heat up
 
 def _worn(s: float) -> Mapping[str, Any]:
     return {
-        "dof_damping": {"scale": 1 + 0.5 * s},
-        "dof_frictionloss": {"add": 0.02 * s},
+        "dof_damping": {"select": "@joints", "scale": 1 + 0.5 * s},
+        "dof_frictionloss": {"select": "@joints", "add": 0.02 * s},
         "actuator_strength": {"scale": 1 - 0.15 * s},
         "action_backlash": {"set": 0.05 * s},
         "observation_bias": {"set": 0.01 * s},
@@ -28,7 +28,7 @@ def _worn(s: float) -> Mapping[str, Any]:
 
 def _cold(s: float) -> Mapping[str, Any]:
     return {
-        "dof_damping": {"scale": 1 + 2 * s},
+        "dof_damping": {"select": "@joints", "scale": 1 + 2 * s},
         "actuator_strength": {"scale": 1 - 0.1 * s},
         "action_lag": {"set": 0.01 * s},
         "observation_scale": {"scale": 1 - 0.03 * s},
@@ -40,7 +40,6 @@ def _payload(s: float) -> Mapping[str, Any]:
     hot = {"in_time": {"drift": [-0.1 * s / _SAG_STEPS, 1 - 0.1 * s]}} if s > 0 else {}
     return {
         "body_mass": {"select": "@base", "scale": 1 + 0.4 * s},
-        "body_com_x": {"select": "@base", "set": 0.02 * s},
         "actuator_strength": {"scale": 1.0, **hot},
         "observation_bias": {"set": 0.02 * s},
     }
@@ -53,7 +52,7 @@ def _cheap_sensors(s: float) -> Mapping[str, Any]:
         "observation_scale": {"scale": 1 + 0.03 * s},
         "observation_bias": {"set": 0.02 * s},
         "observation_drift": {"set": 2e-4 * s},
-        "observation_delay": {"set": round(s)},
+        "observation_delay": {"set": nearest_count(s)},
         "observation_dropout": {"set": 0.01 * s},
         "observation_noise": {"set": 0.03 * s},
         "observation_quantisation": {"set": 0.02 * s},
@@ -64,10 +63,10 @@ def _long_cable(s: float) -> Mapping[str, Any]:
     return {
         "body_mass": {"select": "@base", "scale": 1 + 0.05 * s},
         "steady_force_x": {"select": "@base", "set": -0.5 * s},
-        "action_delay": {"set": round(s)},
-        "action_jitter": {"set": round(s)},
+        "action_delay": {"set": nearest_count(s)},
+        "action_jitter": {"set": nearest_count(s)},
         "actuator_strength": {"scale": 1 - 0.05 * s},
-        "observation_delay": {"set": round(s)},
+        "observation_delay": {"set": nearest_count(s)},
         "observation_dropout": {"set": 0.01 * s},
     }
 

@@ -4,7 +4,7 @@ Forces act at the centre of mass of the bodies that hang on the world (`@base`),
 what they mean for a policy is for a calibration to say.
 """
 
-from .shift import Shift
+from .shift import Shift, nearest_count
 
 __all__ = ["DISTURBANCES"]
 
@@ -35,7 +35,7 @@ DISTURBANCES: dict[str, Shift] = {
         "a computer that is late now and then; severity: fraction by which control steps are longer or shorter, "
         "with actions up to 4 times that many steps late",
         severity=0.25,
-        parameters=lambda s: {"control_jitter": {"set": s}, "action_jitter": {"set": round(4 * s)}},
+        parameters=lambda s: {"control_jitter": {"set": s}, "action_jitter": {"set": nearest_count(4 * s)}},
         highest=0.5,
     ),
 }

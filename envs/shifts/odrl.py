@@ -53,12 +53,13 @@ _LEGS: Selections = {
 }
 
 
-def _factor(parameter: str, sign: int) -> Parameters:
-    return lambda s: {parameter: {"scale": 1 + sign * s}}
+def _factor(parameter: str, sign: int, select: str = "*") -> Parameters:
+    return lambda s: {parameter: {"select": select, "scale": 1 + sign * s}}
 
 
 def _range(what: str, selections: Selections | None) -> Shift:
-    parameters = scaled("joint_range", selections, lambda s: 1 - s) if selections else _factor("joint_range", -1)
+    everywhere = _factor("joint_range", -1, "@joints")
+    parameters = scaled("joint_range", selections, lambda s: 1 - s) if selections else everywhere
     summary = f"{what} turn less far; severity: fraction of their range lost"
     return Shift(summary, severity=0.8, parameters=parameters, highest=0.99, levels=_RANGES)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .shift import Shift
+from .shift import Shift, nearest_count
 
 __all__ = ["REAL_WORLD"]
 
@@ -32,7 +32,7 @@ def _at(severity: float, levels: Sequence[float]) -> float:
 
 
 def _count_at(severity: float, levels: Sequence[float]) -> int:
-    return round(_at(severity, levels))
+    return nearest_count(_at(severity, levels))
 
 
 def _failing(kind: str, severity: float) -> Mapping[str, Any]:

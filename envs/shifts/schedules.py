@@ -15,8 +15,12 @@ from .shift import Shift
 __all__ = ["SCHEDULES"]
 
 _STEPS = 100
-# parameter by short name, and the direction in which it makes life harder
-_MOVED = {"mass": ("body_mass", 1), "damping": ("dof_damping", 1), "friction": ("geom_friction", -1)}
+# by short name: parameter, objects, and the direction in which it makes life harder
+_MOVED = {
+    "mass": ("body_mass", "*", 1),
+    "damping": ("dof_damping", "@joints", 1),
+    "friction": ("geom_friction", "*", -1),
+}
 _KINDS = {
     "walk": "walks at random",
     "drift": "drifts away",
@@ -33,12 +37,12 @@ def _profile(kind: str, reach: float) -> dict[str, list[float]]:
 
 
 def _schedule(kind: str, moved: str) -> Shift:
-    parameter, sign = _MOVED[moved]
+    parameter, select, sign = _MOVED[moved]
 
     def parameters(severity: float) -> Mapping[str, Any]:
         if severity == 0:
             return {}  # a profile needs somewhere to go
-        return {parameter: {"scale": 1.0, "in_time": _profile(kind, sign * severity)}}
+        return {parameter: {"select": select, "scale": 1.0, "in_time": _profile(kind, sign * severity)}}
 
     return Shift(
         f"{moved} {_KINDS[kind]} within the episode; severity: largest change as a fraction",

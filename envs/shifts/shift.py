@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 from ..domain import Domain
 from ..errors import EnvsError, is_number, unknown_name
 
-__all__ = ["Parameters", "Shift"]
+__all__ = ["Parameters", "Shift", "nearest_count"]
 
 Parameters = Callable[[float], Mapping[str, Any]]
 """severity -> the `parameters` of a domain"""
+
+
+def nearest_count(x: float) -> int:
+    """Return the integer nearest to `x`, halves upward, so that equal steps of a severity are equal steps of it."""
+    return math.floor(x + 0.5)
 
 
 @dataclass(frozen=True)

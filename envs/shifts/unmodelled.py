@@ -19,7 +19,7 @@ UNMODELLED: dict[str, Shift] = {
     "unmodelled_armature": Shift(
         "heavier rotors; severity: fraction added to every joint's armature",
         severity=0.2,
-        parameters=lambda s: {"dof_armature": {"scale": 1 + s}},
+        parameters=lambda s: {"dof_armature": {"select": "@joints", "scale": 1 + s}},
     ),
     "unmodelled_contact": Shift(
         "softer contacts; severity: fraction added to their time constant",

@@ -115,6 +115,7 @@ def _recomputed(model: mujoco.MjModel) -> mujoco.MjModel:
 
 def _centre(axis: int) -> Measure:
     def take(model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> dict[str, float]:
+        """Return where each body's centre of mass lies along the axis of its own frame, m."""
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         offsets = {}

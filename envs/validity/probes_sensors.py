@@ -93,11 +93,11 @@ def probe_quantisation(trial: Trial, parameter: str) -> list[Quantity]:
 
 
 def probe_jitter(trial: Trial, parameter: str) -> list[Quantity]:
-    """Return the largest age of the readings."""
-    largest = trial.intention.values(parameter)[:, 0]
+    """Return the largest age of the readings, entry by entry."""
+    largest = trial.intention.values(parameter)
     found = oldest_match(trial.free.obs, trial.free.truth, int(largest.max()) + 2)
-    tolerance = (0.5 + 0.1 * largest)[:, None]  # the largest of 100 draws may not be the largest there is
-    return by_world(trial, parameter, "the largest extra delay", found[:, None], tolerance)
+    tolerance = 0.5 + 0.1 * largest  # the largest of 100 draws may not be the largest there is
+    return by_world(trial, parameter, "the largest extra delay", found, tolerance)
 
 
 def _dropped(trial: Trial) -> tuple[Mask, Mask]:

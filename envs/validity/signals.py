@@ -71,16 +71,17 @@ def grid_step(readings: Array, truth: Array, step: Array) -> Array:
 
 
 def oldest_match(arrived: Array, sent: Array, longest: int) -> Array:
-    """Return the largest age at which rows arrive, (num_worlds,): `longest` + 1 if one is like none sent.
+    """Return the largest age at which entries arrive, (num_worlds, dim): `longest` + 1 if one is like none sent.
+
+    An entry of which too little is sent that differs, so that its age could not be told, is NaN.
 
     Args:
         arrived: (num_steps, num_worlds, dim)
         sent: likewise; before the first step the same row was there, or zeros: the first `longest` are not judged.
-        longest: age up to which rows are looked for.
+        longest: age up to which they are looked for.
     """
-    age = np.full(arrived.shape[:2], longest + 1.0)
+    age = np.full(arrived.shape, longest + 1.0)
     for lag in range(longest, -1, -1):
-        same = (arrived[lag:] == sent[: len(sent) - lag]).all(axis=2)
-        age[lag:][same] = lag
-    oldest: Array = age[longest:].max(axis=0)
-    return oldest
+        age[lag:][arrived[lag:] == sent[: len(sent) - lag]] = lag
+    moves = (np.diff(sent, axis=0) != 0).mean(axis=0) > 0.5
+    return np.where(moves, age[longest:].max(axis=0), np.nan)
