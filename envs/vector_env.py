@@ -17,7 +17,7 @@ from .errors import EnvsError
 from .nominal import Nominal
 from .saved_state import State, flatten, identity_of, part_of, require_fit
 from .streams import EpisodeStreams, StepStreams
-from .task import Task, make_physics
+from .task import Task, check_task, make_physics
 from .worlds import Worlds
 
 __all__ = ["DomainVectorEnv"]
@@ -81,6 +81,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._same_step = autoreset_mode is AutoresetMode.SAME_STEP
         self._limit = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
         self.physics = make_physics(task, num_envs, self.domain.fidelity, num_threads, self._limit)
+        check_task(task, self.physics)
         self._make_spaces()
         self._steps = StepStreams(seed)
         nominal = Nominal(self.physics.model, task.observation_names, self.physics.action_names)
@@ -93,7 +94,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._started = False
         self._ended = np.ones(num_envs, np.bool_)  # no world has an episode yet
         self._obs: Array = np.zeros((num_envs, self._obs_dim))
-        self._measured = dict(task.measure(self.physics))  # in the state that the next step starts from
+        self._measured = self._measure()  # in the state that the next step starts from
         self._streams = EpisodeStreams(seed, num_envs)
 
     def _make_spaces(self) -> None:
@@ -148,8 +149,11 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             name = self.task.observation_names[int(np.argwhere(~np.isfinite(reading))[0, 1])]
             raise EnvsError(f"{type(self.task).__name__}: observation {name!r} is not finite when an episode starts")
         self._obs[ids] = self._sensors.begin(ids, reading, draws)
-        for name, values in self.task.measure(self.physics).items():
+        for name, values in self._measure().items():
             self._measured[name][ids] = values[ids]
+
+    def _measure(self) -> dict[str, Array]:
+        return {name: values.copy() for name, values in self.task.measure(self.physics).items()}
 
     def step(self, actions: NDArray[np.floating]) -> StepResult:
         """Advance all worlds by one control step of `physics.ctrl_dt` seconds.
@@ -172,7 +176,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self.worlds.advance(self._elapsed, ~idle)
         with self._disturbances.acting():
             fault = self.physics.step(self._actuators(actions), None if self._same_step else ~idle)
-        before, after = self._measured, dict(self.task.measure(self.physics))
+        before, after = self._measured, self._measure()
         terms = self.task.reward(before, after, self.physics, actions)
         told = {**self.task.info(before, after, self.physics), **terms}
         infos: dict[str, NDArray[Any]] = {name: values.copy() for name, values in told.items()}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -19,16 +17,11 @@ from envs import ENVS, PARAMETERS, SHIFTS, unknown_name
 from . import __version__, show
 from .bench import Bench, load_bench_config
 from .building import load_agent
-from .calibration import calibrate as calibrate_shift
-from .calibration import check_drops
-from .check_table import check_table
-from .checking import Checks
+from .cli_shifts import calibrate, check
 from .config import load_config
 from .errors import USER_ERRORS, UserError
 from .evaluation import evaluate as evaluate_agent
-from .files import write_json
 from .methods import DEFAULT_METHOD, METHODS
-from .policy_run import PolicyRun, require_absent
 from .pretraining import pretrain as pretrain_run
 from .progress import ProgressBoard
 from .report import FIGURES
@@ -36,6 +29,7 @@ from .run import RunDirectory
 from .seeding import derive_seed
 from .several_numbers import SeveralNumbers
 from .stats import interval, mean
+from .terminal import Interrupted, Threads, console, interruptible
 from .transferring import Transfer
 from .transferring import transfer as transfer_run
 
@@ -47,12 +41,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; must be absent or empty.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that --out holds, if it holds one.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replaces the configuration's seed.")]
-Threads = Annotated[int, typer.Option("--threads", min=0, help="Threads that step worlds; 0: all cores.")]
 
 
 @app.command("list")
@@ -85,7 +77,7 @@ def pretrain(
 ) -> None:
     """Train a fresh agent on the source domain."""
     loaded = load_config(config, **({} if seed is None else {"seed": seed}))
-    with _interruptible("add --resume to continue"), ProgressBoard(console) as board:
+    with interruptible("add --resume to continue"), ProgressBoard(console) as board:
         run = pretrain_run(loaded, out, resume=resume, num_threads=threads, report=board.job(out.name))
     ledger = run.ledger()
     console.print(f"{out}: return on the source domain {ledger['source_return']:.1f} after {ledger['steps']:,} steps")
@@ -114,7 +106,7 @@ def transfer(
     def show_plan(rows: list[PlanRow]) -> None:
         console.print(show.plan_table(method, rows))
 
-    with _interruptible("add --resume to continue"), ProgressBoard(console) as board:
+    with interruptible("add --resume to continue"), ProgressBoard(console) as board:
         result = transfer_run(
             job, out, resume=resume, num_threads=threads, report=board.job(out.name), show_plan=show_plan
         )
@@ -154,69 +146,8 @@ def evaluate(
     console.print(show.evaluation_table(str(run), target or "source", result, estimate))
 
 
-@app.command()
-def check(
-    env: Annotated[str, typer.Argument(help="Environment, or a configuration, whose targets then count as shifts.")],
-    shift: Annotated[list[str] | None, typer.Option("--shift", help="Shift to check; may be repeated.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Check every shift.")] = False,
-    severity: Annotated[str | None, typer.Option("--severity", help="Number or level; left out: the default.")] = None,
-    policy: Annotated[Path | None, typer.Option("--policy", help="Run directory of an agent to evaluate too.")] = None,
-    episodes: Annotated[int, typer.Option("--episodes", min=2, help="Episodes of each evaluation.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 0,
-    json: Annotated[Path | None, typer.Option("--json", help="File to write everything found to.")] = None,
-    threads: Threads = 0,
-) -> None:
-    """Find out whether shifts do what they say, make a difference, and leave the task solvable."""
-    checks = Checks(
-        env,
-        shifts=shift or [],
-        every=every,
-        severity=severity,
-        policy=policy,
-        episodes=episodes,
-        seed=seed,
-        num_threads=threads,
-    )
-    with _interruptible("nothing was written"), ProgressBoard(console) as board:
-        rows = checks.run(board.job("check"))
-    console.print(check_table(checks.env, rows))
-    for row in rows:
-        if not row.check.ok:
-            console.print(f"{row.check.shift}: {row.check.message}", markup=False, highlight=False)
-    if json is not None:
-        write_json(json, {"env": checks.env, "seed": seed, "shifts": [row.to_mapping() for row in rows]})
-    if not all(row.check.ok for row in rows):
-        raise typer.Exit(1)
-
-
-@app.command(cls=SeveralNumbers)
-def calibrate(
-    env: Annotated[str, typer.Argument(help="Environment; the one the policy was trained in.")],
-    shift: Annotated[str, typer.Option("--shift", help="Shift to calibrate; see `sim2real list`.")],
-    policy: Annotated[Path, typer.Option("--policy", help="Run directory of the agent.")],
-    drops: Annotated[list[float], typer.Option("--drops", help="Shares of the return to lose: 0.15 0.4 0.7.")],
-    out: Annotated[Path, typer.Option("--out", help="File that configurations can name; must be absent.")],
-    episodes: Annotated[int, typer.Option("--episodes", min=10, help="Episodes at every severity.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of worlds and initial states.")] = 0,
-    threads: Threads = 0,
-) -> None:
-    """Find the severities of a shift at which a policy loses given shares of its return."""
-    wanted = check_drops(drops)
-    require_absent(out)
-    run = PolicyRun.open(policy, env, shift, num_threads=threads)
-
-    def tell(severity: float, mean_return: float) -> None:
-        console.print(f"severity {severity:<10.4g} return {mean_return:.1f}", highlight=False)
-
-    rng = np.random.default_rng(derive_seed(seed, "bootstrap"))
-    with _interruptible("nothing was written"):
-        searched = run.sides(episodes, derive_seed(seed, "calibrate", "search"), tell)
-        check_seed = derive_seed(seed, "calibrate", "check")
-        result = calibrate_shift(shift, wanted, searched, lambda: run.sides(episodes, check_seed), rng)
-    run.save(out, result, episodes=episodes, seed=seed)
-    console.print(show.calibration_table(f"{shift} on {env}", result))
-    if not result.found:
-        raise typer.Exit(1)
+app.command()(check)
+app.command(cls=SeveralNumbers)(calibrate)
 
 
 @app.command()
@@ -229,7 +160,7 @@ def bench(
     benchmark = Bench.begin(out, load_bench_config(config), config.parent)
     failures = 0
     try:
-        with _interruptible("the same command continues"):
+        with interruptible("the same command continues"):
             failures = benchmark.run(console, processes)
     finally:
         _report(benchmark)
@@ -267,21 +198,9 @@ def main() -> None:
             f"error: {_message(error)}", style="red", markup=False, highlight=False, soft_wrap=True
         )
         sys.exit(2)
-    except _Interrupted as interruption:
+    except Interrupted as interruption:
         Console(stderr=True).print(f"interrupted; {interruption}", style="yellow", highlight=False)
         sys.exit(130)
-
-
-class _Interrupted(Exception):  # noqa: N818 - no error: the user wanted it
-    """Ctrl-C, with what to do about it; a KeyboardInterrupt would not come through typer."""
-
-
-@contextmanager
-def _interruptible(advice: str) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise _Interrupted(advice) from None
 
 
 def _message(error: Exception) -> str:

@@ -7,17 +7,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agents import check_settings
-from envs import SHIFTS, Domain, Task, environment, make_vec, unknown_name
+from envs import SHIFTS, Domain, Task, environment, import_from, make_vec, unknown_name
 
-from .errors import USER_ERRORS, UserError
 from .severities import resolve_severities
-from .shipped import shipped_config, shipped_configs
+from .shipped import shipped_config
+from .strict import Strict, read_yaml, validate
 
 __all__ = [
     "BudgetConfig",
@@ -27,20 +26,12 @@ __all__ = [
     "config_digest",
     "load_config",
     "read_yaml",
+    "resolve_config",
     "validate",
 ]
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 Steps = Annotated[int, Field(gt=0)]
-
-
-class Strict(BaseModel):
-    """A model that refuses keys it does not know, and values of the wrong type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-Model = TypeVar("Model", bound=Strict)
 
 
 class DomainConfig(Strict):
@@ -219,75 +210,31 @@ class RunConfig(Strict):
         return {**self.agent.settings, **self.transfer.settings}
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping.
-
-    Raises:
-        UserError: when it is missing, is no YAML (with line and column) or no mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file; configurations that come along: {', '.join(shipped_configs())}"
-        ) from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: is a directory, expected a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, Mapping):
-        raise UserError(f"{path}: expected a mapping of keys to values, got {type(content).__name__}")
-    return dict(content)
-
-
 def load_config(path: Path, **overrides: Any) -> RunConfig:
     """Read and check a run's configuration, a file or the name of one that comes along.
 
-    `overrides` replace top-level keys. Severities that have a name become numbers.
+    `overrides` replace top-level keys.
 
     Raises:
         UserError: naming file, key, value, rule and valid choices.
     """
     file = path if path.exists() else shipped_config(str(path)) or path
-    return validate(RunConfig, resolve_severities({**read_yaml(file), **overrides}, file), str(file))
+    return resolve_config({**read_yaml(file), **overrides}, file, str(file))
 
 
-def validate(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
-    """Check `content` against `model`.
+def resolve_config(content: Mapping[str, Any], file: Path, where: str) -> RunConfig:
+    """Check the `content` of a configuration that was read from `file`, and make what lies beside it part of it.
+
+    Severities that have a name become numbers. The module of `env: module:Class` is looked for in the file's folder
+    too; as a resolved configuration does not say where that was, who reads it again finds the module in the working
+    directory or on PYTHONPATH.
 
     Raises:
-        UserError: with the first thing that is wrong and what would be right.
+        UserError: as `load_config`; what is wrong stands in `where`.
     """
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{where}: {_explain(model, first)}") from None
-    except USER_ERRORS as error:
-        raise UserError(f"{where}: {error}") from None
-
-
-def _explain(model: type[BaseModel], error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"{key}: {unknown_name('key', error['loc'][-1], _keys_at(model, error['loc'][:-1]))}"
-    if error["type"] == "missing":
-        return f"{key}: required but missing"
-    message = error["msg"].removeprefix("Value error, ")
-    if isinstance(error["input"], Mapping):
-        return f"{key}: {message}" if key else message
-    return f"{key}: {message}, got {error['input']!r}"
-
-
-def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
-    """Return the keys valid at a place in the configuration."""
-    current: Any = model
-    for part in path:
-        if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
-            current = current.model_fields[part].annotation
-        elif (arguments := getattr(current, "__args__", None)) is not None:  # dict[str, Model]: part is its key
-            current = arguments[-1]
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+    if ":" in str(content.get("env")):
+        import_from(file.parent)
+    return validate(RunConfig, resolve_severities(content, file), where)
 
 
 def config_digest(config: Strict) -> str:

@@ -21,9 +21,12 @@ from .errors import UserError
 __all__ = ["level_names", "resolve_severities"]
 
 
+_NAMES = {0.15: "mild", 0.4: "moderate", 0.7: "severe"}  # these drops alone, so that a name means the same everywhere
+
+
 def level_names(drops: list[float]) -> list[str]:
-    """Return what severities are called that cost these shares of the return: mild, moderate, severe if three."""
-    return ["mild", "moderate", "severe"] if len(drops) == 3 else [f"drop_{drop:g}" for drop in drops]
+    """Return what severities are called that cost these shares of the return, e.g. `mild` for 0.15, `drop_0.5`."""
+    return [_NAMES.get(drop, f"drop_{drop}") for drop in drops]
 
 
 def resolve_severities(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
@@ -48,14 +51,24 @@ def _resolve(content: Mapping[str, Any], name: str, target: Any, file: Path) -> 
     severity, calibration = target.get("severity"), target.get("calibration")
     try:
         if calibration is not None:
-            number = _calibrated(_find(str(calibration), file), str(content.get("env")), target["shift"], severity)
+            wanted = {"env": content.get("env"), "task": content.get("task") or {}, "shift": target["shift"]}
+            number = _calibrated(_find(str(calibration), file), wanted, severity)
         elif isinstance(severity, str):
-            number = SHIFTS[target["shift"]].number(severity)
+            number = _level(target["shift"], severity)
         else:
             return target
     except (UserError, EnvsError) as error:
         raise UserError(f"{file}: targets.{name}.{error}") from None
     return {**{k: v for k, v in target.items() if k != "calibration"}, "severity": number}
+
+
+def _level(shift: str, level: str) -> float:
+    """Return the severity that the shift itself calls `level`."""
+    try:
+        return SHIFTS[shift].number(level)
+    except EnvsError as error:
+        names = ", ".join(_NAMES.values())
+        raise UserError(f"{error}; {names} need `calibration: FILE`, which `sim2real calibrate` writes") from None
 
 
 def _find(name: str, file: Path) -> Path:
@@ -66,12 +79,12 @@ def _find(name: str, file: Path) -> Path:
     raise UserError(f"calibration: no such file {name!r}; looked for {' and '.join(map(str, places))}")
 
 
-def _calibrated(path: Path, env: str, shift: str, level: Any) -> float:
-    """Return the severity that a calibration calls `level`."""
-    content = _read(path)
-    for key, wanted in (("env", env), ("shift", shift)):
-        if content.get(key) != wanted:
-            raise UserError(f"calibration: {path} is of {key} {content.get(key)!r}; must be of {wanted!r}")
+def _calibrated(path: Path, wanted: Mapping[str, Any], level: Any) -> float:
+    """Return the severity that a calibration calls `level`, if it is of the `wanted` env, task options and shift."""
+    content = {"task": {}, **_read(path)}
+    for key, value in wanted.items():
+        if content.get(key) != value:
+            raise UserError(f"calibration: {path} is of {key} {content.get(key)!r}; must be of {value!r}")
     levels, absent = content.get("severities"), content.get("absent") or {}
     if not isinstance(levels, Mapping) or not isinstance(absent, Mapping):
         raise UserError(f"calibration: {path} is damaged: it has no severities")

@@ -1,41 +1,16 @@
-"""Calibration: known curves are solved, what cannot be solved is said, and configurations find the result."""
+"""Calibration: known curves are solved, and what cannot be solved is said."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
-import yaml
-from small_runs import CONTENT, small_config, small_content, write_config
+from drop_curves import DROPS, Curve, balancer, sides
 
 from envs import SHIFTS
-from sim2real import cli
 from sim2real.calibration import Calibration, Sides, calibrate, check_drops
-from sim2real.config import RunConfig, load_config, validate
 from sim2real.errors import UserError
-from sim2real.policy_run import PolicyRun
-from sim2real.several_numbers import repeat_options
 from sim2real.severities import level_names
 from sim2real.severity_search import TOLERANCE, DropCurve, search
-
-DROPS = [0.15, 0.4, 0.7]
-Curve = Callable[[float], float]
-
-
-def sides(drop: Curve, *, seed: int = 0, noise: float = 0.0, calls: list[float] | None = None) -> Sides:
-    """Return a policy that loses drop(severity) of the 900 between its own 1000 and the random 100."""
-
-    def policy(severity: float) -> np.ndarray:
-        if calls is not None:
-            calls.append(severity)
-        own = np.random.default_rng(seed).standard_normal(400)  # an episode is the same at every severity
-        return 1000.0 - 900.0 * drop(severity) + noise * own
-
-    return Sides(policy, np.full(400, 100.0))
 
 
 def solve(shift: str, drop: Curve, drops: list[float] = DROPS, fresh: Curve | None = None) -> Calibration:
@@ -138,29 +113,8 @@ def test_drops_are_shares_of_the_return(drops: list[float]) -> None:
 def test_drops_come_in_order_and_name_their_levels() -> None:
     assert check_drops([0.7, 0.15, 0.4]) == DROPS
     assert level_names(DROPS) == ["mild", "moderate", "severe"]
-    assert level_names([0.15, 0.5]) == ["drop_0.15", "drop_0.5"]
-
-
-def test_several_numbers_may_follow_one_option() -> None:
-    line = ["hopper", "--drops", "0.15", "0.4", "0.7", "--out", "f", "--seed", "3", "x"]
-    assert repeat_options(line) == [
-        *("hopper", "--drops", "0.15", "--drops", "0.4", "--drops", "0.7"),
-        *("--out", "f", "--seed", "3", "x"),
-    ]
-    assert repeat_options(["--drops", "0.1", "--drops", "0.2"]) == ["--drops", "0.1", "--drops", "0.2"]
-    assert repeat_options(["--drops", "much", "0.2"]) == ["--drops", "much", "0.2"]
-
-
-class Balancer:
-    """A linear controller of the inverted pendulum."""
-
-    def predict(self, observation: Any, /, *, deterministic: bool) -> tuple[np.ndarray, None]:
-        return np.clip(observation @ np.array([1.0, 20.0, 1.5, 3.0]), -3, 3)[:, None].astype(np.float32), None
-
-
-def balancer(shift: str) -> PolicyRun:
-    config = small_config(env="inverted_pendulum", targets={}, source={})
-    return PolicyRun("balancer", "0" * 64, config, shift, Balancer(), num_threads=1)
+    assert level_names([0.15, 0.5]) == ["mild", "drop_0.5"]
+    assert level_names([0.01, 0.02, 0.03]) == ["drop_0.01", "drop_0.02", "drop_0.03"]
 
 
 def test_a_real_controller_is_measured_on_the_same_episodes() -> None:
@@ -175,156 +129,3 @@ def test_a_real_controller_is_measured_on_the_same_episodes() -> None:
     assert result.found
     assert all(level.severity == int(level.severity or 0) for level in result.found)
     assert max(drop for _, drop in result.curve) > 0.9
-
-
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> tuple[int, str]:
-    monkeypatch.setattr(sys, "argv", ["sim2real", "calibrate", *map(str, arguments)])
-    monkeypatch.setattr(cli.console, "_width", 200)
-    code = 0
-    try:
-        cli.main()
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out + captured.err
-
-
-def fake_run(monkeypatch: pytest.MonkeyPatch, drop: Curve, shift: str = "heavy") -> None:
-    """Let the command meet a policy whose curve is known."""
-
-    def measured(self: PolicyRun, episodes: int, seed: int, report: Any = None) -> Sides:
-        return sides(drop, seed=seed % 1000, noise=5)
-
-    run = PolicyRun("source", "d" * 64, small_config(), shift, Balancer())
-    monkeypatch.setattr(PolicyRun, "sides", measured)
-    monkeypatch.setattr(PolicyRun, "open", classmethod(lambda cls, *a, **k: run))
-
-
-def test_the_command_writes_a_file_that_a_configuration_can_name(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    fake_run(monkeypatch, lambda s: min(s / 2, 1.0))
-    out = tmp_path / "calibrations" / "heavy.yaml"
-    line = ("cartpole_swingup", "--shift", "heavy", "--policy", "run", "--drops", 0.15, 0.4, 0.7, "--out", out)
-    code, printed = call(capsys, monkeypatch, *line)
-    assert code == 0, printed
-    for words in ("mild", "moderate", "severe", "95 % interval", "random actions"):
-        assert words in printed
-    content = yaml.safe_load(out.read_text())
-    assert content["env"] == "cartpole_swingup"
-    assert content["shift"] == "heavy"
-    assert content["policy"] == {"run": "source", "checkpoint": "d" * 64}
-    assert content["absent"] == {}
-    assert content["returns"]["random"] == 100
-    moderate = content["severities"]["moderate"]
-    assert moderate["severity"] == pytest.approx(0.8, abs=0.03)
-    assert moderate["drop_interval"][0] <= moderate["drop"] <= moderate["drop_interval"][1]
-
-    target = {"shift": "heavy", "severity": "moderate", "calibration": "calibrations/heavy.yaml"}
-    config = load_config(write_config(tmp_path, targets={"moderately_heavy": target}))
-    resolved = config.model_dump(mode="json")["targets"]["moderately_heavy"]
-    assert resolved == {"shift": "heavy", "severity": moderate["severity"], "fidelity": "nominal", "parameters": {}}
-    domain = config.target_domain("moderately_heavy", config.make_task())
-    assert domain.entries[0].support()[0] == 1 + moderate["severity"]
-    assert validate(RunConfig, config.model_dump(mode="json"), "resolved") == config
-
-    code, printed = call(capsys, monkeypatch, *line)
-    assert code == 2
-    assert "is there already" in printed
-
-
-def test_no_level_at_all_is_said_and_exit_code_one(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    fake_run(monkeypatch, lambda s: 0.0, "weak")
-    out = tmp_path / "weak.yaml"
-    line = ("cartpole_swingup", "--shift", "weak", "--policy", "run", "--drops", 0.5, "--out", out)
-    code, printed = call(capsys, monkeypatch, *line)
-    assert code == 1
-    assert "no severity up to 0.99 costs it" in printed
-    content = yaml.safe_load(out.read_text())
-    assert content["severities"] == {}
-    assert content["absent"]["drop_0.5"].startswith("no severity")
-
-
-def test_user_errors_of_the_command(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    rest = ("--policy", tmp_path / "none", "--out", tmp_path / "x.yaml")
-    for line, words in (
-        (("hopper", "--shift", "heavy", "--drops", 0.5, *rest), "no such run directory"),
-        (("hopper", "--shift", "hevy", "--drops", 0.5, *rest), "'hevy' (did you mean 'heavy'?)"),
-        (("hopper", "--shift", "heavy", "--drops", 1.5, *rest), "drops: each must be > 0 and < 1, got 1.5"),
-        (("hopper", "--shift", "heavy", *rest), "--drops"),
-    ):
-        code, printed = call(capsys, monkeypatch, *line)
-        assert code == 2
-        assert words in printed
-    assert not (tmp_path / "x.yaml").exists()
-
-
-GOOD = {
-    "env": CONTENT["env"],
-    "shift": "heavy",
-    "severities": {"mild": {"severity": 0.3}},
-    "absent": {"severe": "no severity up to 2 costs it; 0.50 at 2"},
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "target", "words"),
-    [
-        ({}, {"calibration": "none.yaml"}, ["calibration: no such file 'none.yaml'", "looked for"]),
-        ({"env": "hopper"}, {}, ["calibration:", "is of env 'hopper'; must be of 'cartpole_swingup'"]),
-        ({"shift": "weak"}, {}, ["calibration:", "is of shift 'weak'; must be of 'heavy'"]),
-        ({}, {"severity": "mld"}, ["severity: unknown level of", "'mld' (did you mean 'mild'?); valid: mild"]),
-        ({}, {"severity": "severe"}, ["found no 'severe': no severity up to 2 costs it", "valid: mild"]),
-        ({}, {"severity": 0.3}, ["severity: unknown level of", "0.3", "valid: mild"]),
-        ({"severities": None}, {}, ["damaged", "no severities"]),
-        ({"severities": {"mild": {"severity": "much"}}}, {}, ["damaged", "'much'", "no number"]),
-    ],
-)
-def test_a_calibration_that_does_not_fit_is_one_error(
-    tmp_path: Path, change: dict[str, Any], target: dict[str, Any], words: list[str]
-) -> None:
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump({**GOOD, **change}))
-    file = write_config(
-        tmp_path, targets={"x": {"shift": "heavy", "severity": "mild", "calibration": "c.yaml", **target}}
-    )
-    with pytest.raises(UserError) as caught:
-        load_config(file)
-    message = str(caught.value)
-    assert message.startswith(f"{file}: targets.x.")
-    for word in words:
-        assert word in message, message
-
-
-def test_a_file_that_is_no_calibration(tmp_path: Path) -> None:
-    target = {"x": {"shift": "heavy", "severity": "mild", "calibration": "c.yaml"}}
-    for text, words in (("- 1\n", "holds no calibration"), ("a: [", "cannot be read")):
-        (tmp_path / "c.yaml").write_text(text)
-        with pytest.raises(UserError, match=words):
-            load_config(write_config(tmp_path, targets=target))
-
-
-def test_a_calibration_is_also_found_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "configs").mkdir()
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump(GOOD))
-    monkeypatch.chdir(tmp_path)
-    target = {"x": {"shift": "heavy", "severity": "mild", "calibration": "c.yaml"}}
-    assert load_config(write_config(tmp_path / "configs", targets=target)).targets["x"].severity == 0.3
-
-
-def test_levels_of_a_shift_need_no_calibration(tmp_path: Path) -> None:
-    targets = {"x": {"shift": "rwrl_action_delay", "severity": "hard"}}
-    assert load_config(write_config(tmp_path, targets=targets)).targets["x"].severity == 9
-    assert small_config(targets=targets).target_domain("x", small_config().make_task()).entries[0].support() == (9, 9)
-    targets["x"]["severity"] = "hrad"
-    with pytest.raises(UserError, match=r"targets\.x\.severity: unknown level 'hrad' \(did you mean 'hard'\?\)"):
-        load_config(write_config(tmp_path, targets=targets))
-
-
-def test_a_calibration_without_a_shift_or_a_file_is_refused() -> None:
-    for target in ({"calibration": "c.yaml"}, {"shift": "heavy", "severity": 1.0, "calibration": "c.yaml"}):
-        with pytest.raises(UserError, match=r"targets\.x.*a calibration belongs to a shift"):
-            validate(RunConfig, small_content(targets={"x": target}), "here")

@@ -127,7 +127,7 @@ def test_repeat_takes_every_nth_row(period: int) -> None:
 
 
 def delayed(delay: Any, jitter: Any = None, longest: int = 9) -> Delay:
-    most = np.zeros((N, 1)) if jitter is None else np.asarray(jitter, np.float64)
+    most = np.broadcast_to(np.asarray(0 if jitter is None else jitter, np.float64), (N, DIM))
     noise = None if jitter is None else StepNoise(0, "action_jitter")
     return Delay(np.broadcast_to(np.asarray(delay, np.float64), (N, DIM)), most, noise, N, DIM, longest)
 
@@ -142,17 +142,30 @@ def test_delay_by_impulse_response_per_entry() -> None:
         np.testing.assert_array_equal(out.argmax(axis=0), start + delay)
 
 
-def test_jitter_is_uniform_and_one_for_all_entries_of_a_world() -> None:
-    jitter, delay = np.array([[0.0], [1.0], [3.0], [6.0]]), np.array([0, 1, 3])
+def test_jitter_is_uniform_and_each_entry_has_its_own() -> None:
+    jitter = np.array([[0, 1, 3], [1, 6, 0], [3, 3, 3], [6, 0, 2]])
+    delay = np.array([0, 1, 3])
     stage = delayed(delay, jitter)
     out = np.stack([stage(np.full((N, DIM), float(step))) for step in range(6000)])[20:]
-    extra = np.arange(20, 6000)[:, None, None] - out - delay
-    assert (extra == extra[:, :, :1]).all()
-    for world, most in enumerate([0, 1, 3, 6]):
-        counts = np.bincount(extra[:, world, 0].astype(int))
+    extra = (np.arange(20, 6000)[:, None, None] - out - delay).astype(int)
+    for place, most in np.ndenumerate(jitter):
+        counts = np.bincount(extra[:, *place])
         assert len(counts) == most + 1
         if most:
             assert stats.chisquare(counts).pvalue > 1e-3
+    one, two = extra[:, 2, :2].T
+    pairs = np.bincount(4 * one + two)
+    assert len(pairs) == 16
+    assert stats.chisquare(pairs).pvalue > 1e-3  # independent of each other
+
+
+def test_jitter_does_not_depend_on_the_number_of_worlds() -> None:
+    signal = np.arange(40.0)
+    few, many = (
+        Delay(np.zeros((n, DIM)), np.full((n, DIM), 3.0), StepNoise(0, "observation_jitter"), n, DIM, 3) for n in (2, 7)
+    )
+    for value in signal:
+        np.testing.assert_array_equal(few(np.full((2, DIM), value)), many(np.full((7, DIM), value))[:2])
 
 
 def test_noise_sd_per_entry_first_and_later() -> None:
@@ -245,7 +258,7 @@ def stages() -> dict[str, Any]:
         "rate_limit": Recursive(half, N, DIM, compute_rate_limit),
         "lag": Recursive(half, N, DIM, partial(compute_lag, dt=0.1)),
         "repeat": Repeat(np.full((N, 1), 2.0), N, DIM),
-        "delay": delayed(2, np.full((N, 1), 2.0)),
+        "delay": delayed(2, np.full((N, DIM), 2.0)),
         "noise": Noise(half, StepNoise(0, "action_noise")),
         "drift": Drift(half, half, StepNoise(0, "observation_drift_noise"), N, DIM),
         "dropout": Dropout(events(0.3, 2, N, "observation_dropout")),

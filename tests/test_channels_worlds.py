@@ -129,6 +129,26 @@ def test_jitter_alone_delays_by_up_to_its_steps() -> None:
     assert age.mean() == pytest.approx(1.5, abs=0.15)
 
 
+def test_jitter_of_a_group_leaves_the_other_entries_alone() -> None:
+    domain = {"observation_jitter": {"select": "qpos.*", "set": 2}, "action_jitter": {"select": "b", "set": 3}}
+    env, actions = bench(domain), noise_of((40, 2, 2))
+    env.reset()
+    ctrl, true, felt, seen = env.physics.bind("ctrl"), [], [], []
+    for action in actions:
+        seen.append(env.step(action)[0])
+        true.append(env.task.observe(env.physics))
+        felt.append(ctrl.copy())
+    readings, truth, arrived = np.stack(seen), np.stack(true), np.stack(felt)
+    np.testing.assert_array_equal(readings[:, :, 2:], truth[:, :, 2:])
+    np.testing.assert_array_equal(arrived[:, :, 0], actions[:, :, 0])
+
+    def late(out: np.ndarray, sent: np.ndarray) -> set[int]:
+        return {int(age) for t in range(5, 40) for age in range(5) if (out[t] == sent[t - age]).any()}
+
+    assert late(readings[:, :, 0], truth[:, :, 0]) == late(readings[:, :, 1], truth[:, :, 1]) == {0, 1, 2}
+    assert late(arrived[:, :, 1], actions[:, :, 1]) == {0, 1, 2, 3}
+
+
 # The chain as a whole
 
 
@@ -201,7 +221,7 @@ def test_noise_does_not_depend_on_other_channels() -> None:
         for name, value in EVERYTHING.items()
         if CHANNELS[name].per == "observation" and name not in own
     }
-    others |= {n: v for n, v in EVERYTHING.items() if CHANNELS[n].per != "observation" and n != "observation_jitter"}
+    others |= {n: v for n, v in EVERYTHING.items() if CHANNELS[n].per != "observation"}
     alone, among = (run(bench(p, max_episode_steps=9), 30)[:, :, 3] for p in (own, {**own, **others}))
     np.testing.assert_array_equal(alone, among)
     del others["observation_dropout"], others["observation_dropout_steps"]

@@ -71,6 +71,7 @@ def robot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (tmp_path / "robot.xml").write_text(ROBOT)
     (tmp_path / f"{name}.py").write_text(TASK)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     yield name
     sys.modules.pop(name, None)
 
@@ -88,14 +89,15 @@ def test_a_task_class_of_ones_own(robot: str) -> None:
     obs, reward, *_ = env.step(np.ones((3, 1), np.float32))
     np.testing.assert_allclose(reward, -3 * obs[:, 0] ** 2, rtol=1e-12)
     assert environment(f"{robot}:Cart").summary == "A cart that is to stay in the middle."
-    assert not any(str(Path.cwd()) == p for p in sys.path)
+    assert sys.path[-1] == str(Path.cwd())  # stays, after all others and once
+    assert sys.path.count(str(Path.cwd())) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
         ("{robot}:Car", {}, r"unknown class in module 'cart_\w+' 'Car' \(did you mean 'Cart'\?\)"),
-        ("no_such_module:Cart", {}, "module 'no_such_module' fails to import: ModuleNotFoundError"),
+        ("no_such_module:Cart", {}, "module 'no_such_module' fails to import: ModuleNotFoundError.*PYTHONPATH"),
         ("pathlib:PurePath", {}, r"PurePath is no Task, it lacks frame_skip, .*terminated"),
         ("{robot}:Cart", {"file": "none.xml"}, "Cart: its model cannot be loaded: .*none.xml"),
         ("{robot}:Cart", {"weight": "much"}, r"weight: must be a finite number, got 'much' .option of cart_\w+:Cart"),

@@ -10,10 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from envs import unknown_name
 
-from ..config import PLAIN_NAME, RunConfig, Strict, read_yaml, validate
+from ..config import PLAIN_NAME, RunConfig, Strict, read_yaml, resolve_config, validate
 from ..errors import UserError
 from ..methods import DEFAULT_METHOD, METHODS
-from ..severities import resolve_severities
 from ..shipped import shipped_config, shipped_configs
 
 __all__ = ["BenchConfig", "load_bench_config"]
@@ -83,8 +82,8 @@ class BenchConfig(Strict):
             UserError: when it is missing or wrong, or a target does not exist in it.
         """
         path = _find(environment, folder)
-        content = resolve_severities(_merge(read_yaml(path), self.overrides), path)
-        config = validate(RunConfig, {**content, "seed": seed}, f"{path} with the benchmark's overrides")
+        content = {**_merge(read_yaml(path), self.overrides), "seed": seed}
+        config = resolve_config(content, path, f"{path} with the benchmark's overrides")
         for target in self.targets:
             try:
                 config.check_target(target)
