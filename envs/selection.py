@@ -48,8 +48,8 @@ def _select(entry: Entry, nominal: Nominal) -> Ids:
     for pattern in entry.select:
         matches = matching(pattern, objects, nominal)
         if not matches:
-            valid = ", ".join((*objects, *(GROUPS if objects != ("*",) else ()))) if objects else "none"
-            raise EnvsError(f"{entry.name}: {pattern!r} matches nothing; valid: {valid}")
+            valid = (*objects, *(group for group in GROUPS if matching(group, objects, nominal)))
+            raise EnvsError(f"{entry.name}: {pattern!r} matches nothing; valid: {', '.join(valid) or 'none'}")
         chosen.update(matches)
     return np.array(sorted(chosen), np.intp)
 
