@@ -85,6 +85,7 @@ def _checked(name: str, task_class: type) -> Callable[..., Task]:
 
     @wraps(task_class, updated=())
     def make(**options: Any) -> Task:
+        """Make the task; whatever goes wrong in the user's code is told as an EnvsError."""
         try:
             task = task_class(**options)
         except EnvsError:

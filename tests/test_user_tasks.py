@@ -230,7 +230,9 @@ def test_several_columns_are_right_where_they_may_be() -> None:
     for method in ("measure", "info"):
         answer = {"x": physics.qpos[:, 0].copy(), "all": physics.qpos.copy(), "fast": physics.qvel[:, 0] > 1}
         check_task(broken(method, lambda p, answer=answer: answer), physics)
+    before = physics.get_state()["rows"]
     check_task(broken("observe", lambda p: np.zeros((3, 2), np.float32)), physics)
+    np.testing.assert_array_equal(physics.get_state()["rows"], before)  # asking leaves the worlds as they were
 
 
 @pytest.mark.parametrize(
