@@ -14,6 +14,8 @@ from envs.physics import Physics
 
 NUM_STEPS = 50
 MORPHOLOGY = ("link_length", "link_thickness")
+# MuJoCo's compiler rounds ranges given in degrees, and contacts magnify that in the course of 50 steps.
+ROUNDED = {("ant", ("joint_range",)): 1e-9}
 CASES = [(n, p) for n, p in cases(REPRESENTATIVE) if p not in MORPHOLOGY]
 
 
@@ -158,8 +160,8 @@ def assert_equal_to_compiled(name: str, parameters: tuple[str, ...]) -> None:
     for action in random_actions(env, NUM_STEPS):
         env.physics.step(action)
         compiled.step(action)
-        np.testing.assert_allclose(env.physics.qpos, compiled.qpos, rtol=0, atol=1e-9)
-        np.testing.assert_allclose(env.physics.qvel, compiled.qvel, rtol=0, atol=1e-8)
+        for own, other in ((env.physics.qpos, compiled.qpos), (env.physics.qvel, compiled.qvel)):
+            np.testing.assert_allclose(own, other, rtol=0, atol=ROUNDED.get((name, parameters), 1e-12))
 
 
 @pytest.mark.parametrize(("name", "parameter"), CASES)

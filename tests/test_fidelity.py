@@ -62,8 +62,10 @@ def test_one_cheap_step_is_near_the_nominal_one(name: str) -> None:
         changed = np.linalg.norm(nominal.physics.qvel - velocity, axis=1)
         apart = np.linalg.norm(nominal.physics.qvel - cheap.physics.qvel, axis=1)
         assert 0 < np.median(apart / changed) < NEAR.get(name, 0.2)
-        # rad and m: even a foot that lands a substep later stays near, of some 20 rad/s times 50 ms at most
-        assert np.abs(nominal.physics.qpos - cheap.physics.qpos).max() < 0.5
+        # rad and m: even a foot that lands a substep later stays near, of some 20 rad/s times 50 ms at most; the
+        # poles of the double pendulum whirl faster
+        farthest = 0.5 if name == "inverted_double_pendulum" else 0.4
+        assert np.abs(nominal.physics.qpos - cheap.physics.qpos).max() < farthest
 
 
 @every_environment
