@@ -1,4 +1,4 @@
-"""What learns: encoders with their statistics, PPO over many worlds, named parts, freezing, plans, bundles.
+"""What learns: encoders with their statistics, PPO and SAC over many worlds, named parts, freezing, plans, bundles.
 
 Knows torch, stable-baselines3 and gymnasium, and nothing of the environments it is used on.
 """
@@ -12,17 +12,27 @@ import torch
 
 from . import parts
 from .activations import ACTIVATIONS
+from .adaptation import Adaptation, AdaptationLog
 from .checkpoint import Bundle, bundle_digest, load_bundle, save_bundle, verify
 from .encoders import ENCODERS, Encoder
+from .encoders.settings import EncoderSettings
+from .entry_axes import ActingPolicy, ReadsEntries, entry_axes
+from .entry_map import EntryMap
 from .errors import AgentsError, CheckpointError, FrozenError, PartsError, PlanError
+from .exploration import Exploration
 from .freezing import digest, freeze, is_frozen, unfreeze
+from .learner import Learner, TrainingState
 from .lookup import look_up
 from .normalizer import RunningNormalizer
 from .parts import PARTS
-from .phases import ExplainedVariance, Phase, PlanRow, TransferPlan, pretrain_plan
-from .policy import AgentPolicy
-from .ppo import PPO
-from .settings import EncoderSettings, PPOSettings
+from .phase import ExplainedVariance, Phase
+from .plan import PlanRow, TransferPlan, pretrain_plan
+from .ppo import PPO, AgentPolicy, PPOSettings
+from .regularisers import Regulariser
+from .sac import SAC, SacPolicy, SACSettings
+from .source_data import SourceData
+from .space_map import carry_entries
+from .surgery import SURGERIES, Surgery
 from .value_scale import ReturnScale
 from .vec_adapter import VectorAdapter
 
@@ -32,6 +42,11 @@ __all__ = [
     "ENCODERS",
     "PARTS",
     "PPO",
+    "SAC",
+    "SURGERIES",
+    "ActingPolicy",
+    "Adaptation",
+    "AdaptationLog",
     "AgentPolicy",
     "AgentRow",
     "AgentsError",
@@ -39,20 +54,32 @@ __all__ = [
     "CheckpointError",
     "Encoder",
     "EncoderSettings",
+    "EntryMap",
     "ExplainedVariance",
+    "Exploration",
     "FrozenError",
+    "Learner",
     "PPOSettings",
     "PartsError",
     "Phase",
     "PlanError",
     "PlanRow",
+    "ReadsEntries",
+    "Regulariser",
     "ReturnScale",
     "RunningNormalizer",
+    "SACSettings",
+    "SacPolicy",
+    "SourceData",
+    "Surgery",
+    "TrainingState",
     "TransferPlan",
     "VectorAdapter",
     "bundle_digest",
+    "carry_entries",
     "check_settings",
     "digest",
+    "entry_axes",
     "freeze",
     "is_frozen",
     "load_bundle",
@@ -68,13 +95,14 @@ __all__ = [
 class AgentRow(NamedTuple):
     """One row of AGENTS: the learner's class, its settings, and one line on what it is."""
 
-    cls: type[PPO]
-    settings: type[PPOSettings]
+    cls: type[Any]  # a Learner
+    settings: type[Any]
     description: str
 
 
 AGENTS: dict[str, AgentRow] = {
     "ppo": AgentRow(PPO, PPOSettings, "proximal policy optimisation, on-policy, arrays of many worlds"),
+    "sac": AgentRow(SAC, SACSettings, "soft actor-critic, off-policy, an ensemble of critics, a replay of many worlds"),
 }
 
 
@@ -82,16 +110,17 @@ def make_agent(
     name: str,
     env: Any,
     *,
-    settings: Mapping[str, Any] | PPOSettings | None = None,
+    settings: Any = None,
     seed: int,
     device: torch.device | str = "auto",
-) -> PPO:
+) -> Learner:
     """Build the learner called `name` for `env` (a gymnasium VectorEnv, or what stable-baselines3 accepts).
 
     `settings` is plain data or the row's settings class. Raises AgentsError with the valid names on an
     unknown one.
     """
-    return look_up("agent", name, AGENTS).cls(env, settings, seed=seed, device=device)
+    learner: Learner = look_up("agent", name, AGENTS).cls(env, settings, seed=seed, device=device)
+    return learner
 
 
 def check_settings(name: str, settings: Mapping[str, Any]) -> None:

@@ -17,12 +17,12 @@ from torch import nn
 
 from .activations import Tanh
 
-__all__ = ["Stack", "gather_gradients"]
+__all__ = ["Stack", "activate", "activation_gradient", "gather_gradients", "gradient_of"]
 
 _ACTIVATIONS = (Tanh, nn.ELU, nn.ReLU)
 
 
-def _activate(layer: nn.Module, x: torch.Tensor) -> None:
+def activate(layer: nn.Module, x: torch.Tensor) -> None:
     """Apply an activation in place."""
     if isinstance(layer, nn.ELU):
         nn.functional.elu_(x, layer.alpha)
@@ -35,7 +35,7 @@ def _activate(layer: nn.Module, x: torch.Tensor) -> None:
         x.tanh_()
 
 
-def _activation_gradient(layer: nn.Module, grad: torch.Tensor, y: torch.Tensor) -> None:
+def activation_gradient(layer: nn.Module, grad: torch.Tensor, y: torch.Tensor) -> None:
     """Turn the gradient by an activation's output `y` into that by its input, in place."""
     aten = torch.ops.aten
     if isinstance(layer, nn.ELU):
@@ -61,12 +61,12 @@ class Stack:
 
     @staticmethod
     def supports(layers: Sequence[nn.Module]) -> bool:
-        """Tell whether every layer is one that this class knows."""
+        """Tell whether every layer is one that this class knows, and does nothing besides (has no hook)."""
         for before, layer in zip([None, *layers], layers, strict=False):
-            known = isinstance(layer, nn.Linear) and layer.bias is not None
+            known = type(layer) is nn.Linear and layer.bias is not None
             known |= isinstance(layer, nn.LayerNorm) and layer.elementwise_affine and layer.bias is not None
             known |= isinstance(layer, _ACTIVATIONS) and isinstance(before, nn.Linear | nn.LayerNorm)
-            if not known:
+            if not known or layer._forward_hooks:
                 return False
         return True
 
@@ -92,7 +92,7 @@ class Stack:
                 self._saved.append((x, mean, rstd))
                 x = y
             else:
-                _activate(layer, x)
+                activate(layer, x)
                 self._saved.append((x,))
         return x
 
@@ -101,27 +101,27 @@ class Stack:
         """Write the parameters' gradients, given that of the last output (N, out), which is overwritten.
 
         Returns the gradient by the input (N, in) if `to_input`, else None. A `.grad` that is there is
-        overwritten.
+        overwritten. N may be less than the rows of the forward pass: only the first N count then.
         """
         lowest = 0 if to_input else self._lowest
         for index in range(len(self._layers) - 1, lowest - 1, -1):
-            layer, saved = self._layers[index], self._saved[index]
+            layer, saved = self._layers[index], [tensor[: len(grad)] for tensor in self._saved[index]]
             go_on = index > lowest or to_input
             if isinstance(layer, nn.Linear):
                 if layer.weight.requires_grad:
-                    torch.mm(grad.t(), saved[0], out=_grad(layer.weight))
-                    torch.sum(grad, 0, out=_grad(layer.bias))
+                    torch.mm(grad.t(), saved[0], out=gradient_of(layer.weight))
+                    torch.sum(grad, 0, out=gradient_of(layer.bias))
                 if go_on:
                     below = self._buffer("g", index, len(grad), layer.in_features, grad)
                     grad = torch.mm(grad, layer.weight, out=below)
             elif isinstance(layer, nn.LayerNorm):
                 grad = _layer_norm_gradient(layer, grad, saved)
             else:
-                _activation_gradient(layer, grad, saved[0])
+                activation_gradient(layer, grad, saved[0])
         return grad if to_input else None
 
 
-def _layer_norm_gradient(layer: nn.LayerNorm, grad: torch.Tensor, saved: tuple[torch.Tensor, ...]) -> torch.Tensor:
+def _layer_norm_gradient(layer: nn.LayerNorm, grad: torch.Tensor, saved: Sequence[torch.Tensor]) -> torch.Tensor:
     """Write a LayerNorm's gradients and return that by its input."""
     trains = layer.weight.requires_grad
     below, by_weight, by_bias = torch.ops.aten.native_layer_norm_backward(
@@ -135,13 +135,13 @@ def _layer_norm_gradient(layer: nn.LayerNorm, grad: torch.Tensor, saved: tuple[t
         [True, trains, trains],
     )
     if trains:
-        _grad(layer.weight).copy_(by_weight)
-        _grad(layer.bias).copy_(by_bias)
+        gradient_of(layer.weight).copy_(by_weight)
+        gradient_of(layer.bias).copy_(by_bias)
     found: torch.Tensor = below
     return found
 
 
-def _grad(parameter: torch.Tensor) -> torch.Tensor:
+def gradient_of(parameter: torch.Tensor) -> torch.Tensor:
     """Return the parameter's gradient memory."""
     if parameter.grad is None:
         parameter.grad = torch.zeros_like(parameter)

@@ -39,6 +39,14 @@ class RunningMoments(nn.Module):
         finally:
             self._buffers.update(held)
 
+    def forget(self) -> None:
+        """Go back to mean 0, var 1, count 0. Raises FrozenError on a frozen module."""
+        if is_frozen(self):
+            raise FrozenError(f"{type(self).__name__} is frozen: its statistics must not be forgotten")
+        self.mean.zero_()
+        self.var.fill_(1.0)
+        self.count.zero_()
+
     @torch.no_grad()
     def merge(self, x: torch.Tensor) -> None:
         """Merge a batch `x` (N, dim) into the moments.

@@ -1,35 +1,38 @@
-"""The optimizer of a phase: Adam over the parts that train and nothing else, one group a part."""
+"""The optimizer of a phase: Adam over the units that train and nothing else, one group a rate."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 
 from . import parts
 from .errors import CheckpointError
-from .policy import AgentPolicy
+from .parts import Parted
 
-__all__ = ["get_moments", "make_optimizer", "set_learning_rate", "set_moments", "trained_parameters"]
+__all__ = ["add_moments", "get_moments", "make_optimizer", "set_learning_rate", "set_moments", "trained_parameters"]
 
 _EPS = 1e-5  # stable-baselines3's value for PPO
 _FUSED = ("cpu", "cuda", "mps")  # device types with a fused Adam kernel
 
 
-def make_optimizer(policy: AgentPolicy, rates: Mapping[str, float], learning_rate: float) -> torch.optim.Adam:
-    """Return a fresh Adam (Kingma and Ba 2015, arXiv 1412.6980) over the parts in `rates` (part -> scale).
+def make_optimizer(
+    policy: Parted, rates: Mapping[str, float], learning_rate: float, eps: float = _EPS
+) -> torch.optim.Adam:
+    """Return a fresh Adam (Kingma and Ba 2015, arXiv 1412.6980) over the units in `rates` (part or unit -> scale).
 
-    A part that does not train must not be in an optimizer at all: left-over momentum moves parameters whose
+    What does not train must not be in an optimizer at all: left-over momentum moves parameters whose
     gradient is zero.
     """
-    groups = [
-        {"params": parts.parameters(policy, part), "lr": learning_rate * scale, "scale": scale, "part": part}
-        for part, scale in rates.items()
-    ]
-    groups = [group for group in groups if group["params"]]
+    groups = []
+    for scale in dict.fromkeys(rates.values()):
+        found = parts.parameters(policy, [unit for unit, rate in rates.items() if rate == scale])
+        if found:
+            groups.append({"params": found, "lr": learning_rate * scale, "scale": scale})
     if not groups:  # a zero-shot plan; torch refuses an optimizer of nothing, so it gets an empty tensor
-        groups = [{"params": [torch.zeros(0, requires_grad=True)], "scale": 1.0, "part": ""}]
-    return torch.optim.Adam(groups, lr=learning_rate, eps=_EPS, fused=policy.device.type in _FUSED)
+        groups = [{"params": [torch.zeros(0, requires_grad=True)], "scale": 1.0}]
+    fused = groups[0]["params"][0].device.type in _FUSED  # type: ignore[index]
+    return torch.optim.Adam(groups, lr=learning_rate, eps=eps, fused=fused)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
@@ -43,7 +46,7 @@ def trained_parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def get_moments(policy: AgentPolicy, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def get_moments(policy: Parted, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """Return the optimizer's state as `<tensor name>:<step|exp_avg|exp_avg_sq>` -> tensor on the CPU."""
     moments: dict[str, torch.Tensor] = {}
     for name, tensor in parts.references(policy).items():
@@ -52,14 +55,34 @@ def get_moments(policy: AgentPolicy, optimizer: torch.optim.Optimizer) -> dict[s
     return moments
 
 
-def set_moments(policy: AgentPolicy, optimizer: torch.optim.Optimizer, moments: Mapping[str, torch.Tensor]) -> None:
-    """Continue from what `get_moments` returned. Raises CheckpointError on a tensor that does not train."""
-    trained = {id(parameter) for parameter in trained_parameters(optimizer)}
-    targets = {name: tensor for name, tensor in parts.references(policy).items() if id(tensor) in trained}
-    optimizer.state.clear()
+def add_moments(
+    policy: Parted,
+    optimizers: Iterable[torch.optim.Optimizer],
+    moments: Mapping[str, torch.Tensor],
+    units: Iterable[str],
+) -> None:
+    """Give the parameters of `units` the `moments` there are of them, where their shapes are the same."""
+    owners = {id(parameter): optimizer for optimizer in optimizers for parameter in trained_parameters(optimizer)}
+    named = {id(tensor): name for name, tensor in parts.references(policy).items()}
+    for tensor in parts.parameters(policy, units):
+        found = {key: moments.get(f"{named[id(tensor)]}:{key}") for key in ("step", "exp_avg", "exp_avg_sq")}
+        average = found["exp_avg"]
+        if id(tensor) in owners and average is not None and average.shape == tensor.shape:
+            state = {key: value.clone().to(tensor.device) for key, value in found.items() if value is not None}
+            owners[id(tensor)].state[tensor].update(state)
+
+
+def set_moments(
+    policy: Parted, optimizers: Iterable[torch.optim.Optimizer], moments: Mapping[str, torch.Tensor]
+) -> None:
+    """Continue from what `get_moments` returned of each; CheckpointError on a tensor that none of them moves."""
+    owners = {id(parameter): optimizer for optimizer in optimizers for parameter in trained_parameters(optimizer)}
+    targets = {name: tensor for name, tensor in parts.references(policy).items() if id(tensor) in owners}
+    for optimizer in owners.values():
+        optimizer.state.clear()
     for key, value in moments.items():
         name, _, field = key.rpartition(":")
         if name not in targets:
             raise CheckpointError(f"optimizer state {key!r} belongs to no trained tensor: {', '.join(sorted(targets))}")
         tensor = targets[name]
-        optimizer.state[tensor][field] = value.clone().to(tensor.device)
+        owners[id(tensor)].state[tensor][field] = value.clone().to(tensor.device)

@@ -1,109 +1,156 @@
 """Named parts of a policy: what a plan keeps, resets, freezes, trains, and what checkpoints name tensors by.
 
-Every parameter and buffer of a policy belongs to exactly one part. Tensors are named `<part>.<...>`, for
-example `encoder.layers.0.weight`, so a checkpoint can be read without the class that wrote it.
+Every parameter and buffer of a policy belongs to exactly one part, and within it to one unit: the layer, or the
+parameter, that holds it. Tensors are named `<unit>.<...>`, for example `encoder.layers.0.weight` of the unit
+`encoder.layers.0`, so a checkpoint can be read without the class that wrote it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Protocol
 
 import torch
 from torch import nn
 
 from . import freezing
 from .errors import FrozenError, PartsError, unknown_name
-from .policy import AgentPolicy
 
 __all__ = [
+    "COUNTERPARTS",
     "PARTS",
-    "PartRow",
+    "Member",
+    "Parted",
+    "best_pattern",
     "count",
     "digests",
     "freeze_part",
+    "hold_still",
     "load",
     "parameters",
     "part_names",
     "references",
     "tensors",
     "unfreeze_part",
+    "unit_names",
 ]
 
 Member = nn.Module | nn.Parameter
 
+PARTS: dict[str, str] = {
+    "encoder": "observation statistics and feature layers",
+    "value_encoder": "the value head's own encoder, where it is not shared",
+    "encoder_target": "slow copy of the encoder that the critics' targets are computed with",
+    "policy_head": "features to the mean action",
+    "value_head": "features to the value, and the unit of that value",
+    "critic": "features and action to the values of an ensemble",
+    "critic_target": "slow copy of the critics",
+    "log_std": "log of the exploration noise, an action entry",
+    "temperature": "log of the weight of the policy's entropy",
+    "adapters": "what a surgery adds beside layers that stay as they are",
+}
 
-class PartRow(NamedTuple):
-    """One row of PARTS: how to find a part's members, prefix -> module or parameter, {} if none."""
-
-    members: Callable[[AgentPolicy], dict[str, Member]]
-    description: str
-
-
-def _value_encoder(policy: AgentPolicy) -> dict[str, Member]:
-    shared = policy.value_encoder is policy.encoder
-    return {} if shared else {"value_encoder": policy.value_encoder}
-
-
-def _policy_head(policy: AgentPolicy) -> dict[str, Member]:
-    return {"policy_head.hidden": policy.mlp_extractor.policy_net, "policy_head.output": policy.action_net}
-
-
-def _value_head(policy: AgentPolicy) -> dict[str, Member]:
-    hidden, output = policy.mlp_extractor.value_net, policy.value_net
-    return {
-        "value_head.hidden": hidden,
-        "value_head.output": output,
-        "value_head.return_scale": policy.return_scale,
-    }
-
-
-PARTS: dict[str, PartRow] = {
-    "encoder": PartRow(lambda policy: {"encoder": policy.encoder}, "observation statistics and feature layers"),
-    "value_encoder": PartRow(_value_encoder, "the value head's own encoder, where it is not shared"),
-    "policy_head": PartRow(_policy_head, "features to the mean action"),
-    "value_head": PartRow(_value_head, "features to the value, and the unit of that value"),
-    "log_std": PartRow(
-        lambda policy: {"log_std.value": policy.log_std}, "log of the exploration noise, an action entry"
-    ),
+# A part that a plan does not name follows its counterpart: a plan is written once, for every learner and layout.
+COUNTERPARTS = {
+    "value_encoder": "encoder",
+    "encoder_target": "encoder",
+    "critic": "value_head",
+    "critic_target": "critic",
+    "temperature": "log_std",
 }
 
 
-def part_names(policy: AgentPolicy) -> tuple[str, ...]:
+class Parted(Protocol):
+    """What a policy of any learner is: a module that knows its parts."""
+
+    def members(self) -> dict[str, dict[str, Member]]:
+        """Return, for every part the policy has, its modules and parameters by name prefix, in PARTS' order."""
+        ...
+
+
+def part_names(policy: Parted) -> tuple[str, ...]:
     """Return the parts this policy has, in the order of PARTS."""
-    return tuple(name for name, row in PARTS.items() if row.members(policy))
+    return tuple(name for name, members in policy.members().items() if members)
 
 
-def _members(policy: AgentPolicy, part: str) -> dict[str, Member]:
+def _part_members(policy: Parted, part: str) -> dict[str, Member]:
     """Return a part's members by name prefix; PartsError if this policy has no such part."""
     if part not in part_names(policy):
         raise PartsError(unknown_name("part", part, part_names(policy)))
-    return PARTS[part].members(policy)
+    return policy.members()[part]
 
 
-def references(policy: AgentPolicy, parts: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
-    """Return the live parameters and buffers of `parts` (None: all) by their checkpoint names."""
-    found: dict[str, torch.Tensor] = {}
-    for part in part_names(policy) if parts is None else parts:
-        for prefix, member in _members(policy, part).items():
-            if isinstance(member, nn.Parameter):
-                found[prefix] = member
-            else:
-                named = [*member.named_parameters(), *member.named_buffers()]
-                found |= {f"{prefix}.{name}": tensor for name, tensor in named}
+def _own_tensors(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the parameters and buffers that a module holds itself, none of its children's."""
+    own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+    return dict(own)
+
+
+def _units_of(prefix: str, member: Member) -> dict[str, dict[str, torch.Tensor]]:
+    """Return unit -> tensors by full name, of one member."""
+    if isinstance(member, nn.Parameter):
+        return {prefix: {prefix: member}}
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for path, module in member.named_modules():
+        unit = f"{prefix}.{path}" if path else prefix
+        own = {f"{unit}.{name}": tensor for name, tensor in _own_tensors(module).items()}
+        if own:
+            found[unit] = own
     return found
 
 
-def tensors(policy: AgentPolicy, parts: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
+def _units(policy: Parted, parts: Iterable[str] | None = None) -> dict[str, dict[str, torch.Tensor]]:
+    """Return unit -> its live tensors by full name, of `parts` (None: all)."""
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for part in part_names(policy) if parts is None else parts:
+        for prefix, member in _part_members(policy, part).items():
+            found |= _units_of(prefix, member)
+    return found
+
+
+def unit_names(policy: Parted, parts: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Return the units of `parts` (None: all), parts in the order of PARTS, layers from the input on."""
+    return tuple(_units(policy, parts))
+
+
+def _ancestors(unit: str) -> list[str]:
+    """Return `a.b.c`, `a.b`, `a` for `a.b.c`."""
+    words = unit.split(".")
+    return [".".join(words[:n]) for n in range(len(words), 0, -1)]
+
+
+def best_pattern(unit: str, patterns: Iterable[str]) -> str | None:
+    """Return the most specific of `patterns` that names `unit` or something it lies in, None if none does.
+
+    A pattern is a dotted name with `*` and `?` (fnmatch); the longest one counts. A unit that no pattern names
+    follows its part's counterpart, if that has one: `critic.layers.0` goes by what names `value_head.layers.0`.
+    """
+    known = list(patterns)
+    matching = [p for p in known if any(fnmatchcase(name, p) for name in _ancestors(unit))]
+    if matching:
+        return max(matching, key=len)
+    part, _, rest = unit.partition(".")
+    if part not in COUNTERPARTS:
+        return None
+    return best_pattern(f"{COUNTERPARTS[part]}.{rest}" if rest else COUNTERPARTS[part], known)
+
+
+def references(policy: Parted, parts: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
+    """Return the live parameters and buffers of `parts` (None: all) by their checkpoint names."""
+    return {name: tensor for own in _units(policy, parts).values() for name, tensor in own.items()}
+
+
+def tensors(policy: Parted, parts: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
     """Return CPU copies of the parameters and buffers of `parts` (None: all) by their checkpoint names."""
     return {name: tensor.detach().cpu().clone() for name, tensor in references(policy, parts).items()}
 
 
-def _require_unmoved(policy: AgentPolicy, source: Mapping[str, torch.Tensor], wanted: Iterable[str]) -> None:
+def _require_unmoved(policy: Parted, source: Mapping[str, torch.Tensor], wanted: Iterable[str]) -> None:
     """Raise FrozenError if `source` holds other bytes than those of `wanted` parts that are frozen."""
     moved = []
     for part in wanted:
-        if any(map(freezing.is_frozen, _members(policy, part).values())):
+        if any(map(freezing.is_frozen, _part_members(policy, part).values())):
             held = references(policy, (part,))
             given = {name: source[name].to(tensor.dtype) for name, tensor in held.items()}
             if freezing.digest(given) != freezing.digest(held):
@@ -112,7 +159,7 @@ def _require_unmoved(policy: AgentPolicy, source: Mapping[str, torch.Tensor], wa
         raise FrozenError(f"{', '.join(moved)} would move, but is frozen: unfreeze_part() first, or load all parts")
 
 
-def load(policy: AgentPolicy, source: Mapping[str, torch.Tensor], parts: Iterable[str] | None = None) -> list[str]:
+def load(policy: Parted, source: Mapping[str, torch.Tensor], parts: Iterable[str] | None = None) -> list[str]:
     """Copy the tensors of `parts` (None: all) from `source` into the policy; return the loaded names.
 
     Tensors of other known parts in `source` are left alone. Nothing is written unless everything fits:
@@ -144,30 +191,74 @@ def load(policy: AgentPolicy, source: Mapping[str, torch.Tensor], parts: Iterabl
     return sorted(targets)
 
 
-def parameters(policy: AgentPolicy, part: str) -> list[nn.Parameter]:
-    """Return the trainable tensors of a part, buffers left out."""
-    found = references(policy, (part,)).values()
-    return [tensor for tensor in found if isinstance(tensor, nn.Parameter)]
+def _require_known(name: str, units: Iterable[str]) -> None:
+    """Raise PartsError unless `name` is a unit or something that units lie in."""
+    names = {ancestor for unit in units for ancestor in _ancestors(unit)}
+    if name not in names:
+        raise PartsError(unknown_name("part", name, names))
 
 
-def count(policy: AgentPolicy, part: str) -> int:
-    """Return the number of parameters of a part (buffers are no parameters)."""
-    return sum(parameter.numel() for parameter in parameters(policy, part))
+def parameters(policy: Parted, names: Iterable[str]) -> list[nn.Parameter]:
+    """Return the trainable tensors of the parts or units called `names`, buffers left out; PartsError as `digests`."""
+    wanted, units = tuple(names), _units(policy)
+    for name in wanted:
+        _require_known(name, units)
+    found = [own for unit, own in units.items() if set(wanted) & set(_ancestors(unit))]
+    return [tensor for own in found for tensor in own.values() if isinstance(tensor, nn.Parameter)]
 
 
-def freeze_part(policy: AgentPolicy, part: str) -> None:
+def count(policy: Parted, *names: str) -> int:
+    """Return the number of parameters of parts or units (buffers are no parameters)."""
+    return sum(parameter.numel() for parameter in parameters(policy, names))
+
+
+def freeze_part(policy: Parted, part: str) -> None:
     """Freeze every member of a part."""
-    for member in _members(policy, part).values():
+    for member in _part_members(policy, part).values():
         freezing.freeze(member)
 
 
-def unfreeze_part(policy: AgentPolicy, part: str) -> None:
+def unfreeze_part(policy: Parted, part: str) -> None:
     """Undo `freeze_part`."""
-    for member in _members(policy, part).values():
+    for member in _part_members(policy, part).values():
         freezing.unfreeze(member)
 
 
-def digests(policy: AgentPolicy, parts: Iterable[str] | None = None) -> dict[str, str]:
-    """Return the digest of names, shapes and bytes of each of `parts` (None: all)."""
-    wanted = part_names(policy) if parts is None else parts
-    return {part: freezing.digest(references(policy, (part,))) for part in wanted}
+def hold_still(policy: Parted, trained: Iterable[str]) -> None:
+    """Freeze all units but the `trained` ones.
+
+    What lies around a trained unit is left free to train too, so that a Dropout beside a trained layer works.
+    """
+    units = set(trained)
+    free = {ancestor for unit in units for ancestor in _ancestors(unit)}
+
+    def hold(prefix: str, member: Member) -> None:
+        if prefix not in free:
+            freezing.freeze(member)
+            return
+        freezing.unfreeze(member)
+        if isinstance(member, nn.Module):
+            if prefix not in units:
+                for parameter in member.parameters(recurse=False):
+                    freezing.freeze(parameter)
+            for name, child in member.named_children():
+                if _units_of(name, child):
+                    hold(f"{prefix}.{name}", child)
+
+    for part in part_names(policy):
+        for prefix, member in _part_members(policy, part).items():
+            hold(prefix, member)
+
+
+def digests(policy: Parted, names: Iterable[str] | None = None) -> dict[str, str]:
+    """Return the digest of names, shapes and bytes of each of the parts or units in `names` (None: all parts).
+
+    Raises PartsError with the valid names on one that is not there.
+    """
+    found: dict[str, str] = {}
+    units = _units(policy)
+    for name in part_names(policy) if names is None else names:
+        _require_known(name, units)
+        own = [held for unit, held in units.items() if name in _ancestors(unit)]
+        found[name] = freezing.digest({key: tensor for held in own for key, tensor in held.items()})
+    return found

@@ -5,46 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-import torch
-
 from . import parts
 from .budget import exact_steps_error
 from .errors import FrozenError, PlanError
-from .phases import Phase, TransferPlan
-from .policy import AgentPolicy
+from .parts import Parted
+from .phase import Phase
+from .plan import TransferPlan
 
-__all__ = ["PhaseRunner", "carry_over"]
-
-
-def carry_over(
-    policy: AgentPolicy, plan: TransferPlan, source: Mapping[str, torch.Tensor] | None, fresh: AgentPolicy
-) -> list[str]:
-    """Load kept and frozen parts from `source`, reset ones from `fresh`; return the names from `source`.
-
-    Raises PlanError if the plan does not fit or there is no source for what it carries over, PartsError if
-    the source does not fit.
-    """
-    plan.check(policy)
-    names = parts.part_names(policy)
-    carried = [part for part in names if plan.action(part) != "reset"]
-    if carried and source is None:
-        raise PlanError(f"the plan carries {', '.join(carried)} over: it needs the tensors of a source")
-    for part in names:  # whatever an earlier plan held still begins anew
-        parts.unfreeze_part(policy, part)
-    loaded = parts.load(policy, source or {}, carried) if carried else []
-    parts.load(policy, parts.tensors(fresh), [part for part in names if part not in carried])
-    return loaded
+__all__ = ["PhaseRunner"]
 
 
 class PhaseRunner:
     """Walks a policy through the phases of a plan.
 
-    Within a phase every part that does not train is frozen, whether the plan freezes it for good or it only
-    waits: no gradient, no BatchNorm drift, no new statistics. Digests of the plan's frozen parts are taken at
-    the plan's start, those of waiting parts at the phase's start; both must still hold when the phase ends.
+    Within a phase every unit that does not train is frozen, whether the plan freezes it for good or it only
+    waits: no gradient, no BatchNorm drift, no new statistics. Digests of the plan's frozen units are taken at
+    the plan's start, those of waiting ones at the phase's start; both must still hold when the phase ends.
     """
 
-    def __init__(self, policy: AgentPolicy, plan: TransferPlan, num_envs: int) -> None:
+    def __init__(self, policy: Parted, plan: TransferPlan, num_envs: int) -> None:
         """Check the plan against the policy and enter its first phase. Raises PlanError."""
         plan.check(policy)
         for phase in plan.phases:
@@ -55,7 +34,7 @@ class PhaseRunner:
         self.plan = plan
         self.index = 0  # of the phase that runs; len(plan.phases) once all are over
         self.steps = 0  # taken in this phase
-        self._frozen = [part for part in parts.part_names(policy) if plan.action(part) == "freeze"]
+        self._frozen = [unit for unit in parts.unit_names(policy) if plan.action(unit) == "freeze"]
         self._held = parts.digests(policy, self._frozen)
         self._enter()
 
@@ -71,11 +50,15 @@ class PhaseRunner:
 
     @property
     def rates(self) -> dict[str, float]:
-        """Learning-rate scale of every part that trains now."""
+        """Learning-rate scale of every unit that trains now."""
         if self.phase is None:
             return {}
-        found = {part: self.plan.rate(self.phase, part) for part in parts.part_names(self._policy)}
-        return {part: rate for part, rate in found.items() if rate is not None}
+        found = {unit: self.plan.rate(self.phase, unit) for unit in parts.unit_names(self._policy)}
+        return {unit: rate for unit, rate in found.items() if rate is not None}
+
+    def trains(self, name: str) -> bool:
+        """Tell whether the part or unit `name`, or any unit in it, trains now."""
+        return any(unit == name or unit.startswith(f"{name}.") for unit in self.rates)
 
     @property
     def steps_left(self) -> int | None:
@@ -85,20 +68,21 @@ class PhaseRunner:
 
     def _enter(self) -> None:
         """Freeze and unfreeze for the phase that runs now, and take digests of what waits."""
-        trained = self.rates
-        for part in parts.part_names(self._policy):
-            if part in trained:
-                parts.unfreeze_part(self._policy, part)
-            elif not self.finished or part in self._frozen:
-                parts.freeze_part(self._policy, part)
-        waiting = [part for part in parts.part_names(self._policy) if part not in trained and part not in self._frozen]
-        held = {part: self._held[part] for part in self._frozen}
-        self._held = {**held, **(parts.digests(self._policy, waiting) if not self.finished else {})}
+        trained = set(self.rates)
+        units = parts.unit_names(self._policy)
+        waiting = [unit for unit in units if unit not in trained and unit not in self._frozen]
+        held = {unit: self._held[unit] for unit in self._frozen}
+        if self.finished:  # what waited is free again, what the plan froze is not
+            parts.hold_still(self._policy, waiting)
+            self._held = held
+        else:
+            parts.hold_still(self._policy, trained)
+            self._held = {**held, **parts.digests(self._policy, waiting)}
 
     def verify(self) -> None:
-        """Raise FrozenError, naming the parts, if one that was to stay still has changed by a single bit."""
+        """Raise FrozenError, naming the units, if one that was to stay still has changed by a single bit."""
         now = parts.digests(self._policy, self._held)
-        moved = [part for part, digest in self._held.items() if now[part] != digest]
+        moved = [unit for unit, digest in self._held.items() if now[unit] != digest]
         if moved:
             where = "after the last phase" if self.phase is None else f"in phase {self.phase.name!r}"
             raise FrozenError(f"{where}, {', '.join(moved)} moved although the plan holds it still")
@@ -125,7 +109,7 @@ class PhaseRunner:
         }
 
     @classmethod
-    def from_state(cls, policy: AgentPolicy, num_envs: int, state: Mapping[str, Any]) -> Self:
+    def from_state(cls, policy: Parted, num_envs: int, state: Mapping[str, Any]) -> Self:
         """Continue from what `get_state` returned, on a policy that holds the weights of that moment.
 
         Raises FrozenError if the policy's frozen parts are not those the plan started with.

@@ -13,21 +13,25 @@ from numpy.typing import NDArray
 from . import parts
 from .errors import CheckpointError
 from .optimizer import get_moments, set_moments
+from .parts import Parted
 from .phase_runner import PhaseRunner
-from .policy import AgentPolicy
+from .regularisers import Penalties
 from .vec_adapter import VectorAdapter
 
-__all__ = ["Continuable", "get_training_state", "set_training_state"]
+__all__ = ["Continuable", "array_of", "below", "get_training_state", "set_training_state", "source_moments"]
+
+Tensors = dict[str, torch.Tensor]
 
 
 class Continuable(Protocol):
     """What a learner consists of besides its weights."""
 
-    policy: AgentPolicy
+    policy: Any
     env: Any
+    source_env: Any
     generator: torch.Generator
     phases: PhaseRunner
-    return_traces: NDArray[np.float64]
+    penalties: Penalties
     iteration: int
     num_timesteps: int
     ep_info_buffer: Any
@@ -38,40 +42,62 @@ class Continuable(Protocol):
     _current_progress_remaining: float
     _stats_window_size: int
 
+    @property
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """Everything that moves weights."""
+        ...
+
     def renew_optimizer(self) -> None:
-        """Replace the optimizer by a fresh one over the parts that train now."""
+        """Replace the optimizers by fresh ones over what trains now."""
+        ...
+
+    def get_own_state(self) -> tuple[Tensors, dict[str, Any]]:
+        """Return what only this kind of learner has."""
+        ...
+
+    def set_own_state(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+        """Continue from what `get_own_state` returned."""
         ...
 
 
-_FORMAT = 1
-_OPTIMIZER, _WORLDS = "optimizer/", "worlds/"  # prefixes of tensor names
+_FORMAT = 2
+_OPTIMIZER, _WORLDS, _SOURCE_WORLDS, _OWN = "optimizer/", "worlds/", "source_worlds/", "own/"  # of tensor names
+_PENALTIES = "penalties/"
 
 
-def _adapter(learner: Continuable) -> VectorAdapter:
-    """Return the learner's environment; CheckpointError if it is not one whose state can be had as arrays."""
-    if not isinstance(learner.env, VectorAdapter):
-        raise CheckpointError(
-            f"{learner.env} cannot hand its state over: give a gymnasium VectorEnv to continue a run exactly"
-        )
-    return learner.env
+def _adapter(env: Any) -> VectorAdapter:
+    """Return an environment whose state can be had as arrays, else CheckpointError."""
+    if not isinstance(env, VectorAdapter):
+        raise CheckpointError(f"{env} cannot hand its state over: give a gymnasium VectorEnv to continue a run exactly")
+    return env
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(np.array(array, order="C"))
 
 
-def get_training_state(learner: Continuable) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return (tensors, JSON) of a learner between two updates; see `PPO.get_training_state`."""
+def below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> Tensors:
+    """Return the tensors whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def get_training_state(learner: Continuable) -> tuple[Tensors, dict[str, Any]]:
+    """Return (tensors, JSON) of a learner between two updates; see `Learner.get_training_state`."""
     if learner._last_obs is None or learner.ep_info_buffer is None:
         raise CheckpointError("the learner has not started: there is no training state before the first learn()")
-    tensors = {_WORLDS + name: _tensor(value) for name, value in _adapter(learner).get_state().items()}
-    moments = get_moments(learner.policy, learner.policy.optimizer)
-    tensors |= {_OPTIMIZER + name: value for name, value in moments.items()}
+    tensors = {_WORLDS + name: _tensor(value) for name, value in _adapter(learner.env).get_state().items()}
+    if learner.source_env is not None:
+        source = _adapter(learner.source_env).get_state()
+        tensors |= {_SOURCE_WORLDS + name: _tensor(value) for name, value in source.items()}
+    for optimizer in learner.optimizers:
+        tensors |= {_OPTIMIZER + name: value for name, value in get_moments(learner.policy, optimizer).items()}
+    own_tensors, own = learner.get_own_state()
+    tensors |= {_OWN + name: value for name, value in own_tensors.items()}
+    tensors |= {_PENALTIES + name: value for name, value in learner.penalties.get_state().items()}
     tensors |= {
         "generator": learner.generator.get_state(),
         "last_obs": _tensor(np.asarray(learner._last_obs)),
         "episode_starts": _tensor(np.asarray(learner._last_episode_starts)),
-        "return_traces": _tensor(learner.return_traces),
     }
     state = {
         "format": _FORMAT,
@@ -83,11 +109,17 @@ def get_training_state(learner: Continuable) -> tuple[dict[str, torch.Tensor], d
         # without "t", seconds on a clock: two equal runs have equal states
         "episodes": [{"r": episode["r"], "l": episode["l"]} for episode in learner.ep_info_buffer],
         "weights": parts.digests(learner.policy),
+        "own": own,
     }
     return tensors, state
 
 
-def _array(tensors: Mapping[str, torch.Tensor], name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+def source_moments(tensors: Mapping[str, torch.Tensor]) -> Tensors:
+    """Return the optimizers' moments that are among the tensors of a training state."""
+    return below(_OPTIMIZER, tensors)
+
+
+def array_of(tensors: Mapping[str, torch.Tensor], name: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """Return a copy of a tensor as an array; CheckpointError if it is missing or mis-shaped."""
     if name not in tensors or tuple(tensors[name].shape) != shape:
         found = tuple(tensors[name].shape) if name in tensors else "missing"
@@ -96,26 +128,21 @@ def _array(tensors: Mapping[str, torch.Tensor], name: str, shape: tuple[int, ...
 
 
 def set_training_state(learner: Continuable, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
-    """Continue from what `get_training_state` returned; see `PPO.set_training_state`."""
+    """Continue from what `get_training_state` returned; see `Learner.set_training_state`."""
     if state.get("format") != _FORMAT:
         raise CheckpointError(f"training state has format {state.get('format')!r}, this version reads {_FORMAT}")
-    now = parts.digests(learner.policy)
-    other = [part for part, digest in state["weights"].items() if now.get(part) != digest]
-    if other:
-        raise CheckpointError(
-            f"the training state belongs to other weights of {', '.join(other)}: load the weights first"
-        )
-    env = _adapter(learner)
+    _require_weights(learner.policy, state["weights"])
+    env = _adapter(learner.env)
     obs_shape = (env.num_envs, *(env.observation_space.shape or ()))
-    learner._last_obs = _array(tensors, "last_obs", obs_shape)
-    learner._last_episode_starts = _array(tensors, "episode_starts", (env.num_envs,))
-    learner.return_traces = _array(tensors, "return_traces", (env.num_envs,))
+    learner._last_obs = array_of(tensors, "last_obs", obs_shape)
+    learner._last_episode_starts = array_of(tensors, "episode_starts", (env.num_envs,))
     if "generator" not in tensors:
         raise CheckpointError("training state 'generator' is missing")
     learner.generator.set_state(tensors["generator"].clone())
-    env.set_state(
-        {name.removeprefix(_WORLDS): value.numpy() for name, value in tensors.items() if name.startswith(_WORLDS)}
-    )
+    env.set_state({name: value.numpy() for name, value in below(_WORLDS, tensors).items()})
+    if learner.source_env is not None:
+        source = {name: value.numpy() for name, value in below(_SOURCE_WORLDS, tensors).items()}
+        _adapter(learner.source_env).set_state(source)
     learner.num_timesteps = int(state["num_timesteps"])
     learner._n_updates = int(state["num_updates"])
     learner.iteration = int(state["iteration"])
@@ -123,6 +150,17 @@ def set_training_state(learner: Continuable, tensors: Mapping[str, torch.Tensor]
     learner.ep_info_buffer = deque(state["episodes"], maxlen=learner._stats_window_size)
     learner.ep_success_buffer = deque(maxlen=learner._stats_window_size)
     learner.phases = PhaseRunner.from_state(learner.policy, env.num_envs, state["phases"])
+    learner.set_own_state(below(_OWN, tensors), state["own"])
+    learner.penalties.set_state(below(_PENALTIES, tensors))
     learner.renew_optimizer()
-    moments = {key.removeprefix(_OPTIMIZER): value for key, value in tensors.items() if key.startswith(_OPTIMIZER)}
-    set_moments(learner.policy, learner.policy.optimizer, moments)
+    set_moments(learner.policy, learner.optimizers, below(_OPTIMIZER, tensors))
+
+
+def _require_weights(policy: Parted, digests: Mapping[str, str]) -> None:
+    """Raise CheckpointError, naming the parts, unless the policy holds the weights with these digests."""
+    now = parts.digests(policy)
+    other = [part for part, digest in digests.items() if now.get(part) != digest]
+    if other:
+        raise CheckpointError(
+            f"the training state belongs to other weights of {', '.join(other)}: load the weights first"
+        )

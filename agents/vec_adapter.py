@@ -14,6 +14,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from .errors import AgentsError, CheckpointError
+from .history import HistoryWindow, WindowSpace
+from .privileged import PrivilegedSpace, PrivilegedWindow
 from .transition import Transition
 
 __all__ = ["VectorAdapter"]
@@ -26,9 +28,21 @@ class VectorAdapter(VecEnv):
     observation over in infos["final_obs"] with mask infos["_final_obs"]: an array (num_envs, obs_dim), or
     gymnasium's array of objects. `step_arrays` is for learners that work on arrays; `step` builds
     stable-baselines3's dictionaries, filled for ended worlds only.
+
+    With `history` above 1, observations are windows over the last `history` steps (see WindowSpace): an ended
+    world's final observation is the window of the episode that ended, its observation that of the new one.
+
+    With names of world `parameters` there is room for those behind the window (see PrivilegedSpace). It stays empty
+    unless `tell_parameters` is called, so that no world tells what it must not.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], seed: int | None = None) -> None:
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any],
+        seed: int | None = None,
+        history: int = 1,
+        parameters: Sequence[str] = (),
+    ) -> None:
         """Adapt `env`; `seed` is for the first reset only. AgentsError if the environment does not fit."""
         mode = env.metadata.get("autoreset_mode")
         if mode != AutoresetMode.SAME_STEP:
@@ -40,7 +54,14 @@ class VectorAdapter(VecEnv):
             raise AgentsError(f"observations must be one vector (Box of one axis), not {space}")
         self.env = env
         low, high = space.low.astype(np.float32), space.high.astype(np.float32)
-        super().__init__(env.num_envs, spaces.Box(low, high, dtype=np.float32), env.single_action_space)
+        seen: spaces.Box = spaces.Box(low, high, dtype=np.float32)
+        if parameters:
+            seen = PrivilegedSpace(seen, env.single_action_space, history, parameters)
+        elif history != 1:
+            seen = WindowSpace(seen, env.single_action_space, history)
+        super().__init__(env.num_envs, seen, env.single_action_space)
+        self._window = seen.window(env.num_envs) if isinstance(seen, WindowSpace) else None
+        self._told: PrivilegedWindow | None = None  # the window, once the worlds tell their parameters
         if seed is not None:
             self._seeds = [seed + world for world in range(self.num_envs)]
         self.steps = 0  # world-steps taken
@@ -57,15 +78,39 @@ class VectorAdapter(VecEnv):
         """World-steps taken, episodes ended, and how many of those the task itself ended."""
         return {"steps": self.steps, "episodes": self.episodes, "terminations": self.terminations}
 
+    def tell_parameters(self) -> None:
+        """Let the worlds tell their parameters from the next reset on: for worlds of the source, never for a target's.
+
+        Raises AgentsError if the environment has no `world_parameters()`, or others than this adapter has room for.
+        """
+        if not isinstance(self._window, PrivilegedWindow):
+            raise AgentsError("there is no room for world parameters: name them, VectorAdapter(env, parameters=...)")
+        assert isinstance(self.observation_space, PrivilegedSpace)
+        wanted, names = self.observation_space.parameters, getattr(self.env, "world_parameter_names", None)
+        if names is None:
+            raise AgentsError(f"{self.env} has no world_parameter_names: its worlds cannot tell their parameters")
+        if tuple(names) != wanted:
+            raise AgentsError(f"worlds tell {', '.join(names) or 'nothing'}, wanted are {', '.join(wanted)}")
+        self._told = self._window
+
+    def _begin(self, window: HistoryWindow, ids: NDArray[np.intp] | None = None) -> None:
+        """Start an episode in worlds `ids` (None: all) of the window; what they tell is constant until the next."""
+        window.begin(self._obs if ids is None else self._obs[ids], ids)
+        if self._told is not None:
+            self._told.tell(self.env.world_parameters())  # type: ignore[attr-defined]
+
     def reset(self) -> NDArray[np.float32]:
-        """Reset all worlds and return observations (num_envs, obs_dim)."""
+        """Reset all worlds and return observations (num_envs, obs_dim), or windows."""
         obs, _ = self.env.reset(seed=self._seeds[0], options=self._options[0] or None)
         self._reset_seeds()
         self._reset_options()
         self._obs = np.array(obs, np.float32)
         self._returns[:] = 0.0
         self._lengths[:] = 0
-        return self._obs.copy()
+        if self._window is None:
+            return self._obs.copy()
+        self._begin(self._window)
+        return self._window.window()
 
     def step_arrays(self, actions: NDArray[Any]) -> Transition:
         """Step all worlds by `actions` (num_envs, action_dim), within the bounds of the action space."""
@@ -82,7 +127,24 @@ class VectorAdapter(VecEnv):
         if ended.size:
             final_obs = self._read_final_obs(infos, ended)
             episodes = self._close_episodes(ended, terminated)
-        return Transition(self._obs.copy(), reward, terminated, truncated, ended, final_obs, episodes, infos)
+        seen = self._obs.copy()
+        if self._window is not None:
+            seen, final_obs = self._remember(actions, ended, final_obs)
+        return Transition(seen, reward, terminated, truncated, ended, final_obs, episodes, infos)
+
+    def _remember(
+        self, actions: NDArray[Any], ended: NDArray[np.intp], final_obs: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the windows after a step, (num_envs, D), and the last ones (num_ended, D) of ended episodes."""
+        assert self._window is not None
+        reached = self._obs.copy()
+        reached[ended] = final_obs
+        self._window.push(actions, reached)
+        seen = self._window.window()
+        if not ended.size:
+            return seen, seen[ended]
+        self._begin(self._window, ended)
+        return self._window.window(), seen[ended]
 
     def _read_final_obs(self, infos: Mapping[str, Any], ended: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the last observations (num_ended, obs_dim) of the ended worlds."""
@@ -142,6 +204,7 @@ class VectorAdapter(VecEnv):
         counters = np.array([self.steps, self.episodes, self.terminations], np.int64)
         state: dict[str, NDArray[Any]] = {"counters": counters}
         state |= {"returns": self._returns, "lengths": self._lengths, "obs": self._obs}
+        state |= self._window.get_state() if self._window is not None else {}
         state |= {f"env.{name}": np.asarray(value) for name, value in self.env.get_state().items()}
         for name, value in state.items():
             if value.dtype.kind not in "biuf":
@@ -155,6 +218,8 @@ class VectorAdapter(VecEnv):
             if name not in state or state[name].shape != value.shape:
                 found = state[name].shape if name in state else "missing"
                 raise CheckpointError(f"state {name!r} must have shape {value.shape}, it is {found}: same num_envs?")
+        if self._window is not None:
+            self._window.set_state(state)
         inner = {name.removeprefix("env."): value for name, value in state.items() if name.startswith("env.")}
         self.env.set_state(inner)  # type: ignore[attr-defined]
         for name, value in own.items():

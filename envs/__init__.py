@@ -18,7 +18,7 @@ from .physics import available_cores
 from .shifts import SHIFTS, Shift
 from .task import Task
 from .user_tasks import import_from
-from .validity import Gate, Quantity, ShiftCheck, Verdict, check_shift, check_worlds
+from .validity import Gate, Quantity, ShiftCheck, Twin, Verdict, check_shift, check_worlds
 from .vector_env import DomainVectorEnv
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Shift",
     "ShiftCheck",
     "Task",
+    "Twin",
     "Verdict",
     "available_cores",
     "check_shift",

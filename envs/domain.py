@@ -119,6 +119,17 @@ class Domain:
         return tuple(e.name for e in self.entries)
 
     @property
+    def random_columns(self) -> tuple[int, ...]:
+        """Return the positions in `names` of the numbers that differ from world to world, in their order."""
+        supports = [e.distribution.support() for e in self.entries]
+        return tuple(column for column, (low, high) in enumerate(supports) if low < high)
+
+    @property
+    def random_names(self) -> tuple[str, ...]:
+        """Return the names of the numbers that differ from world to world: what tells one world from another."""
+        return tuple(self.names[column] for column in self.random_columns)
+
+    @property
     def num_draws(self) -> int:
         """Return how many uniform numbers decide a world: one an entry, and one for each that chooses an object."""
         return len(self.entries) + sum(e.one_of for e in self.entries)

@@ -110,6 +110,20 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         """The parameters' numbers of all worlds by name, each (num_envs,), copied: what a teacher may be told."""
         return {name: self.worlds.numbers[:, i].copy() for i, name in enumerate(self.worlds.names)}
 
+    @property
+    def world_parameter_names(self) -> tuple[str, ...]:
+        """Names of what `world_parameters` returns, (k,): the domain's entries whose number is random, in its order."""
+        return self.domain.random_names
+
+    def world_parameters(self) -> Array:
+        """Return the numbers that tell each world from the others, (num_envs, k), as drawn when its episode started.
+
+        They are what the domain's operations use, a factor or an offset as well as a value, and stay the same through
+        an episode, whatever a profile makes of them. Which object a `one_of` has picked is not among them. They are
+        NaN before the first `reset`.
+        """
+        return self.worlds.drawn[:, list(self.domain.random_columns)]
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Start a new episode in all worlds, or in those of `options["reset_mask"]`, (num_envs,) bool.
 

@@ -1,4 +1,4 @@
-"""Agents from configurations and checkpoints, and the check that a checkpoint fits the spaces it is to act in."""
+"""Agents from configurations and checkpoints."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import Any
 
 import torch
 
-from agents import PPO, Bundle, make_agent, parts
+from agents import Bundle, Learner, TransferPlan, make_agent, parts
 from envs import Domain, DomainVectorEnv, make_vec
 
 from .config import RunConfig, config_digest
 from .errors import UserError
 from .run import RunDirectory
 from .seeding import derive_seed
+from .spaces import Spaces, require_same_spaces
+from .teachers import with_parameters
 from .versions import collect_versions
 
-__all__ = ["build_agent", "build_worlds", "describe_origin", "load_agent", "require_same_spaces"]
+__all__ = ["build_agent", "build_worlds", "describe_origin", "load_agent"]
 
 
 def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str, num_threads: int) -> DomainVectorEnv:
@@ -31,18 +33,18 @@ def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str,
     )
 
 
-def build_agent(config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, Any], *, role: str) -> PPO:
+def build_agent(config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, Any], *, role: str) -> Learner:
     """Build a fresh learner on `worlds`. One torch thread: for small nets the fastest, and the same sums everywhere.
 
     Raises:
-        UserError: when the configured device is not there.
+        UserError: when the configured device is not there, or the encoder is a teacher's and there is nothing to tell.
     """
     _require_device(config.device)
     torch.set_num_threads(1)
     return make_agent(
         config.agent.algorithm,
         worlds,
-        settings=settings,
+        settings=with_parameters(config, settings),
         seed=derive_seed(config.seed, role, "agent"),
         device=config.device,
     )
@@ -55,16 +57,8 @@ def _require_device(device: str) -> None:
         raise UserError(f"device: {device!r} is not available here; valid: {', '.join(valid)}")
 
 
-def describe_spaces(worlds: DomainVectorEnv) -> dict[str, Any]:
-    """Return what a checkpoint records of the spaces its agent was made for."""
-    return {
-        "observation": list(worlds.task.observation_names),
-        "action": [int(n) for n in worlds.single_action_space.shape or ()],
-    }
-
-
 def describe_origin(
-    config: RunConfig, identity: Mapping[str, Any], worlds: DomainVectorEnv, agent: PPO
+    config: RunConfig, identity: Mapping[str, Any], worlds: DomainVectorEnv, agent: Learner
 ) -> dict[str, Any]:
     """Return what every checkpoint of a run says of where it comes from."""
     return {
@@ -73,32 +67,13 @@ def describe_origin(
         "seed": config.seed,
         "config": config_digest(config),
         "plan": agent.plan.to_json(),
-        "spaces": describe_spaces(worlds),
+        "spaces": Spaces.of_worlds(worlds).to_json(),
         "device": agent.device.type,
         "versions": collect_versions(),
     }
 
 
-def require_same_spaces(bundle: Bundle, worlds: DomainVectorEnv, where: str) -> None:
-    """Check that the agent in `bundle` fits `worlds`.
-
-    Raises:
-        UserError: showing both spaces side by side.
-    """
-    held, asked = bundle.meta.get("spaces"), describe_spaces(worlds)
-    if held == asked:
-        return
-    if not isinstance(held, dict) or held.keys() != asked.keys():
-        raise UserError(f"{where}: the checkpoint does not say which spaces it was made for")
-    rows = [
-        f"  {key}: checkpoint ({len(held[key])}) {held[key]} | environment ({len(asked[key])}) {asked[key]}"
-        for key in asked
-        if held[key] != asked[key]
-    ]
-    raise UserError(f"{where}: the checkpoint's spaces do not fit this environment\n" + "\n".join(rows))
-
-
-def load_agent(run: RunDirectory, config: RunConfig) -> tuple[PPO, Bundle]:
+def load_agent(run: RunDirectory, config: RunConfig) -> tuple[Learner, Bundle]:
     """Return the agent of a run's newest checkpoint, on a single nominal world, and the checkpoint.
 
     Raises:
@@ -110,5 +85,7 @@ def load_agent(run: RunDirectory, config: RunConfig) -> tuple[PPO, Bundle]:
     require_same_spaces(bundle, worlds, str(run.path))
     settings = config.transfer_settings() if run.manifest().get("kind") == "transfer" else config.agent.settings
     agent = build_agent(config, worlds, settings, role="probe")
+    if (surgery := TransferPlan.from_json(bundle.meta["plan"]).surgery) is not None:
+        agent.operate(surgery)
     parts.load(agent.policy, bundle.weights)
     return agent, bundle

@@ -1,4 +1,4 @@
-"""The command line: sim2real list | pretrain | transfer | evaluate | check | calibrate | bench | report."""
+"""The command line: sim2real list | pretrain | transfer | advise | evaluate | check | calibrate | bench | report."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from envs import ENVS, PARAMETERS, SHIFTS, unknown_name
 from . import __version__, show
 from .bench import Bench, load_bench_config
 from .building import load_agent
+from .cli_advise import advise, advise_worth
 from .cli_shifts import calibrate, check
 from .config import load_config
 from .errors import USER_ERRORS, UserError
@@ -28,6 +29,7 @@ from .report import FIGURES
 from .run import RunDirectory
 from .seeding import derive_seed
 from .several_numbers import SeveralNumbers
+from .space_map import SpaceMatch
 from .stats import interval, mean
 from .terminal import Interrupted, Threads, console, interruptible
 from .transferring import Transfer
@@ -106,9 +108,18 @@ def transfer(
     def show_plan(rows: list[PlanRow]) -> None:
         console.print(show.plan_table(method, rows))
 
+    def show_spaces(match: SpaceMatch) -> None:
+        console.print(match.describe(), markup=False, highlight=False)
+
     with interruptible("add --resume to continue"), ProgressBoard(console) as board:
         result = transfer_run(
-            job, out, resume=resume, num_threads=threads, report=board.job(out.name), show_plan=show_plan
+            job,
+            out,
+            resume=resume,
+            num_threads=threads,
+            report=board.job(out.name),
+            show_plan=show_plan,
+            show_spaces=show_spaces,
         )
     curve = result.curve()
     console.print(
@@ -146,6 +157,8 @@ def evaluate(
     console.print(show.evaluation_table(str(run), target or "source", result, estimate))
 
 
+app.command()(advise)
+app.command()(advise_worth)
 app.command()(check)
 app.command(cls=SeveralNumbers)(calibrate)
 

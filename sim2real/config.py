@@ -16,6 +16,7 @@ from envs import SHIFTS, Domain, Task, environment, import_from, make_vec, unkno
 
 from .severities import resolve_severities
 from .shipped import shipped_config
+from .space_map import SpaceMap
 from .strict import Strict, read_yaml, validate
 
 __all__ = [
@@ -112,10 +113,17 @@ class AgentConfig(Strict):
 
 
 class TransferConfig(Strict):
-    """What differs from the source's agent when training on the target; every method of a comparison gets the same."""
+    """What differs from the source's agent when training on the target; every method of a comparison gets the same.
+
+    Attributes:
+        num_envs: worlds to collect from.
+        settings: of the learner, over those of the source's agent.
+        space_map: which entries correspond where observations or actions differ; None: they must be the same.
+    """
 
     num_envs: Steps
     settings: dict[str, Any] = {}
+    space_map: SpaceMap | None = None
 
 
 class RunConfig(Strict):
@@ -225,16 +233,19 @@ def load_config(path: Path, **overrides: Any) -> RunConfig:
 def resolve_config(content: Mapping[str, Any], file: Path, where: str) -> RunConfig:
     """Check the `content` of a configuration that was read from `file`, and make what lies beside it part of it.
 
-    Severities that have a name become numbers. The module of `env: module:Class` is looked for in the file's folder
-    too; as a resolved configuration does not say where that was, who reads it again finds the module in the working
-    directory or on PYTHONPATH.
+    Severities that have a name become numbers. The module of `env: module:Class`, or of such an encoder, is looked for
+    in the file's folder too; as a resolved configuration does not say where that was, who reads it again finds the
+    module in the working directory or on PYTHONPATH.
 
     Raises:
         UserError: as `load_config`; what is wrong stands in `where`.
     """
     if ":" in str(content.get("env")):
         import_from(file.parent)
-    return validate(RunConfig, resolve_severities(content, file), where)
+    config = validate(RunConfig, resolve_severities(content, file), where)
+    if ":" in config.agent.settings.get("encoder", {}).get("kind", ""):
+        import_from(file.parent)
+    return config
 
 
 def config_digest(config: Strict) -> str:

@@ -11,17 +11,28 @@ from numpy.typing import NDArray
 
 from envs import Domain, make_vec
 
-__all__ = ["Evaluation", "Policy", "evaluate"]
+__all__ = ["Actor", "Evaluation", "Policy", "evaluate"]
 
 Array = NDArray[np.float64]
 LARGEST_BATCH = 256  # worlds at once: enough to keep all cores busy, few enough to stay small
 
 
+class Actor(Protocol):
+    """Whatever acts in worlds that run side by side, and remembers of them what it needs."""
+
+    def act(self, obs: Any, started: NDArray[np.bool_], /) -> Any:
+        """Return actions (num, act_dim) for observations (num, obs_dim), once a step.
+
+        `started` (num,) says which of these are the first observations of an episode.
+        """
+        ...
+
+
 class Policy(Protocol):
     """Whatever turns observations into actions."""
 
-    def predict(self, observation: Any, /, *, deterministic: bool) -> tuple[Any, Any]:
-        """Return actions (num, act_dim) for observations (num, obs_dim), and what is ignored here."""
+    def make_actor(self, num_envs: int, /) -> Actor:
+        """Return what acts in `num_envs` worlds, with no episode begun."""
         ...
 
 
@@ -81,7 +92,8 @@ def evaluate(
 ) -> Evaluation:
     """Run the agent's mean action for exactly `episodes` episodes of `domain`, one in each world.
 
-    The same seed gives the same worlds and initial states, so a learning curve compares like with like.
+    The same seed gives the same worlds and initial states, so a learning curve compares like with like. No world tells
+    its parameters here, not even to a teacher on the source: what counts is what an agent does where nobody knows them.
     """
     batches = [LARGEST_BATCH] * (episodes // LARGEST_BATCH)
     batches += [episodes % LARGEST_BATCH] if episodes % LARGEST_BATCH else []
@@ -113,11 +125,12 @@ def _evaluate_batch(
     obs, _ = worlds.reset()
     returns, lengths = np.zeros(num), np.zeros(num, np.int64)
     running, falls = np.ones(num, np.bool_), 0
+    actor, started = agent.make_actor(num), np.ones(num, np.bool_)
     seen = []
     while running.any():
         seen.append(obs[running][:8])
-        actions, _ = agent.predict(obs.astype(np.float32), deterministic=True)
-        obs, reward, terminated, truncated, _ = worlds.step(actions)
+        obs, reward, terminated, truncated, _ = worlds.step(actor.act(obs.astype(np.float32), started))
+        started = np.zeros(num, np.bool_)  # worlds that ended stand still
         returns += reward  # worlds that stand still give zero
         lengths += running
         falls += int((running & terminated).sum())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.logger import HParam, Logger, TensorBoardOutputFormat
 
-from agents import PlanRow
+from agents import AdaptationLog, PlanRow
 
 from .evaluation import Evaluation
 
@@ -56,6 +56,11 @@ class Monitor:
             lines.append(f"| {row.part} | {row.action} | {row.parameters} | " + " | ".join(rates) + " |")
         self._output.writer.add_text("transfer/plan", "\n".join(lines), 0)
         self.digests(digests, 0)
+
+    def adaptation(self, log: AdaptationLog) -> None:
+        """Log how well a student says what its teacher does, before and after it learned to."""
+        values = {"first_loss": log.first, "last_loss": log.last, "variance": log.variance}
+        self._write({f"transfer/adaptation_{name}": value for name, value in values.items()}, 0)
 
     def digests(self, digests: Mapping[str, str], step: int) -> None:
         """Log the digest of every part: equal digests are equal bytes."""

@@ -47,9 +47,11 @@ class _RandomPolicy:
     def __init__(self, low: NDArray[np.floating], high: NDArray[np.floating], seed: int) -> None:
         self._low, self._high, self._rng = low, high, np.random.default_rng(seed)
 
-    def predict(self, observation: Any, /, *, deterministic: bool) -> tuple[NDArray[np.float32], None]:
-        shape = (len(observation), *self._low.shape)
-        return self._rng.uniform(self._low, self._high, shape).astype(np.float32), None
+    def make_actor(self, num_envs: int, /) -> _RandomPolicy:
+        return self
+
+    def act(self, obs: Any, started: NDArray[np.bool_], /) -> NDArray[np.float32]:
+        return self._rng.uniform(self._low, self._high, (len(obs), *self._low.shape)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agents import PPO, parts, pretrain_plan
+from agents import Learner, parts, pretrain_plan
 from envs import Domain
 
 from .building import build_agent, build_worlds, describe_origin
@@ -30,6 +30,7 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
     domain = config.source_domain(config.make_task())
     worlds = build_worlds(config, domain, num_envs=config.agent.num_envs, role="source", num_threads=num_threads)
     agent = build_agent(config, worlds, config.agent.settings, role="source")
+    agent.tell_parameters()
     agent.apply_plan(pretrain_plan())
     run = RunDirectory.create(out, config, identity, resume=resume)  # last: whatever is wrong has been found by now
     with run.working():
@@ -44,7 +45,7 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
 def _carry_out(
     config: RunConfig,
     run: RunDirectory,
-    agent: PPO,
+    agent: Learner,
     domain: Domain,
     origin: dict[str, Any],
     num_threads: int,
@@ -84,7 +85,7 @@ def _carry_out(
     _close(config, run, agent, monitor, training)
 
 
-def _close(config: RunConfig, run: RunDirectory, agent: PPO, monitor: Monitor, training: Training) -> None:
+def _close(config: RunConfig, run: RunDirectory, agent: Learner, monitor: Monitor, training: Training) -> None:
     """Write the hyper-parameters and the final ledger."""
     curve = run.curve()
     settings = {

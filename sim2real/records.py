@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 __all__ = [
     "STATUSES",
+    "TEACHER",
     "BenchResults",
     "RunRecord",
     "Status",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 Status: TypeAlias = Literal["finished", "failed", "missing"]
+TEACHER = "teacher"  # the source of methods that need an agent which was told its worlds' parameters
 STATUSES: tuple[str, ...] = ("finished", "failed", "missing")
 
 
@@ -39,8 +41,10 @@ class RunRecord:
     evaluation episodes on the target domain. `source_return_before` is the source policy's return on the
     source domain (None for scratch), `source_return_after` the final agent's. `source_steps`, `target_steps`
     and `eval_steps` are environment steps, `episodes` and `falls` count training episodes on the target and
-    those that ended by termination, `wall_seconds` is s. A run that did not finish may hold a partial curve
-    or none.
+    those that ended by termination, `wall_seconds` is s. `source_steps` are those of the source agent,
+    `companion_steps` those this run itself took in worlds of the source. `source` says which of an environment's
+    and seed's source agents it began from: `source`, or `teacher` where the method needs one of those; None: from
+    none, or unknown. A run that did not finish may hold a partial curve or none.
 
     Raises ValueError naming the run and the field when the values contradict each other.
     """
@@ -63,6 +67,8 @@ class RunRecord:
     falls: int
     frozen_digest: str | None
     wall_seconds: float
+    source: str | None = None
+    companion_steps: int = 0
 
     def __post_init__(self) -> None:
         for name, dtype in (("steps", np.int64), ("returns", np.float64), ("return_sd", np.float64)):
@@ -70,7 +76,7 @@ class RunRecord:
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         self._check_curve()
-        for name in ("seed", "source_steps", "target_steps", "eval_steps", "episodes", "falls"):
+        for name in ("seed", "source_steps", "target_steps", "eval_steps", "episodes", "falls", "companion_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{self.key}: {name} is {getattr(self, name)}, must not be negative")
 
@@ -172,12 +178,20 @@ def results_from_mapping(mapping: object, where: str = "results") -> BenchResult
     records = [
         _build(
             RunRecord,
-            _read(_mapping(item, f"{where}: records[{i}]"), _RECORD_FIELDS, f"{where}: records[{i}]"),
+            _read(_record(item, f"{where}: records[{i}]"), _RECORD_FIELDS, f"{where}: records[{i}]"),
             where,
         )
         for i, item in enumerate(values["records"])
     ]
     return _build(BenchResults, values | {"records": tuple(records)}, where)
+
+
+def _record(value: object, where: str) -> dict[str, object]:
+    """Return the mapping of a record; those from before they said which source it was get a source of None.
+
+    They took no steps in worlds of the source themselves either.
+    """
+    return {"source": None, "companion_steps": 0, **_mapping(value, where)}
 
 
 _Reader: TypeAlias = Callable[[object, str], Any]
@@ -248,6 +262,8 @@ _RECORD_FIELDS: dict[str, _Reader] = {
     "falls": _count,
     "frozen_digest": _or_none(_text),
     "wall_seconds": _number,
+    "source": _or_none(_text),
+    "companion_steps": _count,
 }
 _RESULT_FIELDS: dict[str, _Reader] = {
     "name": _text,

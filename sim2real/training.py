@@ -13,7 +13,7 @@ from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents import PPO, VectorAdapter, parts
+from agents import Learner, VectorAdapter, parts
 from envs import DomainVectorEnv
 
 from .monitor import Monitor
@@ -48,7 +48,7 @@ class Training:
     def __init__(
         self,
         run: RunDirectory,
-        agent: PPO,
+        agent: Learner,
         schedule: Schedule,
         *,
         monitor: Monitor,
@@ -148,7 +148,7 @@ class _Boundaries(BaseCallback):
         self._training.visit(last=True)
 
 
-def learner_counts(agent: PPO) -> dict[str, int]:
+def learner_counts(agent: Learner) -> dict[str, int]:
     """Return what training has spent: steps, episodes ended, falls among them, resets, faults."""
     adapter = agent.env
     if not isinstance(adapter, VectorAdapter) or not isinstance(adapter.env, DomainVectorEnv):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from agents import PPO, Bundle, PlanRow, RunningNormalizer, parts
+from agents import Bundle, Learner, PlanRow, RunningNormalizer, TrainingState, VectorAdapter, parts
 from envs import Domain, DomainVectorEnv, unknown_name
 
-from .building import build_agent, build_worlds, describe_origin, require_same_spaces
+from .building import build_agent, build_worlds, describe_origin
 from .config import RunConfig
 from .errors import UserError
 from .evaluation import Evaluation, evaluate
@@ -22,6 +22,8 @@ from .monitor import Monitor
 from .progress import Reporter
 from .run import RunDirectory
 from .seeding import derive_seed
+from .space_map import SpaceMatch, match_spaces
+from .teachers import require_teacher
 from .training import Schedule, Training, learner_counts
 
 __all__ = ["Transfer", "transfer"]
@@ -65,6 +67,7 @@ def transfer(
     num_threads: int,
     report: Reporter,
     show_plan: Callable[[list[PlanRow]], None],
+    show_spaces: Callable[[SpaceMatch], None] | None = None,
 ) -> RunDirectory:
     """Carry out `job` into the folder `out`; continue it if `resume`.
 
@@ -75,6 +78,7 @@ def transfer(
         num_threads: threads that step worlds; 0 all cores.
         report: told of progress.
         show_plan: shown the plan's table before anything trains.
+        show_spaces: shown before that what is carried over between spaces that differ, if they do.
 
     Raises:
         UserError: when names, spaces or folders do not fit, or something on disk is damaged.
@@ -82,9 +86,12 @@ def transfer(
     config, method = job.config, job.row()
     domain = config.target_domain(job.target, config.make_task())
     source = _source_agent(job.source) if job.source is not None and method.needs_source else None
+    if method.needs_teacher and job.source is not None:
+        require_teacher(job.source, config, job.method)
     worlds = build_worlds(config, domain, num_envs=config.transfer.num_envs, role="target", num_threads=num_threads)
+    match = None
     if source is not None and job.source is not None:
-        require_same_spaces(source, worlds, str(job.source.path))
+        match = match_spaces(source, worlds, config.transfer.space_map, str(job.source.path))
     identity = {
         "kind": "transfer",
         "target": job.target,
@@ -93,16 +100,49 @@ def transfer(
         "parent": source.digest if source is not None else None,
     }
     agent = build_agent(config, worlds, config.transfer_settings(), role="target")
-    plan = method.plan(source, Target(config.env, job.target, domain, config.budget.target_steps))
-    agent.apply_plan(plan, source.weights if source is not None else None)
+    if source is not None and match is not None:
+        source = replace(source, weights=match.carry(source.weights, agent.policy))
+        identity["space_map"] = match.to_json()
+    steps = _steps(config, method)
+    plan = method.plan(source, Target(config.env, job.target, domain, steps, config.transfer.num_envs))
+    if _is_finished(out, config, identity, resume):
+        plan = replace(plan, adaptation=None)  # it has taken place, and the plan is only shown
+    companion = _source_worlds(config, num_threads) if method.needs_source_worlds else None
+    agent.apply_plan(plan, source.weights if source is not None else None, companion, _training_state(source))
     rows = plan.table(agent.policy)
     run = RunDirectory.create(out, config, identity, resume=resume)
+    if match is not None and show_spaces is not None:
+        show_spaces(match)
     show_plan(rows)
     with run.working():
         if not run.finished:
-            _Run(job, run, agent, worlds, domain, source, identity, num_threads).carry_out(rows, report)
-    worlds.close()
+            _Run(job, run, agent, worlds, domain, steps, source, match, identity, num_threads).carry_out(rows, report)
+    for built in filter(None, (worlds, companion)):
+        built.close()
     return run
+
+
+def _is_finished(out: Path, config: RunConfig, identity: Mapping[str, Any], resume: bool) -> bool:
+    """Tell whether `out` holds this run and nothing is left to do; UserError as `RunDirectory.create`."""
+    is_there = out.is_dir() and any(out.iterdir())
+    return is_there and RunDirectory.create(out, config, identity, resume=resume).finished
+
+
+def _steps(config: RunConfig, method: Method) -> int:
+    """Return what the method may spend on the target, world-steps.
+
+    The source's budget, if that is its own, is rounded down to whole steps of all worlds that collect on the target.
+    """
+    if method.budget == "target":
+        return config.budget.target_steps
+    num_envs = config.transfer.num_envs
+    return max(1, config.budget.source_steps // num_envs) * num_envs
+
+
+def _source_worlds(config: RunConfig, num_threads: int) -> DomainVectorEnv:
+    """Return worlds of the source domain, for methods that look at the source again; none that it was trained in."""
+    domain, num_envs = config.source_domain(config.make_task()), config.agent.num_envs
+    return build_worlds(config, domain, num_envs=num_envs, role="source companion", num_threads=num_threads)
 
 
 def _source_agent(run: RunDirectory) -> Bundle:
@@ -116,16 +156,29 @@ def _source_agent(run: RunDirectory) -> Bundle:
     return run.final()
 
 
+def _source_steps(agent: Learner) -> int:
+    """Return the steps that have been taken in worlds of the source meanwhile."""
+    return agent.source_env.counts["steps"] if isinstance(agent.source_env, VectorAdapter) else 0
+
+
+def _training_state(source: Bundle | None) -> TrainingState | None:
+    """Return the training state in a source's checkpoint; one that never trained has none."""
+    training = source.meta.get("training") if source is not None else None
+    return (source.state, training) if source is not None and training else None
+
+
 @dataclass(frozen=True)
 class _Run:
     """A transfer under way."""
 
     job: Transfer
     run: RunDirectory
-    agent: PPO
+    agent: Learner
     worlds: DomainVectorEnv
     domain: Domain
+    steps: int
     source: Bundle | None
+    match: SpaceMatch | None
     identity: dict[str, Any]
     num_threads: int
 
@@ -139,7 +192,7 @@ class _Run:
         training = Training(
             self.run,
             self.agent,
-            Schedule(budget.target_steps, budget.evaluations, budget.checkpoints),
+            Schedule(self.steps, budget.evaluations, budget.checkpoints),
             monitor=monitor,
             evaluate=lambda step: self._point(step, monitor, seen),
             meta=self._meta(),
@@ -147,6 +200,8 @@ class _Run:
         )
         if bundle is None:
             monitor.plan(rows, parts.digests(self.agent.policy))
+            if self.agent.adaptation is not None:
+                monitor.adaptation(self.agent.adaptation)
         else:
             training.restore(bundle)
         if trains:
@@ -186,7 +241,9 @@ class _Run:
         result = self._evaluate("target", self.domain)
         monitor.evaluation("target", result, step)
         if seen is not None:
-            monitor.observation_shift(float(seen.z_score(torch.from_numpy(result.observations)).mean()), step)
+            scores = seen.z_score(torch.from_numpy(result.observations))
+            carried = scores if self.match is None else scores[list(self.match.maps["observation"].targets)]
+            monitor.observation_shift(float(carried.mean()), step)
         return result.point()
 
     def _close(self, monitor: Monitor, training: Training) -> None:
@@ -204,14 +261,17 @@ class _Run:
         monitor.close()
         frozen = [row.part for row in self.agent.plan.table(self.agent.policy) if row.action == "frozen"]
         before = job.source.ledger().get("source_return") if job.source and self.source else None
+        adaptation = self.agent.adaptation
         self.run.write_ledger(
             {
                 "status": "finished",
                 **learner_counts(self.agent),
+                "source_steps": _source_steps(self.agent),
+                "adaptation": adaptation and adaptation._asdict(),
                 "eval_steps": sum(point["eval_steps"] for point in curve) + after.steps,
                 "source_return_before": before,
                 "source_return_after": after.mean,
-                "frozen_digests": {part: digests[part] for part in frozen},
+                "frozen_digests": parts.digests(self.agent.policy, frozen),
                 "wall_seconds": training.wall_seconds,
             }
         )

@@ -30,8 +30,11 @@ def sides(drop: Curve, *, seed: int = 0, noise: float = 0.0, calls: list[float] 
 class Balancer:
     """A linear controller of the inverted pendulum."""
 
-    def predict(self, observation: Any, /, *, deterministic: bool) -> tuple[np.ndarray, None]:
-        return np.clip(observation @ np.array([1.0, 20.0, 1.5, 3.0]), -3, 3)[:, None].astype(np.float32), None
+    def make_actor(self, num_envs: int, /) -> Balancer:
+        return self
+
+    def act(self, obs: Any, started: np.ndarray, /) -> np.ndarray:
+        return np.clip(obs @ np.array([1.0, 20.0, 1.5, 3.0]), -3, 3)[:, None].astype(np.float32)
 
 
 def balancer(shift: str) -> PolicyRun:

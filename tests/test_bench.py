@@ -20,6 +20,7 @@ from sim2real.bench import Bench, load_bench_config
 from sim2real.errors import UserError
 from sim2real.records import load_results
 
+ENVIRONMENTS = ["hopper", "half_cheetah", "walker2d"]
 METHODS = ["zero_shot", "scratch", "frozen_encoder"]
 
 
@@ -92,6 +93,61 @@ def test_a_bench_that_never_ran_reports_what_is_missing(tmp_path: Path) -> None:
     bench = begin(write_bench(tmp_path, [0]), tmp_path / "out")
     assert {r.status for r in bench.results().records} == {"missing"}
     assert "missing" in bench.report().markdown.read_text()
+
+
+def test_the_oracle_spends_the_sources_budget_and_may_be_watched_less_closely(tmp_path: Path) -> None:
+    file = write_bench(tmp_path, [0])
+    content = yaml.safe_load(file.read_text()) | {
+        "methods": ["scratch", "oracle", "frozen_encoder"],
+        "oracle_budget": {"evaluations": 6, "eval_episodes": 1},
+    }
+    file.write_text(yaml.safe_dump(content))
+    bench = begin(file, tmp_path / "out")
+    budgets = {job.method: job.config["budget"] for job in bench.jobs}
+    assert (budgets["oracle"]["evaluations"], budgets["oracle"]["eval_episodes"]) == (6, 1)
+    assert budgets["oracle"]["target_steps"] == budgets["scratch"]["target_steps"] == 1024
+    assert (budgets["scratch"]["evaluations"], budgets["scratch"]["eval_episodes"]) == (4, 2)
+    assert {job.source for job in bench.jobs if job.method in ("scratch", "oracle")} == {None}
+    run_quietly(bench)
+    results = bench.results()
+    by_method = {record.method: record for record in results.records}
+    assert {m: (r.status, r.target_steps) for m, r in by_method.items()} == {
+        "scratch": ("finished", 1024),
+        "oracle": ("finished", 1536),
+        "frozen_encoder": ("finished", 1024),
+    }
+    assert by_method["oracle"].steps[-1] == 1536
+    # episodes of 500 steps: 6 evaluations and the one at step 0, of one episode each, and one episode on the source
+    assert by_method["oracle"].steps.size == 7
+    assert by_method["oracle"].eval_steps == (7 + 1) * 500
+    assert results.settings["runs"]["small"]["budget"]["eval_episodes"] == 2
+
+
+def test_an_oracle_is_no_default_and_its_last_fifth_needs_evaluations(tmp_path: Path) -> None:
+    file = write_bench(tmp_path, [0])
+    content = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump(content | {"methods": ["scratch", "oracle"], "default_method": "oracle"}))
+    with pytest.raises(UserError, match="spends the source's budget"):
+        load_bench_config(file)
+    file.write_text(yaml.safe_dump(content | {"oracle_budget": {"evaluations": 4}}))
+    with pytest.raises(UserError, match="greater than or equal to 5"):
+        load_bench_config(file)
+    file.write_text(yaml.safe_dump(content | {"oracle_budget": {"target_steps": 5}}))
+    with pytest.raises(UserError, match="target_steps"):
+        load_bench_config(file)
+
+
+def test_the_grid_of_the_method_table_is_whole_and_at_a_tenth_of_the_sources_steps() -> None:
+    file = Path(__file__).parent.parent / "configs/bench/methods.yaml"
+    config = load_bench_config(file)
+    assert (config.environments, config.targets) == (ENVIRONMENTS, ["heavy", "lag_and_noise", "worn"])
+    assert {"zero_shot", "scratch", "oracle", "frozen_encoder", "fine_tune", "actor_only"} <= set(config.methods)
+    for name in config.environments:
+        run = config.run_config(name, 0, file.parent)
+        assert run.budget.target_steps * 10 == run.budget.source_steps == 1_024_000
+        parameters = run.targets["lag_and_noise"].domain(run.env, run.make_task()).to_mapping()["parameters"]
+        assert set(parameters) == {"action_delay", "observation_noise"}
+        assert run.target_domain("worn", run.make_task()).to_mapping()["parameters"]
 
 
 def start_bench(file: Path, out: Path) -> subprocess.Popen[bytes]:

@@ -349,7 +349,7 @@ def test_states_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         agent.get_training_state()
     agent.learn(128)
     state, training = agent.get_training_state()
-    with pytest.raises(CheckpointError, match="format 99, this version reads 1"):
+    with pytest.raises(CheckpointError, match="format 99, this version reads 2"):
         agent.set_training_state(state, {**training, "format": 99})
     fewer = PPO(LinearWorld(4), SETTINGS, device="cpu")
     parts.load(fewer.policy, parts.tensors(agent.policy))

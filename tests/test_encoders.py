@@ -12,17 +12,22 @@ from gymnasium import spaces
 from agents import ACTIVATIONS, ENCODERS, AgentsError, Encoder, EncoderSettings, PPOSettings
 from agents.activations import Tanh
 from agents.backprop import Stack
-from agents.encoders import MlpEncoder
+from agents.encoders import MlpEncoder, encoder_class
+from agents.history import WindowSpace
 
 SPACE = spaces.Box(-np.inf, np.inf, (4,), np.float32)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_every_row_is_an_encoder_of_the_promised_width(kind: str) -> None:
-    encoder = ENCODERS[kind].cls(SPACE, widths=(8, 6), layer_norm=True, activation="tanh")
+    settings = EncoderSettings(kind, widths=(8, 6), activation="tanh")
+    space = SPACE if settings.history == 1 else WindowSpace(SPACE, SPACE, settings.history)
+    encoder = encoder_class(kind)(space, **settings.arguments())
     assert isinstance(encoder, Encoder)
+    assert type(encoder) is ENCODERS[kind].cls
     assert encoder.features_dim == 6
-    assert encoder(torch.zeros(3, 4)).shape == (3, 6)
+    assert encoder(torch.zeros(3, *space.shape)).shape == (3, 6)
+    assert encoder.normalizer.mean.shape == (4,)
 
 
 def test_forward_is_normalize_then_encode() -> None:
@@ -116,12 +121,22 @@ def test_layers_that_are_not_known_are_left_to_autograd() -> None:
         ),
         (
             {"encoder": {"width": [3]}},
-            "unknown encoder setting 'width'.*valid: activation, kind, layer_norm, widths",
+            "unknown encoder setting 'width'.*valid: activation, cell, kind, layer_norm, length, memory_.*, widths",
         ),
-        ({"encoder": {"kind": "mpl"}}, "unknown encoder kind 'mpl'.*valid: mlp"),
+        ({"encoder": {"kind": "mpl"}}, "unknown encoder kind 'mpl' .did you mean 'mlp'.*valid: history, mlp, or mod"),
         ({"encoder": {"activation": "gelu"}}, "unknown activation 'gelu'.*valid: elu, relu, tanh"),
         ({"encoder": {"widths": [0]}}, "encoder.widths is"),
         ({"encoder": 3}, "must be a mapping"),
+        ({"encoder": {"kind": ":Net"}}, "unknown encoder kind ':Net'"),
+        ({"encoder": {"kind": "history", "cell": "lstm"}}, "unknown encoder cell 'lstm'; valid: gru, tcn"),
+        ({"encoder": {"kind": "history", "length": 1}}, "encoder.length is 1: it must be a whole .* at least 2"),
+        ({"encoder": {"kind": "history", "length": 2.0}}, "encoder.length is 2.0"),
+        ({"encoder": {"kind": "history", "memory_width": 0}}, "encoder.memory_width is 0: .* at least 1"),
+        ({"encoder": {"length": 8}}, "encoder.length is 8: encoder kind 'mlp' reads only widths, layer_norm, activ"),
+        ({"encoder": {"options": {"a": 1}}}, "encoder.options is {'a': 1}: encoder kind 'mlp' reads only"),
+        ({"encoder": {"kind": "a:B", "widths": [8]}}, "encoder.widths is .8,.: encoder kind 'a:B' reads only .*opt"),
+        ({"encoder": {"kind": "a:B", "options": [1]}}, r"encoder.options is \[1\]: it must be a mapping"),
+        ({"encoder": {"kind": "a:B", "options": {1: 2}}}, "encoder.options is {1: 2}: it must be a mapping"),
         ({"policy_head": 64}, "policy_head is 64"),
         ({"schedule": "cosine"}, "unknown schedule 'cosine'; valid: constant, linear"),
         ({"num_steps": 0}, "num_steps is 0"),
@@ -131,7 +146,7 @@ def test_layers_that_are_not_known_are_left_to_autograd() -> None:
         ({"clip_range": float("nan")}, "clip_range is nan"),
         ({"target_kl": 0.0}, "target_kl is 0.0"),
         ({"shared_encoder": "yes"}, "shared_encoder is 'yes'"),
-        ({"encoder": {"kind": ["mlp"]}}, r"unknown encoder kind \['mlp'\].*valid: mlp"),
+        ({"encoder": {"kind": ["mlp"]}}, r"unknown encoder kind \['mlp'\].*valid: history, mlp, or module:Class"),
         ({"encoder": {"activation": {"elu": 1}}}, "unknown activation .*valid: elu, relu, tanh"),
         ({"head_activation": ["tanh"]}, r"unknown activation \['tanh'\].*valid: elu, relu, tanh"),
         ({"schedule": ["linear"]}, r"unknown schedule \['linear'\].*valid: constant, linear"),
@@ -161,3 +176,10 @@ def test_settings_survive_as_plain_data() -> None:
     chosen = PPOSettings(encoder=EncoderSettings(widths=(32, 16)), value_head=(8,), target_kl=0.01)
     assert PPOSettings.from_mapping(chosen.to_mapping()) == chosen
     assert chosen.to_mapping()["encoder"]["widths"] == [32, 16]
+    for encoder in (
+        EncoderSettings("history", (8,), length=5, cell="tcn"),
+        EncoderSettings("a:B", options={"deep": [1]}),
+    ):
+        chosen = PPOSettings(encoder=encoder)
+        assert PPOSettings.from_mapping(chosen.to_mapping()) == chosen
+        assert hash(chosen.encoder) == hash(PPOSettings.from_mapping(chosen.to_mapping()).encoder)

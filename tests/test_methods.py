@@ -20,10 +20,11 @@ from sim2real.evaluation import evaluate
 from sim2real.methods import DEFAULT_METHOD, METHODS, Target
 from sim2real.pretraining import pretrain
 from sim2real.run import RunDirectory
+from sim2real.teachers import teacher_config
 from sim2real.transferring import Transfer, transfer
 
 STEPS = small_config().budget.target_steps
-TARGET = Target("cartpole_swingup", "heavy", Domain(), STEPS)
+TARGET = Target("cartpole_swingup", "heavy", Domain(), STEPS, small_config().transfer.num_envs)
 
 
 @pytest.fixture(scope="module")
@@ -32,30 +33,44 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     return pretrain(small_config(), out, resume=False, num_threads=1, report=silent)
 
 
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    out = tmp_path_factory.mktemp("methods") / "teacher"
+    return pretrain(teacher_config(small_config()), out, resume=False, num_threads=1, report=silent)
+
+
 def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
     newest = max((run.path / "checkpoints").iterdir())
     return dict(safetensors.torch.load_file(newest / "weights.safetensors"))
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_does_what_its_plan_says(method: str, source: RunDirectory, tmp_path: Path) -> None:
+def test_every_method_does_what_its_plan_says(
+    method: str, source: RunDirectory, teacher: RunDirectory, tmp_path: Path
+) -> None:
     shown: list[PlanRow] = []
-    job = Transfer(small_config(), source, "heavy", method)
+    config = small_config()
+    if METHODS[method].needs_teacher:
+        config, source = teacher_config(config), teacher
+    job = Transfer(config, source, "heavy", method)
     run = transfer(job, tmp_path / "run", resume=False, num_threads=1, report=silent, show_plan=shown.extend)
     before, after = weights(source), weights(run)
     for row in shown:
-        own = [name for name in before if name.startswith(f"{row.part}.")]
-        moved = any(not torch.equal(before[name], after[name]) for name in own)
+        own = [name for name in after if name.startswith(f"{row.part}.")]
+        moved = any(name not in before or not torch.equal(before[name], after[name]) for name in own)
         trains = any(rate is not None for rate in row.rates.values())
         assert moved == (row.action == "reset" or trains), row
         if row.action == "frozen":
             assert not trains
     ledger = run.ledger()
-    assert ledger["steps"] == (STEPS if METHODS[method].plan(None, TARGET).phases else 0)
+    plan = METHODS[method].plan(source.final(), TARGET)
+    budget = STEPS if METHODS[method].budget == "target" else small_config().budget.source_steps
+    assert ledger["steps"] == (budget if plan.phases else 0)
+    assert (ledger["source_steps"] > 0) == METHODS[method].needs_source_worlds
     assert (ledger["source_return_before"] is None) == (not METHODS[method].needs_source)
     bundle = run.final()
     assert bundle.meta["parent"] == (source.final().digest if METHODS[method].needs_source else None)
-    assert bundle.meta["plan"] == METHODS[method].plan(None, TARGET).to_json()
+    assert bundle.meta["plan"] == plan.to_json()
 
 
 def test_the_default_warms_the_critic_up_while_the_policy_is_still() -> None:

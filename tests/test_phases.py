@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from agents import (
     PARTS,
     PPO,
     ExplainedVariance,
+    Exploration,
     FrozenError,
     PartsError,
     Phase,
@@ -81,12 +83,26 @@ def _loaded(source: dict[str, torch.Tensor]) -> PPO:
     return agent
 
 
+def trained_by(optimizer: torch.optim.Optimizer) -> set[int]:
+    """Return the ids of all tensors an optimizer moves."""
+    return {id(tensor) for group in optimizer.param_groups for tensor in group["params"]}
+
+
+def rate_of(agent: PPO, part: str) -> float:
+    """Return the learning rate that all tensors of a part have."""
+    own = {id(tensor) for tensor in parts.parameters(agent.policy, [part])}
+    groups = [group for group in agent.policy.optimizer.param_groups if own & {id(t) for t in group["params"]}]
+    assert len(groups) == 1
+    assert own <= {id(tensor) for tensor in groups[0]["params"]}
+    return float(groups[0]["lr"])
+
+
 def test_learning_rate_scales_reach_the_optimizer(source: dict[str, torch.Tensor]) -> None:
     agent = make(1, learning_rate=1e-3)
     kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
     agent.apply_plan(TransferPlan(kept, (Phase("all", {**HEADS, "encoder": 0.1}),)), source)
     agent.learn(8 * 8)
-    rates = {group["part"]: group["lr"] for group in agent.policy.optimizer.param_groups}
+    rates = {part: rate_of(agent, part) for part in kept}
     assert rates == pytest.approx({"encoder": 1e-4, "policy_head": 1e-3, "value_head": 1e-3, "log_std": 1e-3})
 
 
@@ -94,10 +110,11 @@ def test_every_phase_has_a_fresh_optimizer_over_its_parts(source: dict[str, torc
     agent = make(1)
     agent.apply_plan(FROZEN_ENCODER, source)
     first = agent.policy.optimizer
-    assert [group["part"] for group in first.param_groups] == ["value_head"]
+    assert trained_by(first) == {id(p) for p in parts.parameters(agent.policy, ["value_head"])}
     agent.learn(128)
     assert agent.policy.optimizer is not first
-    assert [group["part"] for group in agent.policy.optimizer.param_groups] == ["policy_head", "value_head", "log_std"]
+    heads = parts.parameters(agent.policy, ["policy_head", "value_head", "log_std"])
+    assert trained_by(agent.policy.optimizer) == {id(p) for p in heads}
     assert not agent.policy.optimizer.state
 
 
@@ -174,7 +191,7 @@ def test_a_frozen_part_that_moves_is_found_out(source: dict[str, torch.Tensor], 
 
     agent = make(1)
     agent.apply_plan(FROZEN_ENCODER, source)
-    with pytest.raises(FrozenError, match="in phase 'critic_warm_up', encoder moved"):
+    with pytest.raises(FrozenError, match=f"in phase 'critic_warm_up', {re.escape(tensor.rpartition('.')[0])} moved"):
         agent.learn(8 * 8 * 4, callback=Meddle())
 
 
@@ -188,7 +205,7 @@ def test_a_waiting_part_that_moves_is_found_out_at_the_end_of_training(source: d
                 agent.policy.log_std[0] += 1e-6
             return True
 
-    with pytest.raises(FrozenError, match="log_std moved"):
+    with pytest.raises(FrozenError, match=r"log_std\.value moved"):
         agent.learn(8 * 8, callback=Meddle())
 
 
@@ -239,12 +256,14 @@ def test_a_separate_value_encoder_follows_the_encoder(source: dict[str, torch.Te
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: TransferPlan({"encodr": "keep"}), "unknown part 'encodr' .did you mean 'encoder'.*valid: encoder"),
+        (
+            lambda: TransferPlan({"encodr": "keep"}),
+            "unknown part 'encodr' .did you mean 'encoder'.*valid: adapters, critic",
+        ),
         (lambda: TransferPlan({"encoder": "melt"}), "unknown action 'melt'.*valid: freeze, keep, reset"),
         (lambda: TransferPlan(CARRIED, (Phase("p", ALL),)), "part 'encoder' is frozen, but phase 'p' trains it"),
         (lambda: TransferPlan(CARRIED, (Phase("p", HEADS), Phase("q", HEADS))), "phase 'p' never ends"),
         (lambda: TransferPlan(CARRIED, (Phase("p", HEADS, 8), Phase("p", HEADS))), "a name of its own"),
-        (lambda: Phase("p", {}), "phase 'p' trains nothing"),
         (lambda: Phase("p", {"head": 1.0}), "unknown part 'head'"),
         (lambda: Phase("p", {"encoder": 0.0}), "scale of encoder is 0.0"),
         (lambda: Phase("p", HEADS, 0), "budget is 0 steps"),
@@ -258,13 +277,14 @@ def test_plans_that_contradict_themselves(build: Any, message: str) -> None:
 
 
 def test_plans_that_do_not_fit_the_policy(source: dict[str, torch.Tensor]) -> None:
-    with pytest.raises(PlanError, match="does not say what becomes of part 'value_head'"):
+    with pytest.raises(PlanError, match=r"does not say what becomes of 'value_head\.hidden\.0'"):
         make().apply_plan(TransferPlan({"encoder": "keep", "policy_head": "keep", "log_std": "keep"}), source)
     with pytest.raises(PlanError, match="carries encoder, policy_head, value_head, log_std over: it needs the tensors"):
         make().apply_plan(FROZEN_ENCODER)
-    bare = make(encoder={"widths": []})
-    with pytest.raises(PlanError, match=r"phase 'statistics' trains \['encoder'\], which hold no parameters"):
-        bare.apply_plan(TransferPlan(dict.fromkeys(PARTS, "reset"), (Phase("statistics", {"encoder": 1.0}),)))
+    with pytest.raises(PlanError, match=r"phase 'p': unknown unit 'encoder\.layers\.9' .did you mean"):
+        make().apply_plan(TransferPlan(dict.fromkeys(PARTS, "reset"), (Phase("p", {"encoder.layers.9": 1.0}),)))
+    with pytest.raises(PlanError, match=r"phase 'p' trains \['critic'\], which hold nothing in this policy"):
+        make().apply_plan(TransferPlan(dict.fromkeys(PARTS, "reset"), (Phase("p", {"critic": 1.0}),)))
 
 
 def test_a_failed_plan_changes_nothing(source: dict[str, torch.Tensor]) -> None:
@@ -277,3 +297,136 @@ def test_a_failed_plan_changes_nothing(source: dict[str, torch.Tensor]) -> None:
     assert agent.plan == pretrain_plan()
     agent.learn(8 * 8)
     assert np.isfinite(agent.rollout_buffer.returns).all()
+
+
+def test_a_layer_of_the_encoder_trains_alone(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1)
+    plan = TransferPlan({**CARRIED, "encoder": "keep"}, (Phase("top", {**HEADS, "encoder.layers.0": 0.1}),))
+    agent.apply_plan(plan, source)
+    rows = {row.part: row for row in plan.table(agent.policy)}
+    assert {unit: rows[unit].rates["top"] for unit in rows if unit.startswith("encoder")} == {
+        "encoder.normalizer": None,
+        "encoder.layers.0": 0.1,
+        "encoder.layers.1": None,
+    }
+    before = parts.digests(agent.policy, parts.unit_names(agent.policy))
+    agent.learn(8 * 8 * 2)
+    after = parts.digests(agent.policy, parts.unit_names(agent.policy))
+    still = {"encoder.normalizer", "encoder.layers.1"}
+    assert {unit for unit in before if before[unit] == after[unit]} == still
+
+
+def test_a_frozen_layer_stays_in_a_phase_that_trains_what_it_lies_in(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1)
+    kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
+    plan = TransferPlan({**kept, "encoder.layers.0": "freeze"}, (Phase("all", {**HEADS, "encoder": 1.0}),))
+    agent.apply_plan(plan, source)
+    before = parts.digests(agent.policy, ["encoder.layers.0", "encoder.layers.1"])
+    agent.learn(8 * 8 * 2)
+    after = parts.digests(agent.policy, ["encoder.layers.0", "encoder.layers.1"])
+    assert after["encoder.layers.0"] == before["encoder.layers.0"]
+    assert after["encoder.layers.1"] != before["encoder.layers.1"]
+
+
+def test_statistics_alone_can_train(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1)
+    kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
+    agent.apply_plan(TransferPlan(kept, (Phase("statistics", {"encoder.normalizer": 1.0}),)), source)
+    before = parts.digests(agent.policy, parts.unit_names(agent.policy))
+    count = float(agent.policy.encoder.normalizer.count)
+    agent.learn(8 * 8 * 2)
+    after = parts.digests(agent.policy, parts.unit_names(agent.policy))
+    assert {unit for unit in before if before[unit] != after[unit]} == {"encoder.normalizer"}
+    assert float(agent.policy.encoder.normalizer.count) == count + 8 * 8 * 2
+
+
+def test_a_phase_that_trains_nothing_only_counts_its_steps(source: dict[str, torch.Tensor]) -> None:
+    agent = make(1)
+    agent.apply_plan(TransferPlan(CARRIED, (Phase("look", {}, budget=64), Phase("heads", HEADS))), source)
+    before = parts.digests(agent.policy)
+    agent.learn(64)
+    assert parts.digests(agent.policy) == before
+    assert agent.phase is not None
+    assert agent.phase.name == "heads"
+
+
+def test_exploration_is_raised_to_a_sinking_floor(source: dict[str, torch.Tensor]) -> None:
+    quiet = {**source, "log_std.value": torch.full_like(source["log_std.value"], -4.0)}
+    plan = TransferPlan(CARRIED, (Phase("heads", HEADS),), exploration=Exploration(std=0.5, share=0.5))
+    agent = make(1, learning_rate=1e-9)
+    agent.apply_plan(plan, quiet)
+    assert torch.allclose(agent.policy.log_std.exp(), torch.tensor(0.5))
+    agent.learn(8 * 8 * 4)
+    assert torch.allclose(agent.policy.log_std.exp(), torch.tensor(0.5))  # a floor lifts, it does not press down
+    loud = make(1)
+    loud.apply_plan(plan, {**source, "log_std.value": torch.full_like(source["log_std.value"], 0.5)})
+    assert torch.equal(loud.policy.log_std, torch.full((2,), 0.5))
+    assert plan.exploration is not None
+    assert plan.exploration.log_floor("log_std", 0.25) == pytest.approx(np.log(0.25))
+    assert plan.exploration.log_floor("log_std", 0.5) == -np.inf
+
+
+def test_the_unit_of_values_is_measured_anew_and_values_stay(source: dict[str, torch.Tensor]) -> None:
+    scaled = {**source, "value_head.return_scale.var": source["value_head.return_scale.var"] * 100.0}
+    plan = TransferPlan(CARRIED, (Phase("value", {"value_head": 1.0}),), reset_return_scale=True)
+    agent = make(1, learning_rate=1e-12)
+    agent.apply_plan(plan, scaled)
+    obs = torch.randn((16, 5), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = agent.policy.predict_values(obs) * agent.policy.return_scale.std
+    old = agent.policy.return_scale.std
+    agent.learn(8 * 8)
+    assert float(agent.policy.return_scale.count) == 8 * 8
+    assert agent.policy.return_scale.std < 0.5 * old
+    with torch.no_grad():
+        after = agent.policy.predict_values(obs) * agent.policy.return_scale.std
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
+    state = agent.get_training_state()[1]
+    assert state["own"] == {"scale_is_old": False}
+
+
+def test_a_plan_may_go_on_with_the_sources_optimizer_and_rate() -> None:
+    first = make(0, schedule="linear", learning_rate=1e-3).learn(8 * 8 * 4)
+    kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
+    plan = TransferPlan(
+        kept,
+        (Phase("value", {"value_head": 1.0}, budget=64), Phase("all", dict.fromkeys(kept, 1.0))),
+        fresh_optimizer=False,
+        restart_schedule=False,
+    )
+    weights = parts.tensors(first.policy)
+    with pytest.raises(PlanError, match="needs its training state"):
+        make(1).apply_plan(plan, weights)
+    agent = make(1, schedule="linear", learning_rate=1e-3)
+    agent.apply_plan(plan, weights, source_state=first.get_training_state())
+    head, encoder = (parts.parameters(agent.policy, [part])[0] for part in ("value_head", "encoder"))
+    theirs = parts.parameters(first.policy, ["value_head"])[0]
+    source_moment = first.policy.optimizer.state[theirs]["exp_avg"]
+    assert torch.equal(agent.policy.optimizer.state[head]["exp_avg"], source_moment)
+    assert agent.rate_now == pytest.approx(0.25e-3)  # the source's last of four updates
+    agent.learn(64)
+    state = agent.policy.optimizer.state
+    assert head not in state  # it trained before: its source moments are history
+    assert float(state[encoder]["step"]) == 16  # of the source: four updates of two epochs of two minibatches
+    assert agent.rate_now == pytest.approx(0.25e-3)
+    ended = make(1)
+    ended.apply_plan(TransferPlan(kept, plan.phases), weights)
+    assert not ended.policy.optimizer.state
+
+
+def test_the_sources_statistics_may_weigh_less(source: dict[str, torch.Tensor]) -> None:
+    kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
+    agent = make(1)
+    agent.apply_plan(TransferPlan(kept, (Phase("s", {"encoder.normalizer": 1.0}),), statistics_weight=0.25), source)
+    seen = float(source["encoder.normalizer.count"])
+    assert float(agent.policy.encoder.normalizer.count) == 0.25 * seen
+    assert torch.equal(agent.policy.encoder.normalizer.mean, source["encoder.normalizer.mean"])
+    agent.learn(8 * 8)
+    collected = torch.from_numpy(agent.rollout_buffer.observations.reshape(-1, 5)).double().mean(dim=0)
+    expected = (0.25 * seen * source["encoder.normalizer.mean"] + 64 * collected) / (0.25 * seen + 64)
+    torch.testing.assert_close(agent.policy.encoder.normalizer.mean, expected)
+    frozen = make(1)
+    frozen.apply_plan(TransferPlan(CARRIED, (Phase("heads", HEADS),), statistics_weight=0.25), source)
+    assert float(frozen.policy.encoder.normalizer.count) == seen
+    with pytest.raises(PlanError, match=r"statistics_weight is 0: it must lie in \(0, 1\]"):
+        TransferPlan(CARRIED, statistics_weight=0)

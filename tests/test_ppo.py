@@ -37,10 +37,10 @@ from agents import (
     make_agent,
     parts,
 )
-from agents.gradients import HandGradients
-from agents.loss import compute_loss
-from agents.rollout import compute_gae
-from agents.table import make_table
+from agents.ppo.gradients import HandGradients
+from agents.ppo.loss import compute_loss
+from agents.ppo.rollout import compute_gae
+from agents.ppo.table import make_table
 
 torch.set_num_threads(1)  # networks this small are slower on more
 
@@ -403,7 +403,7 @@ def test_every_row_can_be_made(name: str) -> None:
     with pytest.raises(AgentsError, match=r"unknown agent 'ppoo' .did you mean 'ppo'.*valid: .*ppo"):
         make_agent("ppoo", LinearWorld(4), seed=0)
     unhashable: Any = [name]
-    with pytest.raises(AgentsError, match=r"unknown agent \['ppo'\].*valid: .*ppo"):
+    with pytest.raises(AgentsError, match=rf"unknown agent \['{name}'\].*valid: .*ppo"):
         make_agent(unhashable, LinearWorld(4), seed=0)
 
 

@@ -209,7 +209,7 @@ def test_no_jobs_and_no_scratch_still_render(tmp_path: Path) -> None:
     assert "NO DATA" in make_page(results, summary)
 
 
-def test_zero_shot_holds_its_return_and_an_oracle_is_read_up_to_the_budget() -> None:
+def test_zero_shot_holds_its_return_and_an_oracle_of_another_budget_stands_apart() -> None:
     oracle = [
         replace(
             record,
@@ -224,8 +224,14 @@ def test_zero_shot_holds_its_return_and_an_oracle_is_read_up_to_the_budget() -> 
     group = only(summarise(make_results(*arm("scratch", SCRATCH), *zero, *oracle)))
     assert group.frame.budget == 1000
     assert group.cells["zero_shot"].quantities["area_under_curve"].point == pytest.approx(61.5)
-    assert group.cells["oracle"].quantities["area_under_curve"].point == pytest.approx(20.0)
-    assert group.cells["oracle"].num_runs == 4
+    # nothing of the oracle's longer curve is read as if it were of this budget; its last fifth is from 7200 to 9000
+    assert "oracle" not in group.cells
+    assert group.oracle is not None
+    assert (group.oracle.num_runs, group.oracle.steps) == (4, 9000)
+    assert group.oracle.asymptotic_return is not None
+    assert group.frame.oracle_return == group.oracle.asymptotic_return.point == pytest.approx((86.5 + 100.0) / 2)
+    assert group.frame.oracle_level == pytest.approx(1.5 + 0.95 * (93.25 - 1.5))
+    assert group.cells["zero_shot"].quantities["share_of_oracle"].point == pytest.approx((61.5 - 1.5) / (93.25 - 1.5))
 
 
 def test_negative_returns_keep_the_sign_of_the_verdict() -> None:
@@ -306,6 +312,10 @@ def test_overall_needs_every_target_and_counts_source_agents_once() -> None:
     assert set(summary.overall) == {"scratch", "frozen_encoder"}
     assert summary.overall["frozen_encoder"].num_runs == 4  # seeds: their runs on both targets share an agent
     assert summary.source_steps == 4 * 5000
+    records[-1] = replace(records[-1], companion_steps=70)  # taken by the run itself, so shared with nobody
+    again = summarise(make_results(*records))
+    assert again.source_steps == 4 * 5000 + 70
+    assert again.groups[1].cells["fine_tune"].costs.source_steps == 4 * 5000 + 70
 
 
 def test_overall_draws_a_seed_with_all_its_targets_and_takes_a_run_that_failed_as_absent() -> None:

@@ -10,6 +10,7 @@ from .check import Reference, check_worlds
 from .gate import Gate, check_shift
 from .probes import PROBES
 from .trial import WorldsFactory
+from .twin import Twin
 from .verdict import Divergence, Quantity, ShiftCheck, Solvability, Verdict
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Reference",
     "ShiftCheck",
     "Solvability",
+    "Twin",
     "Verdict",
     "WorldsFactory",
     "check_shift",

@@ -1,6 +1,24 @@
 """METHODS: the ways to carry a policy over, each (almost) only a plan."""
 
-from . import feature_extraction, fine_tune, frozen_encoder, scratch, zero_shot
+from . import (
+    actor_only,
+    ewc,
+    feature_extraction,
+    fine_tune,
+    frozen_encoder,
+    gradual_unfreeze,
+    kl_source,
+    l2_sp,
+    layerwise_lr,
+    low_rank,
+    oracle,
+    progressive,
+    recalibrate,
+    residual,
+    rma,
+    scratch,
+    zero_shot,
+)
 from .method import Method, Target
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "Method", "Target"]
@@ -8,8 +26,20 @@ __all__ = ["DEFAULT_METHOD", "METHODS", "Method", "Target"]
 METHODS: dict[str, Method] = {
     "zero_shot": zero_shot.METHOD,
     "scratch": scratch.METHOD,
+    "oracle": oracle.METHOD,
+    "recalibrate": recalibrate.METHOD,
     "feature_extraction": feature_extraction.METHOD,
     "frozen_encoder": frozen_encoder.METHOD,
     "fine_tune": fine_tune.METHOD,
+    "actor_only": actor_only.METHOD,
+    "gradual_unfreeze": gradual_unfreeze.METHOD,
+    "layerwise_lr": layerwise_lr.METHOD,
+    "l2_sp": l2_sp.METHOD,
+    "kl_source": kl_source.METHOD,
+    "ewc": ewc.METHOD,
+    "residual": residual.METHOD,
+    "progressive": progressive.METHOD,
+    "low_rank": low_rank.METHOD,
+    "rma": rma.METHOD,
 }
 DEFAULT_METHOD = "frozen_encoder"

@@ -8,27 +8,18 @@ Helps when the source policy works somewhat on the target. Hurts when the target
 
 from __future__ import annotations
 
-from agents import Bundle, ExplainedVariance, Phase, TransferPlan
+from agents import Bundle, Phase, TransferPlan
 
 from .method import Method, Target
+from .warm_up import critic_warm_up
 
 __all__ = ["METHOD"]
 
-# Until the value explains most of what varies in the target's returns; at least a tenth of the budget, because one
-# rollout says little, and about a fifth at most, because the policy must learn too.
-ENOUGH_EXPLAINED = 0.8
-SMALLEST_SHARE, LARGEST_SHARE = 0.1, 0.2
-
 
 def _plan(source: Bundle | None, target: Target) -> TransferPlan:
-    floor, ceiling = int(SMALLEST_SHARE * target.steps), max(1, int(LARGEST_SHARE * target.steps))
-    stop = ExplainedVariance(ENOUGH_EXPLAINED, min_steps=floor, max_steps=ceiling)
     return TransferPlan(
         {"encoder": "freeze", "policy_head": "keep", "value_head": "keep", "log_std": "keep"},
-        (
-            Phase("critic_warm_up", {"value_head": 1.0}, stop=stop),
-            Phase("heads", {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}),
-        ),
+        (critic_warm_up(target), Phase("heads", {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0})),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from agents import Bundle, TransferPlan
 from envs import Domain
@@ -20,12 +21,14 @@ class Target:
         name: name of the target domain.
         domain: the domain itself.
         steps: what may be spent there, world-steps.
+        num_envs: worlds that collect; a phase of a fixed length lasts a multiple of it.
     """
 
     env: str
     name: str
     domain: Domain
     steps: int
+    num_envs: int = 1
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,15 @@ class Method:
     Attributes:
         summary: one line: what it does.
         plan: source checkpoint (None if it needs none) and target -> the plan.
-        needs_source: whether it starts from a source agent; only `scratch` does not.
+        needs_source: whether it starts from a source agent; `scratch` and `oracle` do not.
+        needs_source_worlds: whether worlds of the source are wanted while it trains; their steps are counted apart.
+        needs_teacher: whether its source agent must have been told the parameters of its worlds.
+        budget: whose steps it may spend on the target: the target's, or as many as the source agent had.
     """
 
     summary: str
     plan: Callable[[Bundle | None, Target], TransferPlan]
     needs_source: bool = True
+    needs_source_worlds: bool = False
+    needs_teacher: bool = False
+    budget: Literal["target", "source"] = "target"

@@ -1,0 +1,82 @@
+"""What can be set on PPO: a frozen value, checked when it is made, defaults beside their meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from ..activations import activation_class
+from ..encoders.settings import EncoderSettings
+from ..errors import AgentsError
+from ..rules import is_whole, require, require_choice, require_known, require_widths
+
+__all__ = ["PPOSettings"]
+
+
+@dataclass(frozen=True)
+class PPOSettings:
+    """Settings of PPO (Schulman et al. 2017, arXiv 1707.06347); names follow stable-baselines3."""
+
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    policy_head: tuple[int, ...] = (64, 64)  # hidden widths between features and action mean
+    value_head: tuple[int, ...] = (64, 64)  # hidden widths between features and value
+    head_activation: str = "tanh"  # of both heads; one of ACTIVATIONS
+    shared_encoder: bool = True  # False: the value head has an encoder of its own, part `value_encoder`
+    num_steps: int = 64  # steps of every world between two updates
+    batch_size: int = 1024  # samples a minibatch; a rollout is cut into equal ones of at most this
+    num_epochs: int = 5  # passes over a rollout
+    learning_rate: float = 3e-4
+    schedule: str = "constant"  # constant | linear (to zero over the steps of the run)
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    clip_range: float = 0.2
+    ent_coef: float = 0.0
+    vf_coef: float = 0.5
+    max_grad_norm: float = 0.5
+    target_kl: float | None = None  # stop an update once the approximate KL exceeds 1.5 times this
+    log_std_init: float = 0.0  # standard deviation 1 in units of the action space
+    cache_features: bool = True  # keep the features of a frozen encoder instead of encoding again
+
+    def __post_init__(self) -> None:
+        """Raise AgentsError naming the first value that breaks its rule."""
+        for name in ("policy_head", "value_head"):
+            object.__setattr__(self, name, require_widths(name, getattr(self, name)))
+        activation_class(self.head_activation)
+        require_choice("schedule", self.schedule, ("constant", "linear"))
+        for name in ("num_steps", "batch_size", "num_epochs"):
+            require(self, name, "it must be a whole number of at least 1", is_whole)
+        for name in ("learning_rate", "clip_range", "max_grad_norm"):
+            require(self, name, "it must be above 0", lambda value: value > 0)
+        for name in ("gamma", "gae_lambda"):
+            require(self, name, "it must lie in [0, 1]", lambda value: 0 <= value <= 1)
+        for name in ("ent_coef", "vf_coef"):
+            require(self, name, "it must be at least 0", lambda value: value >= 0)
+        require(self, "log_std_init", "it must be a finite number", lambda value: True)
+        if self.target_kl is not None:
+            require(self, "target_kl", "it must be above 0, or null for no limit", lambda value: value > 0)
+        for name in ("shared_encoder", "cache_features"):
+            if not isinstance(getattr(self, name), bool):
+                raise AgentsError(f"{name} is {getattr(self, name)!r}: it must be true or false")
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """Build from plain data (a parsed YAML file); AgentsError with the valid names on an unknown key."""
+        values = require_known(cls, mapping, "PPO setting")
+        encoder = values.get("encoder", {})
+        if isinstance(encoder, Mapping):
+            values["encoder"] = EncoderSettings(**require_known(EncoderSettings, encoder, "encoder setting"))
+        elif not isinstance(encoder, EncoderSettings):
+            raise AgentsError(f"encoder is {encoder!r}: it must be a mapping with kind, widths, layer_norm, activation")
+        return cls(**values)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain data (lists, numbers, strings) that `from_mapping` reads back as an equal value."""
+        plain = asdict(self)
+        plain["encoder"]["widths"] = list(self.encoder.widths)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+    def shared_with_sb3(self) -> dict[str, Any]:
+        """Return the settings that stable-baselines3's PPO takes as they are, under its names."""
+        names = ("gamma", "gae_lambda", "clip_range", "ent_coef", "vf_coef", "max_grad_norm", "target_kl")
+        return {"n_epochs": self.num_epochs, **{name: getattr(self, name) for name in names}}

@@ -1,0 +1,28 @@
+"""ewc: everything trains, and what the source's policy hangs on is held near the source's weights.
+
+Idea: as l2_sp, but every weight is held as stiffly as the source policy's actions depend on it, by the diagonal of its
+Fisher information on states of the source (elastic weight consolidation, Kirkpatrick et al. 2017, arXiv 1612.00796).
+What the source task does not need is free to move. It takes some steps of the source's worlds to measure; they are
+counted apart.
+Helps when source skill is to be retained, or when most weights are idle. Hurts when the target contradicts the source:
+the weights that must move are then the very ones that are held; the diagonal is moreover a poor picture of how weights
+work together.
+"""
+
+from __future__ import annotations
+
+from agents import Regulariser
+
+from .method import Method
+from .staying_near import staying_near_plan
+
+__all__ = ["METHOD"]
+
+WEIGHT = 0.1
+SOURCE_STEPS = 2048
+
+METHOD = Method(
+    "everything trains, near the source's weights where its policy hangs on them",
+    plan=lambda source, target: staying_near_plan(Regulariser("ewc", WEIGHT, {"steps": SOURCE_STEPS}), target),
+    needs_source_worlds=True,
+)

@@ -1,0 +1,24 @@
+"""kl_source: everything trains, and the divergence from the source's policy is a loss that sinks to nothing.
+
+Idea: it is behaviour that is to be kept, not weights; so the learner is held to what the source's policy would do in
+the states of the target, less and less (kickstarting, Schmitt et al. 2018, arXiv 1803.03835, where the teacher's weight
+is annealed too).
+Helps when the source policy is good on the target and its first updates are what endangers it. Hurts when the source
+policy is wrong there: for half of the run the learner is pulled back to it.
+"""
+
+from __future__ import annotations
+
+from agents import Regulariser
+
+from .method import Method
+from .staying_near import staying_near_plan
+
+__all__ = ["METHOD"]
+
+WEIGHT, SHARE = 1.0, 0.5
+
+METHOD = Method(
+    "everything trains, near the source's policy at first",
+    plan=lambda source, target: staying_near_plan(Regulariser("kl_source", WEIGHT, {"share": SHARE}), target),
+)

@@ -1,0 +1,33 @@
+"""rma: a teacher is told the world's parameters; a student learns to find them in the history; the target pays nothing.
+
+Idea: the source agent's encoder turns the parameters of its simulated world into a few numbers, the extrinsics, and its
+policy depends on those. A second network is then trained to say the same numbers from the last observations and actions
+alone, in the simulator, where the truth is known. On the target it takes the teacher's place and finds out within a
+few steps what world this is: no reward is needed there, and no weight moves (rapid motor adaptation, Kumar et al. 2021,
+arXiv 2107.04034).
+Helps when the target is a world that the source domain could have drawn, and what is particular in it shows in what it
+does. Hurts when it is none: the student says something all the same; and when the source is hardly randomised there is
+nothing to tell worlds apart by. It needs a source agent of its own, and a policy with a memory costs more to run.
+"""
+
+from __future__ import annotations
+
+from agents import Adaptation, Bundle, TransferPlan
+
+from .method import Method, Target
+
+__all__ = ["METHOD"]
+
+
+def _plan(source: Bundle | None, target: Target) -> TransferPlan:
+    """As many steps of the source as other methods may take on the target; none there."""
+    frozen = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "freeze")
+    return TransferPlan({**frozen, "encoder.adaptation": "reset"}, adaptation=Adaptation(target.steps))
+
+
+METHOD = Method(
+    "a student finds in the history what a teacher was told of its world; nothing trains on the target",
+    plan=_plan,
+    needs_source_worlds=True,
+    needs_teacher=True,
+)

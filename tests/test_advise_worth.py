@@ -1,0 +1,116 @@
+"""What advice is worth: rank correlations of known tables, and of a small benchmark."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from small_runs import silent, small_content
+
+from sim2real import cli
+from sim2real.advise import Worth, correlate
+from sim2real.advise.worth import CellOf
+from sim2real.bench import Bench, load_bench_config
+from sim2real.config import RunConfig, validate
+from sim2real.errors import UserError
+from sim2real.pretraining import pretrain
+from sim2real.run import RunDirectory
+from sim2real.transferring import Transfer, transfer
+
+ORDER = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
+TURNED = {name: -value for name, value in ORDER.items()}
+
+
+def cell(seed: int = 0, target: str = "heavy", env: str = "hopper") -> CellOf:
+    return CellOf(env, target, seed)
+
+
+def carry_out(bench: Bench) -> None:
+    """Do all jobs in this process: starting others takes longer than the jobs."""
+    for job in bench.jobs:
+        config, out = validate(RunConfig, job.config, job.name), bench.path / job.path
+        assert isinstance(config, RunConfig)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if job.target is None or job.method is None:
+            pretrain(config, out, resume=False, num_threads=1, report=silent)
+            continue
+        source = RunDirectory.open(bench.path / job.source) if job.source is not None else None
+        carried = Transfer(config, source, job.target, job.method)
+        transfer(carried, out, resume=False, num_threads=1, report=silent, show_plan=lambda rows: None)
+
+
+def worth(scores: dict[CellOf, dict[str, float]], outcomes: dict[CellOf, dict[str, float]]) -> Worth:
+    return correlate(scores, outcomes, np.random.default_rng(0))
+
+
+def test_perfect_and_reversed_orders() -> None:
+    outcomes = {cell(s): {k: v**3 - 100 for k, v in ORDER.items()} for s in range(3)}
+    good = worth(dict.fromkeys(outcomes, ORDER), outcomes)
+    assert good.cells == pytest.approx(dict.fromkeys(outcomes, 1.0))
+    assert (good.mean.point, good.first_best, good.regret) == pytest.approx((1.0, 1.0, 0.0))
+    assert good.fixed == pytest.approx(1.0)
+    bad = worth(dict.fromkeys(outcomes, TURNED), outcomes)
+    assert (bad.mean.point, bad.first_best, bad.regret) == pytest.approx((-1.0, 0.0, 1.0))
+    assert bad.fixed == pytest.approx(1.0)  # it does not look at the scores
+
+
+def test_a_known_correlation_and_its_interval_over_seeds() -> None:
+    said = {cell(0): ORDER, cell(1): {**ORDER, "c": 4.0, "d": 3.0}}
+    found = worth(said, dict.fromkeys(said, ORDER))
+    assert found.cells[cell(0)] == pytest.approx(1.0)
+    assert found.cells[cell(1)] == pytest.approx(1 - 6 * 2 / (4 * 15))  # 1 - 6 sum d^2 / (n (n^2 - 1))
+    assert found.mean.point == pytest.approx(0.9)
+    assert -1.0 <= found.mean.low <= 0.9 <= found.mean.high <= 1.0
+    assert found.mean.num_runs == 2
+    assert found.regret == pytest.approx((0 + 1 / 3) / 2)
+
+
+def test_cells_that_say_nothing_are_left_out_and_equal_scores_count_as_none() -> None:
+    outcomes = {cell(0): ORDER, cell(1): dict.fromkeys(ORDER, 5.0), cell(2): {"a": 1.0, "b": 2.0}, cell(3): ORDER}
+    scores = {**dict.fromkeys(outcomes, ORDER), cell(3): dict.fromkeys(ORDER, 0.0), cell(9): ORDER}
+    found = worth(scores, outcomes)
+    assert found.cells == pytest.approx({cell(0): 1.0, cell(3): 0.0})
+    assert found.regret == pytest.approx((0 + 0.5) / 2)  # any of all methods: half of the span on average
+    with pytest.raises(UserError, match="no cell"):
+        worth({cell(2): ORDER}, {cell(2): {"a": 1.0, "b": 2.0}})
+
+
+def test_a_fixed_order_is_worth_what_it_foretells_of_other_targets() -> None:
+    outcomes = {cell(0, "heavy"): ORDER, cell(0, "weak"): TURNED}
+    found = worth(outcomes, outcomes)
+    assert found.mean.point == pytest.approx(1.0)
+    assert found.fixed == pytest.approx(-1.0)
+    assert found.to_mapping()["mean"]["low"] is None  # one seed: its spread is unknown
+    assert json.dumps(found.to_mapping(), allow_nan=False)
+
+
+def test_a_benchmark_is_advised_on_and_left_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_content()))
+    methods = ["zero_shot", "scratch", "frozen_encoder"]
+    grid = {"name": "small", "environments": ["small.yaml"], "targets": ["heavy"], "methods": methods, "seeds": [0]}
+    (tmp_path / "bench.yaml").write_text(yaml.safe_dump(grid))
+    bench = Bench.begin(tmp_path / "out", load_bench_config(tmp_path / "bench.yaml"), tmp_path)
+    carry_out(bench)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
+
+    file = tmp_path / "worth.json"
+    line = ["advise-worth", tmp_path / "out", "--steps", 500, "--threads", 1, "--json", file]
+    monkeypatch.setattr("sys.argv", ["sim2real", *map(str, line)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert not stop.value.code
+    assert "rank correlation" in capsys.readouterr().out
+    content = json.loads(file.read_text())
+    assert [(row["env"], row["target"], row["seed"]) for row in content["cells"]] == [
+        ("small", "heavy", 0),
+    ]
+    assert content["mean"]["num_runs"] == 1
+    for row in content["advised"]:
+        assert set(row["outcomes"]) == set(methods)
+        assert set(methods) <= set(row["scores"])
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}

@@ -1,0 +1,174 @@
+"""Encoders of the user's own: any torch module by `module:Class`, and what is said of those that do not fit."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from probes import SMALL, LinearWorld, make_policy_env
+from small_runs import write_config
+
+from agents import PPO, AgentsError, EncoderSettings, Phase, TransferPlan, parts
+from agents.encoders import encoder_class
+from agents.ppo.gradients import HandGradients
+from sim2real.config import load_config
+
+torch.set_num_threads(1)
+
+SPACE = spaces.Box(-np.inf, np.inf, (4,), np.float32)
+MODULE = '''
+import torch
+from torch import nn
+from agents import Encoder
+
+class Net(nn.Module):
+    def __init__(self, obs_dim, *, width=6, drop=0.0):
+        super().__init__()
+        if width < 1:
+            raise ValueError("width is too small")
+        self.linear = nn.Linear(obs_dim, width)
+        self.norm = nn.BatchNorm1d(width)
+        self.drop = nn.Dropout(drop)
+    def forward(self, x):
+        return torch.sin(self.drop(self.norm(self.linear(x))))
+
+class Chain(nn.Sequential):
+    """A sequence that is more than its layers."""
+    def __init__(self, obs_dim):
+        super().__init__(nn.Linear(obs_dim, 5))
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+class Constant(nn.Linear):
+    def __init__(self, obs_dim):
+        super().__init__(obs_dim, 3)
+        nn.init.constant_(self.weight, 0.25)
+
+class Lazy(nn.Module):
+    def __init__(self, obs_dim):
+        super().__init__()
+        self.linear = nn.LazyLinear(7)
+    def forward(self, x):
+        return self.linear(x)
+
+class Gives(nn.Module):
+    def __init__(self, obs_dim, what):
+        super().__init__()
+        self.what = what
+    def forward(self, x):
+        return eval_free(self.what, x)
+
+def eval_free(what, x):
+    return {"list": [x], "flat": x.sum(1), "one": x[:1], "none": x[:, :0], "double": x.double(),
+            "log": torch.log(x), "raise": x @ torch.ones(3, 3) if what == "raise" else x}[what]
+
+class Ours(Encoder):
+    pass
+
+class Thing:
+    pass
+'''
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A module in the working directory; its name."""
+    (tmp_path / "my_nets.py").write_text(MODULE)
+    (tmp_path / "my_broken.py").write_text("import my_absent_dependency")
+    monkeypatch.chdir(tmp_path)
+    before = list(sys.path)
+    yield "my_nets"
+    sys.path[:] = before
+    for name in ("my_nets", "my_broken"):
+        sys.modules.pop(name, None)
+
+
+def build(kind: str, **options: Any) -> Any:
+    return encoder_class(kind)(SPACE, **EncoderSettings(kind, options=options).arguments())
+
+
+def test_a_module_stands_behind_the_normaliser(mine: str) -> None:
+    encoder = build(f"{mine}:Net", width=3)
+    encoder.update_statistics(torch.arange(20.0).reshape(5, 4))
+    obs = torch.arange(12.0).reshape(3, 4)
+    assert encoder.features_dim == 3
+    encoder.train(False)
+    assert torch.equal(encoder(obs), encoder.module(encoder.normalizer(obs)))
+    assert encoder.module.linear.weight.shape == (3, 4)
+    assert float(encoder.module.norm.num_batches_tracked) == 0  # the probe leaves no trace
+    assert build(f"{mine}:Lazy").features_dim == 7
+
+
+def test_its_weights_are_those_its_class_gave_it(mine: str) -> None:
+    """Not stable-baselines3's: a module may have been trained before."""
+    agent = PPO(LinearWorld(4), {**SMALL, "encoder": {"kind": f"{mine}:Constant"}}, seed=0, device="cpu")
+    assert torch.equal(agent.policy.encoder.module.weight, torch.full((3, 5), 0.25))
+
+
+def test_it_learns_freezes_and_continues_like_any_other(mine: str) -> None:
+    settings = {**SMALL, "encoder": {"kind": f"{mine}:Net", "options": {"width": 5}}}
+    source = PPO(make_policy_env(4, 2), settings, seed=0, device="cpu")
+    start = parts.digests(source.policy)
+    source.learn(8 * 8 * 2)
+    before = parts.digests(source.policy)
+    assert start["encoder"] != before["encoder"]
+    assert {"encoder.module.linear.weight", "encoder.module.norm.running_mean"} <= set(parts.tensors(source.policy))
+    target = PPO(make_policy_env(4, 2), settings, seed=1, device="cpu")
+    heads = ("policy_head", "value_head", "log_std")
+    actions = {"encoder": "freeze", **dict.fromkeys(heads, "keep")}
+    plan = TransferPlan(actions, (Phase("heads", dict.fromkeys(heads, 1.0)),))
+    target.apply_plan(plan, parts.tensors(source.policy))
+    target.learn(8 * 8 * 2)
+    assert parts.digests(target.policy)["encoder"] == before["encoder"]  # BatchNorm's buffers, too
+    again = PPO(make_policy_env(4, 2), settings, seed=0, device="cpu").learn(8 * 8 * 2)
+    assert parts.digests(again.policy) == before
+
+
+def test_it_is_found_beside_the_configuration(mine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_config(tmp_path, agent={"num_envs": 4, "settings": {"encoder": {"kind": f"{mine}:Net"}}})
+    monkeypatch.chdir("/")
+    load_config(file)
+    assert build(f"{mine}:Net").features_dim == 6
+
+
+def test_it_is_not_mistaken_for_a_plain_stack(mine: str) -> None:
+    settings = {**SMALL, "encoder": {"kind": f"{mine}:Chain"}}
+    agent = PPO(LinearWorld(8), settings, seed=0, device="cpu")
+    assert not HandGradients.supports(agent.policy)
+    x = torch.ones(2, 5)
+    layer = agent.policy.encoder.module[0]
+    torch.testing.assert_close(agent.policy.encoder(x), 2 * layer(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("my_absent:Net", {}, "module 'my_absent' fails to import: ModuleNotFoundError.* and in "),
+        ("my_broken:Net", {}, "fails to import: ModuleNotFoundError: No module named 'my_absent_dependency'"),
+        (
+            "my_nets:Nett",
+            {},
+            "unknown nn.Module in 'my_nets' 'Nett' .did you mean 'Net'..; valid: Chain, Constant, Gives, Lazy, Net$",
+        ),
+        ("my_nets:Thing", {}, r"Thing must be a torch.nn.Module, built as Thing\(obs_dim, \*\*options\)"),
+        ("my_nets:Ours", {}, "so it is no agents.Encoder itself"),
+        ("my_nets:Net", {"width": 0}, r"Net\(4, \*\*{'width': 0}\) fails: ValueError: width is too small"),
+        ("my_nets:Net", {"wide": 3}, "fails: TypeError: .*unexpected keyword argument 'wide'"),
+        ("my_nets:Gives", {"what": "raise"}, r"fails on observations \(3, 4\): RuntimeError"),
+        ("my_nets:Gives", {"what": "list"}, r"gives a list: it must give float32 features \(N, F\) of .* \(N, 4\)"),
+        ("my_nets:Gives", {"what": "flat"}, r"gives torch.float32 \(3,\) of observations \(3, 4\): it must"),
+        ("my_nets:Gives", {"what": "one"}, r"gives torch.float32 \(1, 4\)"),
+        ("my_nets:Gives", {"what": "none"}, r"gives torch.float32 \(3, 0\)"),
+        ("my_nets:Gives", {"what": "double"}, r"gives torch.float64 \(3, 4\)"),
+        ("my_nets:Gives", {"what": "log"}, "gives non-finite features of observations of -1, 0 and 1: .*nan"),
+    ],
+)
+def test_what_does_not_fit_is_one_error(mine: str, name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(AgentsError, match=f"(?s)encoder kind {name!r}.*{message}"):
+        build(name, **options)
