@@ -12,13 +12,14 @@ from envs import Domain, DomainVectorEnv, make_vec
 
 from .config import RunConfig, config_digest
 from .errors import UserError
+from .methods import METHODS
 from .run import RunDirectory
 from .seeding import derive_seed
 from .spaces import Spaces, require_same_spaces
 from .teachers import with_parameters
 from .versions import collect_versions
 
-__all__ = ["build_agent", "build_worlds", "describe_origin", "load_agent"]
+__all__ = ["build_agent", "build_worlds", "describe_origin", "load_agent", "transfer_settings"]
 
 
 def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str, num_threads: int) -> DomainVectorEnv:
@@ -48,6 +49,11 @@ def build_agent(config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, 
         seed=derive_seed(config.seed, role, "agent"),
         device=config.device,
     )
+
+
+def transfer_settings(config: RunConfig, method: str) -> dict[str, Any]:
+    """Return the learner's settings on the target: those configured, and over them what the method demands."""
+    return {**config.transfer_settings(), **METHODS[method].settings}
 
 
 def _require_device(device: str) -> None:
@@ -83,7 +89,9 @@ def load_agent(run: RunDirectory, config: RunConfig) -> tuple[Learner, Bundle]:
     bundle = run.final()
     worlds = build_worlds(config, Domain(), num_envs=1, role="probe", num_threads=1)
     require_same_spaces(bundle, worlds, str(run.path))
-    settings = config.transfer_settings() if run.manifest().get("kind") == "transfer" else config.agent.settings
+    manifest = run.manifest()
+    transferred = manifest.get("kind") == "transfer"
+    settings = transfer_settings(config, manifest["method"]) if transferred else config.agent.settings
     agent = build_agent(config, worlds, settings, role="probe")
     if (surgery := TransferPlan.from_json(bundle.meta["plan"]).surgery) is not None:
         agent.operate(surgery)

@@ -13,7 +13,7 @@ import torch
 from agents import Bundle, Learner, PlanRow, RunningNormalizer, TrainingState, VectorAdapter, parts
 from envs import Domain, DomainVectorEnv, unknown_name
 
-from .building import build_agent, build_worlds, describe_origin
+from .building import build_agent, build_worlds, describe_origin, transfer_settings
 from .config import RunConfig
 from .errors import UserError
 from .evaluation import Evaluation, evaluate
@@ -50,13 +50,15 @@ class Transfer:
 
         Raises:
             EnvsError: for a name that is not there.
-            UserError: when the method needs a source and there is none.
+            UserError: when the method needs a source and there is none, or another learner than the configured one.
         """
         if self.method not in METHODS:
             raise unknown_name("method", self.method, METHODS)
-        if METHODS[self.method].needs_source and self.source is None:
+        method = METHODS[self.method]
+        method.require_algorithm(self.method, self.config.agent.algorithm)
+        if method.needs_source and self.source is None:
             raise UserError(f"method {self.method}: needs a source run")
-        return METHODS[self.method]
+        return method
 
 
 def transfer(
@@ -99,7 +101,7 @@ def transfer(
         "method": job.method,
         "parent": source.digest if source is not None else None,
     }
-    agent = build_agent(config, worlds, config.transfer_settings(), role="target")
+    agent = build_agent(config, worlds, transfer_settings(config, job.method), role="target")
     if source is not None and match is not None:
         source = replace(source, weights=match.carry(source.weights, agent.policy))
         identity["space_map"] = match.to_json()
@@ -255,7 +257,7 @@ class _Run:
         digests = parts.digests(self.agent.policy)
         monitor.digests(digests, step)
         settings = {"env": config.env, "target": job.target, "method": job.method, "seed": config.seed}
-        settings["agent"] = config.transfer_settings()
+        settings["agent"] = transfer_settings(config, job.method)
         metrics = {"final/target_return": curve[-1]["return"], "final/initial_return": curve[0]["return"]}
         monitor.hyper_parameters(settings, {**metrics, "final/source_return": after.mean}, step)
         monitor.close()

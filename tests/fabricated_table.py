@@ -15,7 +15,7 @@ BUDGET, SOURCE_STEPS = 102_400, 1_024_000
 
 @dataclass(frozen=True)
 class Shape:
-    """A learning curve in shares of the source return: start, end, dip (share of the start), time constant in budgets."""
+    """A learning curve in shares of the source return: start, end, dip (share of the start), time constant."""
 
     start: float
     end: float

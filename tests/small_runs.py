@@ -43,6 +43,25 @@ CONTENT: dict[str, Any] = {
     },
 }
 
+SAC: dict[str, Any] = {
+    "agent": {
+        "algorithm": "sac",
+        "num_envs": 8,
+        "settings": {
+            "encoder": {"widths": [16]},
+            "policy_head": [16],
+            "critic_head": [16],
+            "buffer_size": 4096,
+            "batch_size": 32,
+            "learning_starts": 64,
+            "num_steps": 4,
+            "gradient_steps": 0.125,
+        },
+    },
+    "transfer": {"num_envs": 4, "settings": {}},
+}
+"""what a configuration that trains SAC has in place of the small one's"""
+
 
 def small_content(**changes: Any) -> dict[str, Any]:
     """Return the small configuration with top-level keys replaced."""

@@ -260,7 +260,9 @@ def test_the_command_prints_tables_and_writes_json(
     assert content == advise(cartpole, "noisy", steps=1000, num_threads=1).to_mapping()
     assert content["steps"] == {"target": 1000, "source": 1000, "simulator": 2000}
     assert set(content["signals"]) == set(SIGNALS)
-    assert {row["method"] for row in content["methods"]} == set(METHODS)
+    assert {row["method"] for row in content["methods"]} == {
+        name for name, row in METHODS.items() if "ppo" in row.algorithms
+    }
     assert content["first"] == content["methods"][0]["method"]
     scores = [row["score"] for row in content["methods"]]
     assert scores == sorted(scores, reverse=True)

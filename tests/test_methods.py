@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
-from small_runs import silent, small_config
+from small_runs import SAC, silent, small_config
 
 from agents import CheckpointError, PlanRow, parts
 from envs import Domain
@@ -23,20 +24,30 @@ from sim2real.run import RunDirectory
 from sim2real.teachers import teacher_config
 from sim2real.transferring import Transfer, transfer
 
+CONFIGS = {"ppo": small_config(), "sac": small_config(**SAC)}
+FITTING = [(method, algorithm) for method, row in METHODS.items() for algorithm in row.algorithms]
 STEPS = small_config().budget.target_steps
 TARGET = Target("cartpole_swingup", "heavy", Domain(), STEPS, small_config().transfer.num_envs)
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    out = tmp_path_factory.mktemp("methods") / "source"
-    return pretrain(small_config(), out, resume=False, num_threads=1, report=silent)
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], RunDirectory]:
+    """Pretrain, once, the source agent of an algorithm, or its teacher."""
+    made: dict[tuple[str, bool], RunDirectory] = {}
+
+    def get(algorithm: str, teacher: bool) -> RunDirectory:
+        if (algorithm, teacher) not in made:
+            out = tmp_path_factory.mktemp("methods") / f"{algorithm}-{teacher}"
+            config = teacher_config(CONFIGS[algorithm]) if teacher else CONFIGS[algorithm]
+            made[algorithm, teacher] = pretrain(config, out, resume=False, num_threads=1, report=silent)
+        return made[algorithm, teacher]
+
+    return get
 
 
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    out = tmp_path_factory.mktemp("methods") / "teacher"
-    return pretrain(teacher_config(small_config()), out, resume=False, num_threads=1, report=silent)
+def source(sources: Callable[[str, bool], RunDirectory]) -> RunDirectory:
+    return sources("ppo", False)
 
 
 def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
@@ -44,17 +55,25 @@ def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
     return dict(safetensors.torch.load_file(newest / "weights.safetensors"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+def carried(source: RunDirectory) -> dict[str, torch.Tensor]:
+    """Return what a plan begins from: slow copies of encoders begin as the encoders do."""
+    held = weights(source)
+    slow = {name for name in held if name.startswith("encoder_target.")}
+    return {name: held[name.replace("encoder_target.", "encoder.") if name in slow else name] for name in held}
+
+
+@pytest.mark.parametrize(("method", "algorithm"), FITTING)
 def test_every_method_does_what_its_plan_says(
-    method: str, source: RunDirectory, teacher: RunDirectory, tmp_path: Path
+    method: str, algorithm: str, sources: Callable[[str, bool], RunDirectory], tmp_path: Path
 ) -> None:
     shown: list[PlanRow] = []
-    config = small_config()
-    if METHODS[method].needs_teacher:
-        config, source = teacher_config(config), teacher
+    row_of_method, config = METHODS[method], CONFIGS[algorithm]
+    source = sources(algorithm, row_of_method.needs_teacher)
+    if row_of_method.needs_teacher:
+        config = teacher_config(config)
     job = Transfer(config, source, "heavy", method)
     run = transfer(job, tmp_path / "run", resume=False, num_threads=1, report=silent, show_plan=shown.extend)
-    before, after = weights(source), weights(run)
+    before, after = carried(source), weights(run)
     for row in shown:
         own = [name for name in after if name.startswith(f"{row.part}.")]
         moved = any(name not in before or not torch.equal(before[name], after[name]) for name in own)
@@ -63,14 +82,16 @@ def test_every_method_does_what_its_plan_says(
         if row.action == "frozen":
             assert not trains
     ledger = run.ledger()
-    plan = METHODS[method].plan(source.final(), TARGET)
-    budget = STEPS if METHODS[method].budget == "target" else small_config().budget.source_steps
+    plan = row_of_method.plan(source.final(), TARGET)
+    budget = STEPS if row_of_method.budget == "target" else config.budget.source_steps
     assert ledger["steps"] == (budget if plan.phases else 0)
-    assert (ledger["source_steps"] > 0) == METHODS[method].needs_source_worlds
-    assert (ledger["source_return_before"] is None) == (not METHODS[method].needs_source)
+    assert (ledger["source_steps"] > 0) == row_of_method.needs_source_worlds
+    assert (ledger["source_return_before"] is None) == (not row_of_method.needs_source)
     bundle = run.final()
-    assert bundle.meta["parent"] == (source.final().digest if METHODS[method].needs_source else None)
+    assert bundle.meta["parent"] == (source.final().digest if row_of_method.needs_source else None)
     assert bundle.meta["plan"] == plan.to_json()
+    again, _ = load_agent(run, config)
+    assert all(torch.equal(after[name], tensor) for name, tensor in parts.tensors(again.policy).items())
 
 
 def test_the_default_warms_the_critic_up_while_the_policy_is_still() -> None:

@@ -46,6 +46,7 @@ def a_batch(agent: SAC, cached: bool = False) -> Batch:
         agent.cache.refresh(agent.policy.encoder)
         cache = agent.cache
     generator = torch.Generator().manual_seed(7)
+    pool = Pool(agent.replay, agent.settings.batch_size, cache)
     return next(iterate_batches(agent.policy, [pool], agent.settings, generator, 1))
 
 
@@ -294,6 +295,7 @@ def test_policy_climbs_the_smaller_of_two_and_the_mean_of_more() -> None:
 def test_subsets_are_drawn_without_replacement_and_evenly() -> None:
     agent = collected({**TINY, "num_critics": 4, "num_subset": 2})
     generator = torch.Generator().manual_seed(0)
+    pool = Pool(agent.replay, agent.settings.batch_size)
     batches = iterate_batches(agent.policy, [pool], agent.settings, generator, 600)
     subsets = torch.stack([batch.subset for batch in batches if batch.subset is not None])
     assert bool((subsets[:, 0] != subsets[:, 1]).all())

@@ -162,13 +162,20 @@ def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, 
         simulator_steps=here.steps + there.steps,
         measures=measures,
         readings=readings,
-        methods=rank(_traits_of_methods(subject, bundle, goal), readings),
+        methods=rank(_traits_of_methods(subject, bundle, goal, config.agent.algorithm), readings),
         parts=advise_parts(subject.policy, readings),
     )
 
 
-def _traits_of_methods(subject: Subject, bundle: Bundle, goal: Target) -> dict[str, frozenset[str]]:
-    return {name: compute_traits(method.plan(bundle, goal), subject.policy) for name, method in METHODS.items()}
+def _traits_of_methods(
+    subject: Subject, bundle: Bundle, goal: Target, algorithm: str
+) -> dict[str, frozenset[str]]:
+    """Return the traits of the methods that the subject's learner can carry out."""
+    return {
+        name: compute_traits(method.plan(bundle, goal), subject.policy)
+        for name, method in METHODS.items()
+        if algorithm in method.algorithms
+    }
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Benchmarks: a grid of environment x target x method x seed, run job by job, told as records."""
 
 from .bench import Bench
-from .config import BenchConfig, load_bench_config
+from .config import BenchConfig, OracleBudget, load_bench_config
 from .grid import Job, make_jobs
 from .launcher import Outcome, run_jobs
 
-__all__ = ["Bench", "BenchConfig", "Job", "Outcome", "load_bench_config", "make_jobs", "run_jobs"]
+__all__ = ["Bench", "BenchConfig", "Job", "OracleBudget", "Outcome", "load_bench_config", "make_jobs", "run_jobs"]

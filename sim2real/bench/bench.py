@@ -2,7 +2,8 @@
 
 <bench>/  bench.resolved.yaml   the grid, with every default
           ledger.json           job -> how it ended last time
-          source/ transfer/     one run directory per job
+          source/ teacher/      one run directory per source agent; teachers for methods that need one
+          transfer/             one run directory per method, target and seed
           report/               results.json, summary.csv, report.md, report.html
 """
 
@@ -55,7 +56,7 @@ class Bench:
             for name in config.environments
             for seed in config.seeds
         }
-        jobs = make_jobs(configs, config.targets, config.methods)
+        jobs = make_jobs(configs, config.targets, config.methods, config.oracle_budget.apply)
         content = {"bench": config.model_dump(mode="json"), "jobs": [job.to_mapping() for job in jobs]}
         file = path / "bench.resolved.yaml"
         if path.is_dir() and any(not entry.name.endswith(".writing") for entry in path.iterdir()):
@@ -119,7 +120,7 @@ class Bench:
         )
         settings = {
             **self.config.model_dump(mode="json"),
-            "runs": {j.environment: j.config for j in self.jobs},
+            "runs": {j.environment: j.config for j in self.jobs if j.target is None and j.source_kind == "source"},
         }
         created = datetime.now(UTC).isoformat(timespec="seconds")
         return BenchResults(

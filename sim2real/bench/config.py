@@ -10,14 +10,36 @@ from pydantic import Field, field_validator, model_validator
 
 from envs import unknown_name
 
-from ..config import PLAIN_NAME, RunConfig, Strict, read_yaml, resolve_config, validate
+from ..config import PLAIN_NAME, RunConfig, Steps, Strict, read_yaml, resolve_config, validate
 from ..errors import UserError
 from ..methods import DEFAULT_METHOD, METHODS
 from ..shipped import shipped_config, shipped_configs
 
-__all__ = ["BenchConfig", "load_bench_config"]
+__all__ = ["BenchConfig", "OracleBudget", "load_bench_config"]
 
 Names = Annotated[list[str], Field(min_length=1)]
+
+
+class OracleBudget(Strict):
+    """How closely runs with the source's budget are watched; what is left out is as for every other run.
+
+    Their evaluations and checkpoints are spread over more steps: as many as for the others fall at the same shares of
+    the budget. Nothing here changes what is learnt. The last fifth counts, so at least five evaluations.
+
+    Attributes:
+        evaluations: points of the curve after the one at step 0.
+        eval_episodes: episodes of each point; counted, as for every run.
+        checkpoints: checkpoints, the last at the end.
+    """
+
+    evaluations: Annotated[int, Field(ge=5)] | None = None
+    eval_episodes: Steps | None = None
+    checkpoints: Steps | None = None
+
+    def apply(self, config: RunConfig) -> RunConfig:
+        """Return the configuration of a run that is watched so."""
+        changes = self.model_dump(exclude_none=True)
+        return config.model_copy(update={"budget": config.budget.model_copy(update=changes)})
 
 
 class BenchConfig(Strict):
@@ -32,6 +54,7 @@ class BenchConfig(Strict):
         default_method: the method the verdict speaks of.
         threshold_fraction: where the threshold lies between an untrained agent's return on the target and the source
             agent's on the source; fixed before anything is run.
+        oracle_budget: how closely runs of methods with the source's budget are watched.
         overrides: keys that replace those of every run configuration, e.g. budgets.
     """
 
@@ -42,6 +65,7 @@ class BenchConfig(Strict):
     seeds: Annotated[list[int], Field(min_length=1)]
     default_method: str = DEFAULT_METHOD
     threshold_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
+    oracle_budget: OracleBudget = OracleBudget()
     overrides: dict[str, Any] = {}
 
     @field_validator("methods")
@@ -68,6 +92,10 @@ class BenchConfig(Strict):
                 raise ValueError(f"environments: {name!r}: names are letters, digits, '.', '_' and '-'")
         if self.default_method not in self.methods:
             raise ValueError(f"default_method: {self.default_method!r} is not among methods {self.methods}")
+        if METHODS[self.default_method].budget != "target":
+            raise ValueError(
+                f"default_method: {self.default_method!r} spends the source's budget, and competes with none"
+            )
         return self
 
     def run_config(self, environment: str, seed: int, folder: Path) -> RunConfig:
@@ -79,11 +107,17 @@ class BenchConfig(Strict):
             folder: where relative paths start.
 
         Raises:
-            UserError: when it is missing or wrong, or a target does not exist in it.
+            UserError: when it is missing or wrong, a target does not exist in it, or its learner cannot carry out a
+                method.
         """
         path = _find(environment, folder)
         content = {**_merge(read_yaml(path), self.overrides), "seed": seed}
         config = resolve_config(content, path, f"{path} with the benchmark's overrides")
+        for method in self.methods:
+            try:
+                METHODS[method].require_algorithm(method, config.agent.algorithm)
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from None
         for target in self.targets:
             try:
                 config.check_target(target)

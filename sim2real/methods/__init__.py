@@ -2,6 +2,7 @@
 
 from . import (
     actor_only,
+    darc,
     ewc,
     feature_extraction,
     fine_tune,
@@ -15,8 +16,10 @@ from . import (
     progressive,
     recalibrate,
     residual,
+    rlpd,
     rma,
     scratch,
+    wsrl,
     zero_shot,
 )
 from .method import Method, Target
@@ -41,5 +44,8 @@ METHODS: dict[str, Method] = {
     "progressive": progressive.METHOD,
     "low_rank": low_rank.METHOD,
     "rma": rma.METHOD,
+    "wsrl": wsrl.METHOD,
+    "rlpd": rlpd.METHOD,
+    "darc": darc.METHOD,
 }
 DEFAULT_METHOD = "frozen_encoder"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from agents import Bundle, TransferPlan
 from envs import Domain
+
+from ..errors import UserError
 
 __all__ = ["Method", "Target"]
 
@@ -42,6 +44,8 @@ class Method:
         needs_source_worlds: whether worlds of the source are wanted while it trains; their steps are counted apart.
         needs_teacher: whether its source agent must have been told the parameters of its worlds.
         budget: whose steps it may spend on the target: the target's, or as many as the source agent had.
+        algorithms: learners it can be carried out by, names in AGENTS.
+        settings: of the learner, over those the configuration has for the target: what makes the method what it is.
     """
 
     summary: str
@@ -50,3 +54,17 @@ class Method:
     needs_source_worlds: bool = False
     needs_teacher: bool = False
     budget: Literal["target", "source"] = "target"
+    algorithms: tuple[str, ...] = ("ppo", "sac")
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def require_algorithm(self, name: str, algorithm: str) -> None:
+        """Check that this method, called `name`, can be carried out by the learner `algorithm`.
+
+        Raises:
+            UserError: naming both, and the learners it can be carried out by.
+        """
+        if algorithm not in self.algorithms:
+            raise UserError(
+                f"method {name}: cannot be carried out by agent.algorithm {algorithm!r}; "
+                f"valid: {', '.join(self.algorithms)}"
+            )

@@ -18,4 +18,5 @@ __all__ = ["METHOD"]
 METHOD = Method(
     "source column frozen, a new column with lateral adapters trains, after a critic warm-up",
     plan=lambda source, target: adapting_plan(Surgery("progressive"), target),
+    algorithms=("ppo",),  # SAC's critics read the encoder's features, which the column would have to add to
 )

@@ -42,14 +42,15 @@ FIGURES: dict[str, Figure] = {
     "learning_curves": Figure(
         "Learning curves",
         "Mean return on the target over target steps, band = 95 % interval over seeds; "
-        "the mark at step 0 is the return before any training on the target.",
+        "the mark at step 0 is the return before any training on the target. Dotted: the threshold; dashed: what the "
+        "oracle reached in its own, larger budget; a thin line behind a method alone: scratch.",
         "curves",
         plot_learning_curves,
     ),
     "method_by_target": Figure(
         "Effect of transfer by method and target",
         "Gain (teal) or loss (red) over scratch in mean return, as share of the span from an untrained "
-        "policy to the source policy, with 95 % interval; a triangle where the interval excludes zero.",
+        "policy to the source policy, with 95 % interval; a triangle where that is the verdict.",
         "methods",
         plot_method_by_target,
     ),

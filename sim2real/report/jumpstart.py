@@ -7,7 +7,6 @@ from .numbers import compute_decimals, number
 from .palette import make_styles
 from .svg import Panel
 from .whiskers import Row, plot_rows
-from .wording import name_target
 
 __all__ = ["plot_jumpstart"]
 
@@ -19,7 +18,8 @@ def plot_jumpstart(summary: Summary) -> tuple[Panel, ...]:
     styles = make_styles(summary.methods)
     panels = []
     for i, group in enumerate(summary.groups):
-        found = {name: cell for name, cell in group.cells.items() if "jumpstart" in cell.quantities}
+        ranked = [name for name in summary.ranked(group.frame.env) if name in group.cells]
+        found = {name: group.cells[name] for name in ranked if "jumpstart" in group.cells[name].quantities}
         if not found:
             continue
         decimals = compute_decimals(cell.quantities["jumpstart"].point for cell in found.values())
@@ -32,10 +32,9 @@ def plot_jumpstart(summary: Summary) -> tuple[Panel, ...]:
             )
             for name, cell in found.items()
         ]
-        label = name_target(group)
         panels.append(
             plot_rows(
-                label,
+                group,
                 rows,
                 styles,
                 f"jump{i}",

@@ -1,42 +1,77 @@
-"""Return over target steps: one panel per target, a band per method; step 0 is before any training there."""
+"""Return over target steps: one panel per target, a band per method; step 0 is before any training there.
+
+A few methods share one axes. Many would hide each other: then each has a small one of its own, with scratch behind it,
+all on the same scales. The oracle's budget is another one, so its curve is not drawn, but a line at its asymptotic
+return.
+"""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ..stats import Cell, Group, Summary
-from .numbers import compute_decimals, number, short_steps, tick_number
+from ..stats import REFERENCE, Cell, Group, Summary
+from .levels import mark_levels
+from .numbers import number, short_steps, tick_number
 from .palette import ROLES, MethodStyle, make_styles, placeholders
-from .svg import Panel, make_axes, render
+from .svg import Panel, make_axes, make_facets, render
 from .wording import name_target
 
-__all__ = ["plot_learning_curves"]
+__all__ = ["TOGETHER", "plot_learning_curves"]
+
+TOGETHER = 6
+"""Methods that one axes can hold. With more, the page has its pictures of single quantities folded away."""
+COLUMNS = 5
 
 
 def plot_learning_curves(summary: Summary) -> tuple[Panel, ...]:
-    """Mean return with pointwise 95 % interval over target steps; dashed line = threshold. Empty without
-    runs.
-    """
+    """Mean return with pointwise 95 % interval over target steps; lines at threshold and oracle. Empty without runs."""
     groups = [group for group in summary.groups if any(cell.num_runs for cell in group.cells.values())]
-    width = 1080.0 if len(groups) == 1 else 540.0
-    return tuple(_panel(summary, group, width, i) for i, group in enumerate(groups))
+    panels = []
+    for i, group in enumerate(groups):
+        order = [name for name in summary.ranked(group.frame.env) if name in group.cells]
+        drawn = [group.cells[name] for name in order if group.cells[name].num_runs]
+        label, styles = name_target(group), make_styles(summary.methods)
+        if len(drawn) > TOGETHER:
+            svg = _apart(summary, group, drawn, styles, f"curve{i}")
+        else:
+            svg = _together(summary, group, drawn, styles, f"curve{i}", 1080.0 if len(groups) == 1 else 540.0)
+        ends = "; ".join(f"{c.method} from {number(float(c.mean[0]))} to {number(float(c.mean[-1]))}" for c in drawn)
+        panels.append(Panel(label, svg, f"Mean return on {label}: {ends}.", group.frame.env))
+    return tuple(panels)
 
 
-def _panel(summary: Summary, group: Group, width: float, index: int) -> Panel:
-    styles = make_styles(summary.methods)
+def _together(
+    summary: Summary, group: Group, cells: list[Cell], styles: dict[str, MethodStyle], prefix: str, width: float
+) -> str:
     canvas, axes = make_axes(width, 350.0, margins=(58.0, 24.0, 26.0, 44.0))
-    drawn = [cell for cell in group.cells.values() if cell.num_runs]
     # the leading method last, on top
-    for cell in sorted(drawn, key=lambda cell: cell.method == summary.leading):
+    for cell in sorted(cells, key=lambda cell: cell.method == summary.leading):
         _draw(axes, cell, styles[cell.method], group.frame.budget, cell.method == summary.leading)
-    _decorate(axes, group)
-    label = name_target(group)
-    ends = "; ".join(f"{c.method} from {number(float(c.mean[0]))} to {number(float(c.mean[-1]))}" for c in drawn)
-    return Panel(label, render(canvas, placeholders(styles), f"curve{index}"), f"Mean return on {label}: {ends}.")
+    _scale(axes, group)
+    axes.set_xlabel("target steps", color=ROLES["muted"], loc="right")
+    axes.set_title("return", color=ROLES["muted"], loc="left", fontsize=12.0, x=0.0, y=1.0, pad=10)
+    mark_levels(axes, group)
+    return render(canvas, placeholders(styles), prefix)
+
+
+def _apart(summary: Summary, group: Group, cells: list[Cell], styles: dict[str, MethodStyle], prefix: str) -> str:
+    """One small axes per method in order of effect, scratch as a thin line in all."""
+    canvas, facets = make_facets(len(cells), COLUMNS, (216.0, 142.0), margins=(44.0, 12.0, 26.0, 26.0))
+    reference = group.cells.get(REFERENCE)
+    for axes, cell in zip(facets, cells, strict=True):
+        if reference is not None and reference.num_runs and cell is not reference:
+            axes.plot(reference.curves.steps, reference.mean, color=ROLES["muted"], linewidth=1.0)
+        _draw(axes, cell, styles[cell.method], group.frame.budget, cell.method == summary.leading)
+        _scale(axes, group, ticks=3)
+        weight = "bold" if cell.method == summary.leading else "normal"
+        axes.set_title(cell.method, color=ROLES["ink"], loc="left", fontsize=12.0, x=0.0, y=1.0, pad=6, weight=weight)
+    low, high = (f(axes.get_ylim()[i] for axes in facets) for i, f in enumerate((min, max)))
+    for axes in facets:
+        axes.set_ylim(low, high)
+        mark_levels(axes, group, words=False)
+    return render(canvas, placeholders(styles), prefix)
 
 
 def _draw(axes: Axes, cell: Cell, style: MethodStyle, budget: int, leading: bool) -> None:
@@ -59,41 +94,11 @@ def _draw(axes: Axes, cell: Cell, style: MethodStyle, budget: int, leading: bool
     )
 
 
-def _decorate(axes: Axes, group: Group) -> None:
-    frame = group.frame
-    axes.set_xlim(0.0, max(float(frame.budget), 1.0))
+def _scale(axes: Axes, group: Group, ticks: int = 5) -> None:
+    axes.set_xlim(0.0, max(float(group.frame.budget), 1.0))
     axes.margins(y=0.08)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=ticks))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=ticks, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_number(value)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_steps(value)))
     axes.grid(axis="y", color=ROLES["rule"], linewidth=1.0)
-    axes.set_xlabel("target steps", color=ROLES["muted"], loc="right")
-    axes.set_title("return", color=ROLES["muted"], loc="left", fontsize=12.0, x=-0.0, pad=10)
-    if math.isfinite(frame.threshold):
-        _mark_threshold(axes, frame.threshold)
-
-
-def _mark_threshold(axes: Axes, threshold: float) -> None:
-    """Dotted line with its value; far outside it would flatten the curves, then the value stands alone."""
-    low, high = axes.get_ylim()
-    reach = 0.6 * (high - low)
-    words = f"threshold {number(threshold, compute_decimals([threshold]))}"
-    if low - reach <= threshold <= high + reach:
-        axes.set_ylim(min(low, threshold - 0.04 * reach), max(high, threshold + 0.2 * reach))
-        axes.axhline(threshold, color=ROLES["ink"], linewidth=1.0, linestyle=(0.0, (1.0, 3.0)))
-        place, height = axes.get_yaxis_transform(), threshold
-    else:
-        words += ", above this panel" if threshold > high else ", below this panel"
-        place, height = axes.transAxes, 0.96 if threshold > high else 0.02
-    axes.annotate(
-        words,
-        (0.012, height),
-        xycoords=place,
-        xytext=(0.0, 5.0),
-        textcoords="offset points",
-        ha="left",
-        color=ROLES["ink"],
-        fontsize=11.0,
-        bbox={"facecolor": ROLES["paper"], "alpha": 0.75, "edgecolor": "none", "pad": 1.5},
-    )

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from ..records import BenchResults
 from ..stats import QUANTITIES, Summary
+from .bars_table import make_bars, make_evidence
 from .cards import make_cards
-from .view import Table, Value, make_budgets, make_effects, make_quantities, make_settings
+from .method_rows import make_env_table, make_method_table
+from .target_tables import make_effects, make_quantities
+from .view import Table, Value, make_budgets, make_settings
 from .wording import answer
 
 __all__ = ["make_markdown"]
@@ -32,6 +35,13 @@ def _table(table: Table, first: str) -> list[str]:
     return _lines([first, *table.columns], rows)
 
 
+def _section(table: Table | None, mark: str, first: str) -> list[str]:
+    if table is None:
+        return []
+    line = [_escape(table.line), ""] if table.line else []
+    return [f"{mark} {_escape(table.caption)}", "", *line, *_table(table, first)]
+
+
 def make_markdown(results: BenchResults, summary: Summary) -> str:
     """The report without its pictures."""
     out = [f"# {_escape(results.name)}", "", f"**{_escape(answer(summary))}**", ""]
@@ -53,9 +63,13 @@ def make_markdown(results: BenchResults, summary: Summary) -> str:
     ]
     head = ["target", f"{summary.leading} against scratch", "effect, 95 % interval", "share", "seeds", "why"]
     out += _lines(head, rows)
-    out += ["## Method by target: mean return over the budget", "", *_table(make_effects(summary), "target")]
-    for table in make_quantities(summary):
-        out += [f"## {_escape(table.caption)}", "", *_table(table, "method")]
+    out += _section(make_bars(summary), "##", "what it asks") + _section(make_evidence(summary), "###", "target")
+    out += _section(make_method_table(summary) if len(summary.envs) > 1 else None, "##", "method")
+    for env in summary.envs:
+        out += [f"## {_escape(env)}", ""]
+        out += _section(make_env_table(summary, env), "###", "method")
+        for table in (make_effects(summary, env), *make_quantities(summary, env)):
+            out += _section(table, "###", "method")
     out += ["## Budgets", "", *_table(make_budgets(summary), "target, method")]
     out += ["## Runs that do not count", ""]
     if summary.problems:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
@@ -9,51 +11,46 @@ from ..stats import REFERENCE, Cell, Summary, Word
 from .numbers import MISSING, between, percent
 from .palette import ROLES, make_styles, placeholders
 from .svg import Panel, make_axes, render
-from .wording import name_target
 
 __all__ = ["plot_method_by_target"]
 
-ROW, COLUMN, TOP = 58.0, 152.0, 34.0
+ROW, COLUMN, TOP = 50.0, 168.0, 34.0
 FULL = 0.6
 """Effect, as share of the span, at which a cell has its full colour."""
 SIGNS = {Word.POSITIVE: "\N{BLACK UP-POINTING TRIANGLE} ", Word.NEGATIVE: "\N{BLACK DOWN-POINTING TRIANGLE} "}
 
 
 def plot_method_by_target(summary: Summary) -> tuple[Panel, ...]:
-    """One table-like picture: targets down, methods across. Empty when no method can be compared with
-    scratch.
+    """One table-like picture per environment: methods down, the best on top, targets across. Empty when no method can
+    be compared with scratch.
     """
-    methods = [method for method in summary.methods if method != REFERENCE]
-    groups = [g for g in summary.groups if any("effect" in cell.quantities for cell in g.cells.values())]
+    panels = (_panel(summary, env, i) for i, env in enumerate(summary.envs))
+    return tuple(panel for panel in panels if panel is not None)
+
+
+def _panel(summary: Summary, env: str, index: int) -> Panel | None:
+    methods = [method for method in summary.ranked(env) if method != REFERENCE]
+    groups = [g for g in summary.groups_of(env) if any("effect" in cell.quantities for cell in g.cells.values())]
     if not groups or not methods:
-        return ()
-    left = 24.0 + 7.4 * max(len(name_target(group)) for group in groups)  # px; 7.4 is a wide letter of 12.5 px
-    canvas, axes = make_axes(left + COLUMN * len(methods) + 2.0, TOP + ROW * len(groups), margins=(left, 2.0, TOP, 2.0))
-    axes.set_xlim(0.0, len(methods))
-    axes.set_ylim(len(groups), 0.0)
+        return None
+    left = 24.0 + 7.4 * max(map(len, methods))  # px; 7.4 is a wide letter of 12.5 px
+    canvas, axes = make_axes(left + COLUMN * len(groups) + 2.0, TOP + ROW * len(methods), margins=(left, 2.0, TOP, 2.0))
+    axes.set_xlim(0.0, len(groups))
+    axes.set_ylim(len(methods), 0.0)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines["bottom"].set_visible(False)
-    for column, method in enumerate(methods):
-        bold = "bold" if method == summary.leading else "normal"
-        axes.text(
-            column + 0.5,
-            -10.0 / ROW,
-            method,
-            ha="center",
-            va="bottom",
-            color=ROLES["ink"],
-            fontsize=12.5,
-            weight=bold,
-        )
+    style: dict[str, Any] = {"color": ROLES["ink"], "fontsize": 12.5}
+    for column, group in enumerate(groups):
+        axes.text(column + 0.5, -10.0 / ROW, group.frame.target, ha="center", va="bottom", **style)
     words = []
-    for row, group in enumerate(groups):
-        label = name_target(group)
-        axes.text(-12.0 / COLUMN, row + 0.5, label, ha="right", va="center", color=ROLES["ink"], fontsize=12.5)
-        for column, method in enumerate(methods):
-            words.append(f"{label}, {method}: {_draw(axes, group.cells.get(method), column, row)}")
-    svg = render(canvas, placeholders(make_styles(summary.methods)), "heat")
-    return (Panel("", svg, "Effect as share of the span. " + "; ".join(words) + "."),)
+    for row, method in enumerate(methods):
+        bold = "bold" if method == summary.leading else "normal"
+        axes.text(-12.0 / COLUMN, row + 0.5, method, ha="right", va="center", weight=bold, **style)
+        for column, group in enumerate(groups):
+            words.append(f"{group.frame.target}, {method}: {_draw(axes, group.cells.get(method), column, row)}")
+    svg = render(canvas, placeholders(make_styles(summary.methods)), f"heat{index}")
+    return Panel("", svg, f"Effect on {env} as share of the span. {'; '.join(words)}.", env)
 
 
 def _draw(axes: Axes, cell: Cell | None, column: int, row: int) -> str:

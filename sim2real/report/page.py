@@ -11,15 +11,19 @@ from markupsafe import Markup
 
 from ..files import write_atomic
 from ..records import BenchResults
-from ..stats import MIN_SEEDS, QUANTITIES, REFERENCE, Group, Summary, Word, summarise
+from ..stats import HARM, MIN_SEEDS, ORACLE, QUANTITIES, REFERENCE, Group, Summary, Word, summarise
+from .bars_table import make_bars, make_evidence
 from .cards import make_cards
 from .figures import FIGURES
+from .learning_curves import TOGETHER
 from .markdown import make_markdown
+from .method_rows import make_env_table, make_method_table
 from .numbers import compute_decimals, count, number
-from .palette import make_styles
+from .palette import MethodStyle, make_styles
 from .results_json import make_json
 from .tables_csv import make_csv
-from .view import make_budgets, make_effects, make_quantities, make_settings
+from .target_tables import make_effects, make_quantities
+from .view import make_budgets, make_settings
 from .wording import answer, name_target
 
 __all__ = ["ReportPaths", "make_page", "write_report"]
@@ -39,27 +43,49 @@ def _read(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+def _styles(summary: Summary) -> dict[str, MethodStyle]:
+    """Looks of all methods and of the oracle, which has rows too."""
+    return make_styles((*summary.methods, ORACLE))
+
+
 def _variables(summary: Summary) -> tuple[str, str]:
     """CSS declarations of the methods' colours, for light and for dark."""
-    styles = make_styles(summary.methods).values()
+    styles = _styles(summary).values()
     light = "".join(f"--m{style.slot}:{style.light};" for style in styles)
     return light, "".join(f"--m{style.slot}:{style.dark};" for style in styles)
 
 
-def _sections(summary: Summary) -> dict[str, list[dict[str, object]]]:
-    """Figures that have something to show, by section of the page; the SVG is ours and goes in unescaped."""
-    sections: dict[str, list[dict[str, object]]] = {"curves": [], "methods": [], "quantities": []}
-    for figure in FIGURES.values():
-        panels = [(p.label, Markup(p.svg), p.description) for p in figure.plot(summary)]
-        if panels:
-            sections[figure.section].append({"title": figure.title, "line": figure.line, "panels": panels})
-    return sections
+def _environments(summary: Summary) -> list[dict[str, object]]:
+    """The part of the page on every environment: its tables, and its figures by section.
+
+    Only figures that have something to show; the SVG is ours and goes in unescaped.
+    """
+    drawn = [(figure, figure.plot(summary)) for figure in FIGURES.values()]
+    parts: list[dict[str, object]] = []
+    for env in summary.envs:
+        sections: dict[str, list[dict[str, object]]] = {"curves": [], "methods": [], "quantities": []}
+        for figure, panels in drawn:
+            own = [(p.label, Markup(p.svg), p.description) for p in panels if p.env == env]
+            if own:
+                sections[figure.section].append(
+                    {"title": figure.title, "line": figure.line, "section": figure.section, "panels": own}
+                )
+        parts.append(
+            {
+                "name": env,
+                "table": make_env_table(summary, env),
+                "effects": make_effects(summary, env),
+                "quantities": make_quantities(summary, env),
+                "sections": sections,
+            }
+        )
+    return parts
 
 
 def _frame(group: Group) -> tuple[str, ...]:
-    """Target, budget, floor, source return and threshold as texts."""
+    """Target, budget, floor, source return, threshold and the oracle's return as texts."""
     frame = group.frame
-    returns = (frame.floor, frame.source_return, frame.threshold)
+    returns = (frame.floor, frame.source_return, frame.threshold, frame.oracle_return)
     decimals = compute_decimals(returns)
     return name_target(group), count(frame.budget), *(number(value, decimals) for value in returns)
 
@@ -73,10 +99,12 @@ def make_page(results: BenchResults, summary: Summary) -> str:
         summary=summary,
         answer=answer(summary),
         cards=make_cards(summary),
-        styles=make_styles(summary.methods),
-        sections=_sections(summary),
-        effects=make_effects(summary),
-        quantities=make_quantities(summary),
+        bars=make_bars(summary),
+        evidence=make_evidence(summary),
+        table=make_method_table(summary),
+        environments=_environments(summary),
+        styles=_styles(summary),
+        many=len(summary.methods) > TOGETHER,
         budgets=make_budgets(summary),
         settings=make_settings(results.settings),
         glossary=QUANTITIES.values(),
@@ -84,6 +112,7 @@ def make_page(results: BenchResults, summary: Summary) -> str:
         few=any(c.verdict and c.verdict.word is Word.TOO_FEW for g in summary.groups for c in g.cells.values()),
         min_seeds=MIN_SEEDS,
         reference=REFERENCE,
+        harm=HARM,
         css=Markup(_read("style.css")),
         light=Markup(light),
         dark=Markup(dark),

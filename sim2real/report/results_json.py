@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..records import BenchResults, to_mapping
-from ..stats import Cell, CensoredInterval, Group, Interval, Summary
+from ..stats import Bar, Cell, CensoredInterval, Group, Interval, MethodRow, MethodTable, Oracle, Summary
 
 __all__ = ["make_json"]
 
@@ -24,6 +24,7 @@ def _times(times: CensoredInterval) -> dict[str, Any]:
     """Unreached times are null; `num_censored` says how many."""
     return {
         "restricted_mean": _interval(times.restricted_mean),
+        "restricted_iqm": _interval(times.restricted_iqm),
         "median": _interval(times.median),
         "num_censored": times.num_censored,
         "num_runs": times.num_runs,
@@ -40,19 +41,44 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "num_failed": cell.num_failed,
         "num_missing": cell.num_missing,
         "num_short": cell.num_short,
-        "verdict": None
-        if verdict is None
-        else {"word": verdict.word.value, "num_runs": verdict.num_runs, "reason": verdict.reason},
+        "num_long": cell.num_long,
+        "verdict": None if verdict is None else {**vars(verdict), "word": verdict.word.value},
         "quantities": {name: _interval(interval) for name, interval in cell.quantities.items()},
         "time_to_threshold": None if cell.times is None else _times(cell.times),
+        "steps_to_oracle": None if cell.oracle_times is None else _times(cell.oracle_times),
         "curve": {"steps": cell.curves.steps, "mean": cell.mean, "low": cell.low, "high": cell.high},
         "costs": vars(cell.costs),
     }
 
 
+def _oracle(oracle: Oracle) -> dict[str, Any]:
+    """The oracle's runs, which spent other steps than the methods'."""
+    end, curves = oracle.asymptotic_return, oracle.curves
+    return {
+        **{name: getattr(oracle, name) for name in ("num_runs", "num_failed", "num_missing", "num_short", "steps")},
+        "asymptotic_return": None if end is None else _interval(end),
+        "curve": {"steps": curves.steps, "mean": curves.returns.mean(axis=0) if oracle.num_runs else ()},
+        "costs": vars(oracle.costs),
+    }
+
+
+def _table(table: MethodTable) -> dict[str, Any]:
+    def row(found: MethodRow) -> dict[str, Any]:
+        return {**vars(found), "quantities": {name: _interval(i) for name, i in found.quantities.items()}}
+
+    oracle = None if table.oracle is None else _interval(table.oracle)
+    return {**vars(table), "rows": [row(found) for found in table.rows], "oracle": oracle}
+
+
+def _bar(bar: Bar) -> dict[str, Any]:
+    return {**vars(bar), "evidence": [vars(evidence) for evidence in bar.evidence]}
+
+
 def _group(group: Group) -> dict[str, Any]:
     return {
         **vars(group.frame),
+        "oracle": None if group.oracle is None else _oracle(group.oracle),
+        "no_oracle": group.no_oracle,
         "headline": vars(group.headline),
         "methods": [_cell(cell) for cell in group.cells.values()],
     }
@@ -65,6 +91,9 @@ def make_json(results: BenchResults, summary: Summary) -> str:
         "num_jobs": summary.num_jobs,
         "num_finished": summary.num_finished,
         "source_steps": summary.source_steps,
+        "bars": [_bar(bar) for bar in summary.bars],
+        "method_table": None if summary.table is None else _table(summary.table),
+        "method_tables": {env: _table(table) for env, table in summary.env_tables.items()},
         "targets": [_group(group) for group in summary.groups],
         "overall": {method: _interval(interval) for method, interval in summary.overall.items()},
         "problems": [vars(problem) for problem in summary.problems],

@@ -9,7 +9,6 @@ from .numbers import number, percent
 from .palette import make_styles
 from .svg import Panel
 from .whiskers import Row, plot_rows
-from .wording import name_target
 
 __all__ = ["plot_retention"]
 
@@ -20,15 +19,16 @@ def plot_retention(summary: Summary) -> tuple[Panel, ...]:
     panels = []
     for i, group in enumerate(summary.groups):
         rows = []
-        for name, cell in group.cells.items():
-            found = cell.quantities.get("retention")
-            if found is not None:
+        for name in summary.ranked(group.frame.env):
+            cell = group.cells.get(name)
+            found = cell.quantities.get("retention") if cell else None
+            if cell is not None and found is not None:
                 runs = cell.per_run["retention"]
                 rows.append(Row(name, found, runs[np.isfinite(runs)].tolist(), percent(found.point)))
         if rows:
             panels.append(
                 plot_rows(
-                    name_target(group),
+                    group,
                     rows,
                     styles,
                     f"keep{i}",

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure as Canvas
 
 from .palette import ROLES
 
-__all__ = ["Panel", "drawing", "make_axes", "render"]
+__all__ = ["Panel", "drawing", "make_axes", "make_facets", "render"]
 
 FONT_SIZE = 12.0
 _SETTINGS: dict[Any, Any] = {
@@ -48,32 +48,45 @@ def drawing() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of a figure: what it is about, the inline SVG, and what it shows in words for who cannot
-    see it.
+    """One picture of a figure: what it is about, the inline SVG, what it shows in words for who cannot see it, and the
+    environment in whose part of the page it stands.
     """
 
     label: str
     svg: str
     description: str
+    env: str
 
 
 def make_axes(width: float, height: float, *, margins: tuple[float, float, float, float]) -> tuple[Canvas, Axes]:
     """Figure of width x height px with one quiet axes; margins are left, right, top, bottom in px."""
     canvas = Canvas(figsize=(width / 72.0, height / 72.0), dpi=72.0, facecolor="none")
     left, right, top, bottom = margins
-    box = (
-        left / width,
-        bottom / height,
-        (width - left - right) / width,
-        (height - top - bottom) / height,
-    )
-    axes = canvas.add_axes(box, facecolor="none")
+    return canvas, _axes(canvas, (left, bottom, width - left - right, height - top - bottom))
+
+
+def make_facets(
+    num: int, columns: int, size: tuple[float, float], *, margins: tuple[float, float, float, float]
+) -> tuple[Canvas, list[Axes]]:
+    """Figure of `num` quiet axes of one size, row by row; `size` (width, height) px is that of one with its margins."""
+    rows = -(-num // columns)
+    width, height = size
+    left, right, top, bottom = margins
+    canvas = Canvas(figsize=(columns * width / 72.0, rows * height / 72.0), dpi=72.0, facecolor="none")
+    corners = [((i % columns) * width + left, (rows - 1 - i // columns) * height + bottom) for i in range(num)]
+    return canvas, [_axes(canvas, (x, y, width - left - right, height - top - bottom)) for x, y in corners]
+
+
+def _axes(canvas: Canvas, box: tuple[float, float, float, float]) -> Axes:
+    """Add an axes at left, bottom, width, height in px."""
+    width, height = 72.0 * canvas.get_figwidth(), 72.0 * canvas.get_figheight()
+    axes = canvas.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height), facecolor="none")
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(ROLES["rule"])
     axes.tick_params(length=0, pad=6, colors=ROLES["muted"], labelsize=FONT_SIZE)
     axes.set_axisbelow(True)
-    return canvas, axes
+    return axes
 
 
 def render(canvas: Canvas, colours: Mapping[str, str], prefix: str) -> str:

@@ -1,4 +1,7 @@
-"""summary.csv: one row per environment, target, method and quantity, numbers in full precision."""
+"""summary.csv: one row per environment, target, method and quantity, numbers in full precision.
+
+Rows of the method table have an asterisk for target, or for environment and target, and shares for numbers.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import io
 import math
 from collections.abc import Iterator
 
-from ..stats import Cell, Group, Interval, Summary
+from ..stats import ORACLE, Cell, Group, Interval, MethodTable, Oracle, Summary
 
 __all__ = ["COLUMNS", "make_csv"]
 
@@ -24,11 +27,14 @@ COLUMNS = (
     "num_failed",
     "num_missing",
     "num_short",
+    "num_long",
     "verdict",
     "budget",
     "floor",
     "source_return",
     "threshold",
+    "oracle_return",
+    "oracle_steps",
 )
 
 
@@ -45,6 +51,9 @@ def _rows(group: Group, cell: Cell) -> Iterator[list[object]]:
     if cell.times is not None:
         entries.append(("time_to_threshold", cell.times.restricted_mean, cell.times.num_censored))
         entries.append(("time_to_threshold_median", cell.times.median, cell.times.num_censored))
+    if cell.oracle_times is not None:
+        entries.append(("steps_to_oracle", cell.oracle_times.restricted_iqm, cell.oracle_times.num_censored))
+        entries.append(("steps_to_oracle_median", cell.oracle_times.median, cell.oracle_times.num_censored))
     # a method without a finished run keeps a row: absent numbers are news
     for name, found, censored in entries or [("", None, "")]:
         numbers = ["", "", ""] if found is None else [_plain(v) for v in (found.point, found.low, found.high)]
@@ -59,12 +68,39 @@ def _rows(group: Group, cell: Cell) -> Iterator[list[object]]:
             cell.num_failed,
             cell.num_missing,
             cell.num_short,
+            cell.num_long,
             cell.verdict.word.value if cell.verdict else "",
             frame.budget,
             _plain(frame.floor),
             _plain(frame.source_return),
             _plain(frame.threshold),
+            _plain(frame.oracle_return),
+            frame.oracle_steps,
         ]
+
+
+def _oracle_row(group: Group, oracle: Oracle) -> list[object]:
+    """The oracle's one number; `budget` is its own."""
+    frame, end = group.frame, oracle.asymptotic_return
+    found: dict[str, object] = {"env": frame.env, "target": frame.target, "method": ORACLE, "budget": oracle.steps}
+    found |= {name: getattr(oracle, name) for name in ("num_runs", "num_failed", "num_missing", "num_short")}
+    if end is not None:
+        found |= {"quantity": "asymptotic_return", **_numbers(end), "num_runs": end.num_runs}
+    return [found.get(name, "") for name in COLUMNS]
+
+
+def _table_rows(table: MethodTable) -> Iterator[list[object]]:
+    for row in table.rows:
+        for name, found in row.quantities.items():
+            entry: dict[str, object] = {"env": table.env or "*", "target": "*", "method": row.method, "quantity": name}
+            entry |= {**_numbers(found), "num_runs": found.num_runs}
+            if name == "steps_to_oracle":
+                entry["num_censored"] = row.num_censored
+            yield [entry.get(column, "") for column in COLUMNS]
+
+
+def _numbers(found: Interval) -> dict[str, object]:
+    return {name: _plain(getattr(found, name)) for name in ("point", "low", "high")}
 
 
 def make_csv(summary: Summary) -> str:
@@ -75,4 +111,8 @@ def make_csv(summary: Summary) -> str:
     for group in summary.groups:
         for cell in group.cells.values():
             writer.writerows(_rows(group, cell))
+        if group.oracle is not None:
+            writer.writerow(_oracle_row(group, group.oracle))
+    for table in filter(None, (summary.table, *summary.env_tables.values())):
+        writer.writerows(_table_rows(table))
     return stream.getvalue()

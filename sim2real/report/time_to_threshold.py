@@ -7,7 +7,6 @@ from .numbers import short_steps
 from .palette import make_styles
 from .svg import Panel
 from .whiskers import Row, plot_rows
-from .wording import name_target
 
 __all__ = ["plot_time_to_threshold", "time_words"]
 
@@ -26,8 +25,9 @@ def plot_time_to_threshold(summary: Summary) -> tuple[Panel, ...]:
     panels = []
     for i, group in enumerate(summary.groups):
         rows = []
-        for name, cell in group.cells.items():
-            if cell.times is not None and group.frame.budget > 0:
+        for name in summary.ranked(group.frame.env):
+            cell = group.cells.get(name)
+            if cell is not None and cell.times is not None and group.frame.budget > 0:
                 words = time_words(cell.times, short_steps(round(cell.times.restricted_mean.point, -2)))
                 rows.append(Row(name, cell.times.restricted_mean, cell.times.times, words, cell.times.num_censored))
         if not rows:
@@ -35,7 +35,7 @@ def plot_time_to_threshold(summary: Summary) -> tuple[Panel, ...]:
         budget = float(group.frame.budget)
         panels.append(
             plot_rows(
-                name_target(group),
+                group,
                 rows,
                 styles,
                 f"time{i}",

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ..stats import Interval
+from ..stats import Group, Interval
 from .palette import ROLES, MethodStyle, placeholders
 from .svg import Panel, make_axes, render
+from .wording import name_target
 
 __all__ = ["Row", "plot_rows"]
 
@@ -36,7 +37,7 @@ class Row:
 
 
 def plot_rows(
-    label: str,
+    group: Group,
     rows: Sequence[Row],
     styles: dict[str, MethodStyle],
     prefix: str,
@@ -46,7 +47,7 @@ def plot_rows(
     line: float | None = None,
     limits: tuple[float, float] | None = None,
 ) -> Panel:
-    """Draw the rows, first on top; `line` marks the value that changes nothing, `limits` fix the axis."""
+    """Draw the rows of one target, first on top; `line` marks the value that changes nothing, `limits` fix the axis."""
     left = 18.0 + LETTER * max(len(row.method) for row in rows)
     canvas, axes = make_axes(540.0, 62.0 + ROW_HEIGHT * len(rows), margins=(left, RIGHT, 8.0, 46.0))
     if line is not None:
@@ -64,8 +65,9 @@ def plot_rows(
     axes.grid(axis="x", color=ROLES["rule"], linewidth=1.0)
     axes.spines["bottom"].set_visible(False)
     axes.set_xlabel(axis_label, color=ROLES["muted"], loc="right")
-    words = "; ".join(f"{row.method} {row.text}" for row in rows)
-    return Panel(label, render(canvas, placeholders(styles), prefix), f"{axis_label} on {label}: {words}.")
+    label, words = name_target(group), "; ".join(f"{row.method} {row.text}" for row in rows)
+    svg = render(canvas, placeholders(styles), prefix)
+    return Panel(label, svg, f"{axis_label} on {label}: {words}.", group.frame.env)
 
 
 def _draw(axes: Axes, row: Row, style: MethodStyle, height: float, limits: tuple[float, float] | None) -> None:

@@ -2,9 +2,13 @@
 one before.
 """
 
-from .cells import Cell, Costs, Frame
+from .bar import Bar, Evidence
+from .bars import BARS, compute_bars
+from .cells import Cell
 from .censoring import CensoredInterval, censored_interval
-from .curves import REFERENCE, Curves
+from .curves import ORACLE, REFERENCE, Curves
+from .frame import Costs, Frame
+from .groups import Group, Problem, rank_methods
 from .intervals import (
     Interval,
     band,
@@ -13,9 +17,11 @@ from .intervals import (
     interval,
     iqm,
     mean,
+    probability_below,
     widening,
 )
 from .mann_whitney import newcombe_interval, probability_of_improvement
+from .method_table import MethodRow, MethodTable, compute_method_table
 from .metrics import (
     FloatArray,
     area_under_curve,
@@ -23,27 +29,37 @@ from .metrics import (
     dip_depth,
     jumpstart,
     retention,
+    share_of_span,
     threshold,
     time_to_threshold,
     transfer_ratio,
 )
+from .oracle import Oracle
 from .quantities import QUANTITIES, Quantity
-from .summary import Group, Problem, Summary, summarise
-from .verdicts import MIN_SEEDS, Headline, Verdict, Word
+from .summary import Summary, summarise
+from .verdicts import HARM, MIN_SEEDS, Headline, Verdict, Word
 
 __all__ = [
+    "BARS",
+    "HARM",
     "MIN_SEEDS",
+    "ORACLE",
     "QUANTITIES",
     "REFERENCE",
+    "Bar",
     "Cell",
     "CensoredInterval",
     "Costs",
     "Curves",
+    "Evidence",
     "FloatArray",
     "Frame",
     "Group",
     "Headline",
     "Interval",
+    "MethodRow",
+    "MethodTable",
+    "Oracle",
     "Problem",
     "Quantity",
     "Summary",
@@ -53,6 +69,8 @@ __all__ = [
     "asymptotic_return",
     "band",
     "censored_interval",
+    "compute_bars",
+    "compute_method_table",
     "contrast",
     "difference",
     "dip_depth",
@@ -61,8 +79,11 @@ __all__ = [
     "jumpstart",
     "mean",
     "newcombe_interval",
+    "probability_below",
     "probability_of_improvement",
+    "rank_methods",
     "retention",
+    "share_of_span",
     "summarise",
     "threshold",
     "time_to_threshold",

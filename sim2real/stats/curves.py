@@ -10,12 +10,24 @@ import numpy as np
 from ..records import RunRecord
 from .metrics import FloatArray
 
-__all__ = ["REFERENCE", "SHORTFALL", "Curves", "align", "compute_budget", "compute_grid", "is_short"]
+__all__ = [
+    "ORACLE",
+    "REFERENCE",
+    "TOLERANCE",
+    "Curves",
+    "align",
+    "compute_budget",
+    "compute_grid",
+    "is_long",
+    "is_short",
+]
 
 REFERENCE = "scratch"
 """The method every other is compared with."""
-SHORTFALL = 0.01
-"""Share of the budget a trained run may miss and still be compared; its last return holds to the end."""
+ORACLE = "oracle"
+"""Scratch with the source's budget on the target: a reference of another budget, never an arm among the others."""
+TOLERANCE = 0.01
+"""Share of the budget a trained run may end before or after it and still be compared; before, its last return holds."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +44,11 @@ class Curves:
 def compute_budget(records: Sequence[RunRecord], default_method: str) -> int:
     """Target steps over which the methods on one target are compared.
 
-    The reference's longest finished run decides, else the default method's, else anybody's: so an arm with
-    more steps (an oracle) is read up to the budget and never stretches it.
+    The reference's longest finished run decides, else the default method's, else anybody's but the oracle's, whose
+    budget is another one by definition.
     """
     for wanted in (REFERENCE, default_method, None):
-        ends = [int(r.steps[-1]) for r in records if r.finished and wanted in (None, r.method)]
+        ends = [int(r.steps[-1]) for r in records if r.finished and wanted in (None, r.method) and r.method != ORACLE]
         if ends and max(ends) > 0:
             return max(ends)
     return 0
@@ -48,7 +60,16 @@ def is_short(record: RunRecord, budget: int) -> bool:
     A run with the evaluation at step 0 alone (zero-shot) spends nothing: its return holds for the whole
     budget.
     """
-    return record.steps.size > 1 and record.steps[-1] < (1.0 - SHORTFALL) * budget
+    return record.steps.size > 1 and record.steps[-1] < (1.0 - TOLERANCE) * budget
+
+
+def is_long(record: RunRecord, budget: int) -> bool:
+    """Whether a finished run went on after the budget.
+
+    What it had by then came from a schedule made for more steps, so reading its curve up to the budget would not make
+    the comparison fair.
+    """
+    return bool(record.steps[-1] > (1.0 + TOLERANCE) * budget)
 
 
 def compute_grid(records: Sequence[RunRecord], budget: int) -> FloatArray:

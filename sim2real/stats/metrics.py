@@ -21,6 +21,7 @@ __all__ = [
     "dip_depth",
     "jumpstart",
     "retention",
+    "share_of_span",
     "threshold",
     "time_to_threshold",
     "transfer_ratio",
@@ -87,6 +88,17 @@ def threshold(floor: float, source_return: float, fraction: float) -> float:
     if not 0.0 < fraction <= 1.0:
         raise ValueError(f"fraction is {fraction}, must be in (0, 1]")
     return floor + fraction * (source_return - floor) if source_return > floor else math.nan
+
+
+def share_of_span(returns: FloatArray, floor: float, ceiling: float) -> FloatArray:
+    """Returns as share of the way from floor to ceiling, (R - floor) / (ceiling - floor), in the shape of `returns`.
+
+    The min-max score of Agarwal et al., arXiv 2108.13264: 0 is the floor, 1 the ceiling, and both can be left. NaN
+    unless the ceiling lies above the floor.
+    """
+    span = ceiling - floor if ceiling > floor else math.nan
+    share: FloatArray = (np.asarray(returns, dtype=np.float64) - floor) / span
+    return share
 
 
 def time_to_threshold(steps: FloatArray, returns: FloatArray, threshold: float) -> FloatArray:

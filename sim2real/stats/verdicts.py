@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -9,10 +10,13 @@ from .censoring import CensoredInterval
 from .curves import REFERENCE
 from .intervals import Interval
 
-__all__ = ["MIN_SEEDS", "Headline", "Verdict", "Word", "compute_headline", "compute_verdict"]
+__all__ = ["HARM", "MIN_SEEDS", "Headline", "Verdict", "Word", "compute_headline", "compute_verdict"]
 
 MIN_SEEDS = 3
 """Fewer runs than this in either arm and the verdict is that there are too few."""
+HARM = 0.95
+"""P(scratch better) above which transfer is said to have hurt. One-sided, so that the word against a method comes
+sooner than the one for it, which asks for a whole 95 % interval above zero."""
 
 
 class Word(Enum):
@@ -27,11 +31,15 @@ class Word(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A method against scratch on one target: the word, the runs of the smaller arm, and why."""
+    """A method against scratch on one target: the word, the runs of the smaller arm, and why.
+
+    `scratch_better` is P(scratch better) from the bootstrap of the difference, NaN where a word was not asked of it.
+    """
 
     word: Word
     num_runs: int
     reason: str
+    scratch_better: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,13 @@ class Headline:
     time_to_threshold: bool | None
 
 
-def compute_verdict(method: str, num_runs: int, num_reference: int, difference: Interval | None) -> Verdict:
-    """Judge `difference`, the interval of AUC(method) - AUC(scratch), None if an arm has no finished run."""
+def compute_verdict(
+    method: str, num_runs: int, num_reference: int, difference: Interval | None, scratch_better: float
+) -> Verdict:
+    """Judge a method by `difference`, the interval of AUC(method) - AUC(scratch), and `scratch_better`, P(it is < 0).
+
+    Both come from the same resamples; `difference` is None if an arm has no finished run.
+    """
     if difference is None:
         absent = " and ".join(name for name, num in ((method, num_runs), (REFERENCE, num_reference)) if num == 0)
         return Verdict(Word.NO_DATA, 0, f"no finished run of {absent or method}")
@@ -56,10 +69,12 @@ def compute_verdict(method: str, num_runs: int, num_reference: int, difference: 
             f"a verdict needs {MIN_SEEDS} finished seeds in both arms, there are {found}",
         )
     if difference.low > 0.0:
-        return Verdict(Word.POSITIVE, fewest, "the whole interval of the effect lies above zero")
-    if difference.high < 0.0:
-        return Verdict(Word.NEGATIVE, fewest, "the whole interval of the effect lies below zero")
-    return Verdict(Word.INCONCLUSIVE, fewest, "the interval of the effect contains zero")
+        return Verdict(Word.POSITIVE, fewest, "the whole interval of the effect lies above zero", scratch_better)
+    if scratch_better > HARM:
+        reason = f"{REFERENCE} is better with a probability above {HARM}"
+        return Verdict(Word.NEGATIVE, fewest, reason, scratch_better)
+    reason = f"the interval of the effect contains zero, and no probability above {HARM} speaks for {REFERENCE}"
+    return Verdict(Word.INCONCLUSIVE, fewest, reason, scratch_better)
 
 
 def compute_headline(

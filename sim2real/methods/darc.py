@@ -1,0 +1,41 @@
+"""darc: SAC trains in the source's worlds, whose rewards are corrected by how unlikely the target makes every step.
+
+Idea: what pays in the source but cannot happen on the target is not worth learning. Two classifiers tell source from
+target, one by (s, a, s'), one by (s, a); the difference of what they say is how much likelier the target makes the step,
+and is added to its reward (Eysenbach et al. 2020, arXiv 2006.13916). As in the paper's algorithm 1 the agent learns from
+source transitions alone, ten of them for every step of the target, and target transitions only train the classifiers:
+the target's reward is never looked at. Here the agent begins as the source's, and stands still for the first tenth of
+the budget, while the classifiers learn: until they know something, they correct nothing.
+Helps when the source allows what the target does not (a stronger motor, a joint that is stuck), and steps of the source
+are cheap. Hurts when the target allows what the source does not: it is never tried there; when rewards differ, which
+nobody looks at; and when dynamics differ everywhere, so that every step is forbidden alike.
+"""
+
+from __future__ import annotations
+
+from agents import Bundle, Phase, SourceData, TransferPlan
+
+from .method import Method, Target
+from .wsrl import whole_steps
+
+__all__ = ["METHOD"]
+
+PER_TARGET_STEP = 10  # source steps
+
+
+def _plan(source: Bundle | None, target: Target) -> TransferPlan:
+    """As many source steps before the first on the target as are taken there while only the classifiers learn."""
+    everything, first = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), 1.0), whole_steps(target)
+    return TransferPlan(
+        dict.fromkeys(everything, "keep"),
+        (Phase("classifiers", {}, budget=first), Phase("corrected", everything)),
+        source_data=SourceData(first, share=1.0, per_target_step=PER_TARGET_STEP, corrected=True),
+    )
+
+
+METHOD = Method(
+    "SAC: trains on source transitions whose rewards are corrected by what the target makes unlikely",
+    plan=_plan,
+    needs_source_worlds=True,
+    algorithms=("sac",),
+)

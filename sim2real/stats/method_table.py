@@ -1,0 +1,148 @@
+"""One row per method over several targets: interquartile means of comparable numbers, with intervals.
+
+Returns compare between targets only as shares of the span from floor to source return, so every column is a share. The
+statistic is the interquartile mean over all runs (Agarwal et al., arXiv 2108.13264), the interval the bootstrap of
+`intervals.py`: strata are environments, and a seed is drawn with all its targets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .curves import ORACLE
+from .frame import Frame, generator_for
+from .groups import Group, rank_methods
+from .intervals import Interval, interval, iqm
+from .metrics import FloatArray, asymptotic_return, share_of_span
+from .verdicts import MIN_SEEDS, Word
+
+__all__ = ["COLUMNS", "MethodRow", "MethodTable", "compute_method_table", "runs_by_target"]
+
+COLUMNS = ("score", "jumpstart", "asymptotic_return", "share_of_oracle", "dip_depth", "steps_to_oracle", "retention")
+"""What a row holds, all shares: of the span, of the way to the oracle, of the return lost, of the budget, of the source
+return. Keys of QUANTITIES."""
+_BOUNDS = {"dip_depth": (0.0, math.inf), "steps_to_oracle": (0.0, 1.0)}
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """One method over the targets of a table.
+
+    `quantities`: by names of COLUMNS, absent where no run has one; `num_runs` of each counts seeds, each once per
+    environment. `num_runs` counts runs, `num_ahead` those that have a dip because they start with something to lose,
+    `num_censored` those that did not get to the oracle's level within the budget. `num_negative` of `num_judged`
+    targets have the verdict that transfer hurt; `worst` is the largest P(scratch better) among them, NaN without one.
+    """
+
+    method: str
+    quantities: Mapping[str, Interval]
+    num_runs: int
+    num_ahead: int
+    num_censored: int
+    num_negative: int
+    num_judged: int
+    worst: float
+
+
+@dataclass(frozen=True)
+class MethodTable:
+    """Rows in order of score, the best first; `env` is empty for a table over all environments.
+
+    `oracle` is the oracle's asymptotic return as share of the span, over its own runs and its own steps, None unless it
+    has runs on every target.
+    """
+
+    env: str
+    num_targets: int
+    rows: tuple[MethodRow, ...]
+    oracle: Interval | None
+
+
+def compute_method_table(groups: Sequence[Group], methods: Sequence[str], env: str = "") -> MethodTable | None:
+    """Summarise `methods` over those of `groups` that have a span; None if fewer than two do.
+
+    A method without a run on one of the targets has no row: it would be compared on an easier or harder set.
+    """
+    spanned = [group for group in groups if math.isfinite(group.frame.span)]
+    if len(spanned) < 2:
+        return None
+    whole = [m for m in methods if all(m in group.cells and group.cells[m].num_runs for group in spanned)]
+    rows = tuple(_row(spanned, method, env) for method in rank_methods(spanned, whole))
+    return MethodTable(env, len(spanned), rows, _oracle(spanned, env))
+
+
+def _row(groups: Sequence[Group], method: str, env: str) -> MethodRow:
+    found: dict[str, Interval] = {}
+    by_env = {name: [g for g in groups if g.frame.env == name] for name in dict.fromkeys(g.frame.env for g in groups)}
+    for name in COLUMNS:
+        arrays = [runs_by_target(own, method, name) for own in by_env.values()]
+        strata = [array[np.isfinite(array).any(axis=1)] for array in arrays]
+        strata = [array for array in strata if array.size]
+        everywhere = all(np.isfinite(array).any(axis=0).all() for array in arrays)
+        # a dip is of the runs that have one; any other column over some of the targets would be another set of them
+        if strata and (everywhere or name == "dip_depth"):
+            # all environments keep the name under which this number was first reported
+            rng = generator_for("overall", *filter(None, (env, method, name if name != "score" else "")))
+            found[name] = interval(strata, iqm, rng, bounds=_BOUNDS.get(name, (-math.inf, math.inf)))
+            if name == "dip_depth" and not any(np.nan_to_num(array).any() for array in strata):
+                # as in a cell: runs without a dip are no proof that there never is one
+                found[name] = Interval(0.0, math.nan, math.nan, found[name].num_runs)
+    cells = [group.cells[method] for group in groups]
+    verdicts = [cell.verdict for cell in cells if cell.verdict and cell.verdict.num_runs >= MIN_SEEDS]
+    return MethodRow(
+        method=method,
+        quantities=found,
+        num_runs=sum(cell.num_runs for cell in cells),
+        num_ahead=sum(int(np.isfinite(cell.per_run["dip_depth"]).sum()) for cell in cells),
+        num_censored=sum(cell.oracle_times.num_censored for cell in cells if cell.oracle_times),
+        num_negative=sum(verdict.word is Word.NEGATIVE for verdict in verdicts),
+        num_judged=len(verdicts),
+        worst=max((v.scratch_better for v in verdicts if math.isfinite(v.scratch_better)), default=math.nan),
+    )
+
+
+def _oracle(groups: Sequence[Group], env: str) -> Interval | None:
+    arms: dict[str, list[tuple[Sequence[int], FloatArray]]] = {}
+    for group in groups:
+        if group.oracle is None or not group.oracle.num_runs:
+            return None
+        curves, frame = group.oracle.curves, group.frame
+        ends = share_of_span(asymptotic_return(curves.steps, curves.returns), frame.floor, frame.source_return)
+        arms.setdefault(frame.env, []).append((curves.seeds, ends))
+    return interval([_beside(columns) for columns in arms.values()], iqm, generator_for("overall", env, ORACLE))
+
+
+def runs_by_target(groups: Sequence[Group], method: str, name: str) -> FloatArray:
+    """Values of a column for a method on the targets of one environment, (num_seeds, num_targets), NaN for an absent
+    run.
+    """
+    cells = [(group.frame, group.cells[method]) for group in groups]
+    return _beside([(cell.curves.seeds, _comparable(frame, cell.per_run, name)) for frame, cell in cells])
+
+
+def _beside(columns: Sequence[tuple[Sequence[int], FloatArray | float]]) -> FloatArray:
+    """Put targets beside each other, a row per seed: (seeds, values (num_runs,)) -> (num_seeds, num_targets)."""
+    seeds = sorted({seed for own, _ in columns for seed in own})
+    values = np.full((len(seeds), len(columns)), np.nan)
+    for column, (own, found) in enumerate(columns):
+        values[[seeds.index(seed) for seed in own], column] = found
+    return values
+
+
+def _comparable(frame: Frame, per_run: Mapping[str, FloatArray], name: str) -> FloatArray | float:
+    """Values of single runs as shares, (num_runs,), or NaN where this target has none."""
+    if name == "score":
+        return share_of_span(per_run["area_under_curve"], frame.floor, frame.source_return)
+    if name == "asymptotic_return":
+        return share_of_span(per_run[name], frame.floor, frame.source_return)
+    if name not in per_run or not frame.budget:
+        return math.nan
+    if name == "jumpstart":
+        return per_run[name] / frame.span
+    if name == "steps_to_oracle":
+        return np.minimum(per_run[name], frame.budget) / frame.budget
+    return per_run[name]
