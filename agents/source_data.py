@@ -19,7 +19,7 @@ class SourceData:
 
     `steps` are taken by the source policy before the first target step, rounded up to whole steps of all worlds;
     `per_target_step` go on being taken by the policy that learns. `share` of every batch is drawn from them.
-    `corrected`: their rewards are corrected by how unlikely each transition is on the target, as two classifiers see it.
+    `corrected`: their rewards are corrected by how unlikely each transition is on the target, as two classifiers say.
     """
 
     steps: int
@@ -39,9 +39,11 @@ class SourceData:
             raise PlanError(f"source_data.share is {self.share!r}: it must lie in (0, 1]")
 
     def check(self, source: Mapping[str, Any] | None, source_env: VecEnv | None, env: VecEnv) -> None:
-        """Raise PlanError without a `source` policy, its worlds `source_env`, or if those differ in spaces from `env`."""
+        """Raise PlanError without `source` tensors or worlds `source_env`, or if spaces differ from those of `env`."""
         if source is None:
-            raise PlanError("source_data: the source's policy takes its steps, so the plan needs the tensors of a source")
+            raise PlanError(
+                "source_data: the source's policy takes its steps, so the plan needs the tensors of a source"
+            )
         if source_env is None:
             raise PlanError("source_data: worlds of the source are needed: apply_plan(..., source_env=vector_env)")
         for kind in ("observation_space", "action_space"):

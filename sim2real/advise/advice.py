@@ -167,9 +167,7 @@ def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, 
     )
 
 
-def _traits_of_methods(
-    subject: Subject, bundle: Bundle, goal: Target, algorithm: str
-) -> dict[str, frozenset[str]]:
+def _traits_of_methods(subject: Subject, bundle: Bundle, goal: Target, algorithm: str) -> dict[str, frozenset[str]]:
     """Return the traits of the methods that the subject's learner can carry out."""
     return {
         name: compute_traits(method.plan(bundle, goal), subject.policy)

@@ -15,6 +15,7 @@ from .envpool import measure_envpool
 from .learning import measure_frozen_encoder, measure_ppo
 from .measure import Figure
 from .memory import measure_memory
+from .sac import measure_sac
 from .worlds import measure_worlds
 
 __all__ = ["main"]
@@ -26,6 +27,7 @@ MEASURES = (
     measure_scaling,
     measure_ppo,
     measure_frozen_encoder,
+    measure_sac,
     measure_memory,
 )
 

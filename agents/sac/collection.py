@@ -1,0 +1,89 @@
+"""Collecting transitions: act, step all worlds, put the block into the replay."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..freezing import is_frozen
+from ..ppo.collection import step_worlds
+from ..transition import Transition
+from .policy import SacPolicy
+from .replay import Replay
+
+__all__ = ["Collector", "collect", "draw_actions", "sample_actions"]
+
+
+class Collector(Protocol):
+    """What collecting needs of a learner."""
+
+    policy: SacPolicy
+    device: torch.device
+    action_space: Any
+    generator: torch.Generator
+    replay: Replay
+    _last_obs: Any
+
+    @property
+    def acts_at_random(self) -> bool:
+        """Whether actions are uniformly random now, whatever the policy says."""
+        ...
+
+    def note_step(self, transition: Transition) -> None:
+        """Count a step of all worlds and keep what it leaves."""
+        ...
+
+    def note_rows(self, rows: slice) -> None:
+        """Take notice of the rows of the replay that were just written."""
+        ...
+
+
+@torch.no_grad()
+def sample_actions(policy: SacPolicy, obs: NDArray[np.float32], generator: torch.Generator) -> NDArray[np.float32]:
+    """Return scaled actions (B, action_dim) that `policy` draws for raw observations (B, obs_dim)."""
+    noise = torch.randn((len(obs), *policy.action_space.shape), generator=generator).to(policy.device)
+    features = policy.encoder(torch.from_numpy(obs).to(policy.device))
+    drawn: NDArray[np.float32] = policy.sample(features, noise).action.cpu().numpy()
+    return drawn
+
+
+def draw_actions(learner: Collector, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return scaled actions (B, action_dim) within [-1, 1] for raw observations (B, obs_dim)."""
+    shape = len(obs), *learner.action_space.shape
+    if learner.acts_at_random:
+        uniform: NDArray[np.float32] = (2.0 * torch.rand(shape, generator=learner.generator) - 1.0).numpy()
+        return uniform
+    return sample_actions(learner.policy, obs, learner.generator)
+
+
+def collect(learner: Collector, env: VecEnv, callback: BaseCallback, num_steps: int) -> bool:
+    """Take `num_steps` steps of every world into the replay; False if a callback ended the training.
+
+    The statistics of observations learn at the end, unless they are frozen. Callbacks find stable-baselines3's names
+    in their locals; `buffer_actions` are scaled to [-1, 1], `actions` in units of the action space.
+    """
+    policy, space = learner.policy, learner.action_space
+    policy.set_training_mode(False)
+    callback.on_rollout_start()
+    seen = []
+    for _ in range(num_steps):
+        obs = np.asarray(learner._last_obs, np.float32)
+        seen.append(obs)
+        buffer_actions = draw_actions(learner, obs)
+        actions = np.clip(policy.unscale_action(buffer_actions), space.low, space.high)
+        transition, infos = step_worlds(env, actions)
+        new_obs, rewards, dones = transition.obs, transition.reward, transition.done
+        learner.note_rows(learner.replay.add(obs, buffer_actions, transition))
+        learner.note_step(transition)
+        callback.update_locals(locals())
+        if not callback.on_step():
+            return False
+    if not is_frozen(policy.encoder.normalizer):
+        policy.update_statistics(torch.from_numpy(np.concatenate(seen)))
+    callback.on_rollout_end()
+    return True

@@ -1,0 +1,39 @@
+"""How well the critics explain what came of the last steps: what a stop rule judges them by."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from stable_baselines3.common.utils import explained_variance
+
+from ..ppo.rollout import compute_gae
+from .policy import SacPolicy
+from .replay import Replay
+
+__all__ = ["JUDGE_EVERY", "judge_critics"]
+
+JUDGE_EVERY = 64  # steps of every world between two judgements, each of them on all of these steps
+
+
+@torch.no_grad()
+def judge_critics(
+    policy: SacPolicy, replay: Replay, gamma: float, generator: torch.Generator, num_steps: int = JUDGE_EVERY
+) -> float:
+    """Return the explained variance of the smallest Q(s, a) on returns (lambda = 1) of the last `num_steps` steps.
+
+    A soft value counts entropy as reward (arXiv 1812.05905, equation 3): the return is the sum of
+    gamma^t (reward - gamma temperature log pi(a' | s')), with a' drawn from the policy in what followed, to the end
+    of the episode, or to its time limit or the last step and from there the critics' own value of a'.
+    """
+    rows, shape = replay.recent(num_steps), (-1, replay.num_envs)
+    values = policy.critic(policy.encoder(rows.obs), rows.actions).amin(0)
+    features = policy.encoder(rows.next_obs)
+    noise = torch.randn(rows.actions.shape, generator=generator).to(rows.actions.device)
+    following = policy.sample(features, noise)
+    ahead = gamma * rows.continues * policy.critic(features, following.action).amin(0)
+    rewards = rows.rewards - gamma * rows.continues * policy.temperature * following.log_prob
+    cut = rewards + torch.where((rows.ended > 0) & (rows.continues > 0), ahead, 0.0)
+    said, paid, ends, after = (x.reshape(shape).cpu().numpy() for x in (values, cut, rows.ended, ahead / gamma))
+    starts = np.concatenate([np.zeros_like(ends[:1]), ends[:-1]])
+    returns = compute_gae(paid, said, starts, after[-1], ends[-1] > 0, gamma, 1.0) + said
+    return float(explained_variance(said.flatten(), returns.flatten()))

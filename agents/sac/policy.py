@@ -1,0 +1,170 @@
+"""The network of a SAC agent: encoder, policy head, an ensemble of critics, their slow copies, the temperature."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
+from torch import nn
+
+from ..activations import activation_class
+from ..encoders import Encoder, encoder_class
+from ..errors import AgentsError
+from ..freezing import is_frozen
+from ..parts import Member
+from ..surgery import Adapters
+from .ensemble import Ensemble
+from .settings import SACSettings
+from .squash import Sample, split_output, squash_mean, squash_sample
+
+__all__ = ["SacPolicy", "make_policy", "require_bounded_actions"]
+
+
+def require_bounded_actions(space: spaces.Space[Any]) -> spaces.Box:
+    """Return `space` if it is a Box of one bounded axis, else raise AgentsError."""
+    if not isinstance(space, spaces.Box) or len(space.shape) != 1 or not space.is_bounded():
+        raise AgentsError(f"SAC acts by one bounded vector (Box of one axis), not {space}")
+    return space
+
+
+class SacPolicy(BasePolicy):
+    """encoder -> policy head -> tanh of a Gaussian; encoder and action -> critics.
+
+    The encoder is shared and trained by the critics' loss alone; the policy head reads its features without a gradient
+    (SAC-AE, Yarats et al. 2019, arXiv 1910.01741). `predict` is stable-baselines3's; where it is asked for random
+    actions, it draws from the policy's own generator.
+
+    `encoder_target` has the statistics of `encoder` at every moment: whatever changes them changes both. While
+    the encoder does not train its copy is not read (see `target_encoder`), and nothing moves it.
+    """
+
+    action_space: spaces.Box
+
+    def __init__(
+        self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], settings: SACSettings
+    ) -> None:
+        """Build all parts; AgentsError unless actions are one bounded vector."""
+        action_dim = require_bounded_actions(action_space).shape[0]
+        super().__init__(observation_space, action_space, squash_output=True)
+        self.encoder = encoder_class(settings.encoder.kind)(observation_space, **settings.encoder.arguments())
+        features_dim = self.encoder.features_dim
+        hidden: list[nn.Module] = []
+        previous = features_dim
+        for width in settings.policy_head:
+            hidden += [nn.Linear(previous, width), activation_class(settings.head_activation)()]
+            previous = width
+        self.policy_hidden = nn.Sequential(*hidden)
+        self.policy_output = nn.Linear(previous, 2 * action_dim)  # means, then logs of standard deviations
+        self.critic = Ensemble(
+            settings.num_critics,
+            features_dim + action_dim,
+            settings.critic_head,
+            settings.critic_layer_norm,
+            settings.head_activation,
+        )
+        self.log_temperature = nn.Parameter(torch.full((1,), math.log(settings.temperature_init)))
+        self.encoder_target = copy.deepcopy(self.encoder)
+        self.critic_target = copy.deepcopy(self.critic)
+        self.adapters: Adapters | None = None  # what a surgery adds
+        self.generator = torch.Generator()  # of random actions that `predict` is asked for, never of training
+
+    def members(self) -> dict[str, dict[str, Member]]:
+        """Return the parts of the policy (see `parts`)."""
+        return {
+            "encoder": {"encoder": self.encoder},
+            "encoder_target": {"encoder_target": self.encoder_target},
+            "policy_head": {"policy_head.hidden": self.policy_hidden, "policy_head.output": self.policy_output},
+            "critic": {"critic": self.critic},
+            "critic_target": {"critic_target": self.critic_target},
+            "temperature": {"temperature.log_value": self.log_temperature},
+            "adapters": {} if self.adapters is None else {"adapters": self.adapters},
+        }
+
+    @property
+    def target_encoder(self) -> Encoder:
+        """What the critics' targets read: the slow copy, or the encoder itself while that stands still."""
+        return self.encoder if is_frozen(self.encoder) else self.encoder_target
+
+    @property
+    def temperature(self) -> torch.Tensor:
+        """The weight of the policy's entropy, (1,)."""
+        return torch.exp(self.log_temperature)
+
+    def policy_out(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the policy head's output (N, 2 A) for features (N, features_dim)."""
+        if self.adapters is not None:
+            return self.adapters.head_output(features, self.policy_hidden, self.policy_output)
+        output: torch.Tensor = self.policy_output(self.policy_hidden(features))
+        return output
+
+    def gaussian(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return means and logs of standard deviations before the tanh, each (N, A), of raw observations (N, D)."""
+        return split_output(self.policy_out(self.encoder(obs)))
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether training leaves the encoder's features of an observation as they are."""
+        return is_frozen(self.encoder) and (self.adapters is None or not self.adapters.moves_features)
+
+    def sample(self, features: torch.Tensor, noise: torch.Tensor) -> Sample:
+        """Return scaled actions drawn with `noise` (N, A) ~ N(0, 1) for features (N, features_dim)."""
+        return squash_sample(self.policy_out(features), noise)
+
+    def _predict(self, observation: Any, deterministic: bool = False) -> torch.Tensor:
+        output = self.policy_out(self.encoder(observation))
+        if deterministic:
+            return squash_mean(output)
+        noise = torch.randn((len(output), output.shape[1] // 2), generator=self.generator).to(output.device)
+        return squash_sample(output, noise).action
+
+    def forward(self, obs: torch.Tensor, deterministic: bool = False) -> torch.Tensor:
+        """Return scaled actions (N, A) for raw observations (N, obs_dim)."""
+        return self._predict(obs, deterministic)
+
+    def set_training_mode(self, mode: bool) -> None:
+        """Switch training or evaluation; slow copies always evaluate, and what is frozen stays in evaluation."""
+        self.train(mode)
+        self.encoder_target.train(False)
+        self.critic_target.train(False)
+
+    def update_statistics(self, obs: torch.Tensor) -> None:
+        """Merge raw observations (N, obs_dim) into the normaliser, and give the slow copy the same statistics."""
+        self.encoder.update_statistics(obs)
+        self.share_buffers()
+
+    @torch.no_grad()
+    def share_buffers(self) -> None:
+        """Give the encoder's slow copy the buffers of the encoder, exactly."""
+        for slow, fast in zip(self.encoder_target.buffers(), self.encoder.buffers(), strict=True):
+            slow.copy_(fast)
+
+    def slow_pairs(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield (slow, fast) of all parameters that move now: averaging what stands still would drift by 1e-7."""
+        for slow, fast in ((self.encoder_target, self.encoder), (self.critic_target, self.critic)):
+            for target, parameter in zip(slow.parameters(), fast.parameters(), strict=True):
+                if parameter.requires_grad and target.requires_grad:
+                    yield target, parameter
+
+    @torch.no_grad()
+    def restart_encoder_target(self) -> None:
+        """Let the slow copy begin anew from the encoder, where both are to move from now on."""
+        for slow, fast in zip(self.encoder_target.parameters(), self.encoder.parameters(), strict=True):
+            if fast.requires_grad and slow.requires_grad:
+                slow.copy_(fast)
+
+
+def make_policy(
+    observation_space: spaces.Space[Any], action_space: spaces.Space[Any], settings: SACSettings, seed: int
+) -> SacPolicy:
+    """Return a policy whose initial weights depend on `seed` alone; AgentsError as from SacPolicy."""
+    with torch.random.fork_rng(devices=[]):
+        # torch's initialisers draw from the global generator: lend it to them, and take back what it was
+        torch.manual_seed(seed)
+        policy = SacPolicy(observation_space, action_space, settings)
+    policy.generator.manual_seed(seed)
+    return policy

@@ -1,0 +1,330 @@
+"""SAC as a subclass of stable-baselines3's: arrays instead of loops, plans of phases, exact continuation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn, Self, cast
+
+import gymnasium as gym
+import stable_baselines3
+import torch
+from gymnasium.vector import VectorEnv
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import MaybeCallback
+from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..budget import rollout_steps
+from ..errors import AgentsError, CheckpointError
+from ..freezing import is_frozen
+from ..learner import Learner
+from ..optimizer import make_optimizer, set_learning_rate
+from ..parts import count, load
+from ..phase_runner import PhaseRunner
+from ..plan import TransferPlan, pretrain_plan
+from ..training_state import below
+from ..transition import Transition
+from .batches import Pool, iterate_batches
+from .collection import collect
+from .feature_cache import FeatureCache
+from .judging import JUDGE_EVERY, judge_critics
+from .policy import SacPolicy, make_policy, require_bounded_actions
+from .replay import Replay
+from .settings import SACSettings
+from .source_stream import SourceStream
+from .update import Optimizers, Updater
+
+__all__ = ["SAC"]
+
+_EPS = 1e-8  # of Adam, stable-baselines3's value for SAC
+_ENCODER, _SLOW, _STREAM = "encoder.", "encoder_target.", "source/"  # prefixes of tensor names
+
+
+class SAC(Learner, stable_baselines3.SAC):
+    """Soft actor-critic over many worlds (arXiv 1812.05905), by the phases of a transfer plan.
+
+    Callbacks, logger, `predict` and `learn` are those of stable-baselines3 (a callback that calls `save` is
+    refused: that would pickle). Every step of all worlds is followed by `gradient_steps` updates a transition,
+    once the plan has collected `learning_starts` of them. Actions are the policy's own from the first step on,
+    unless there is no source and `random_start` asks for others.
+    """
+
+    takes_penalties = takes_source_data = True
+    policy: SacPolicy  # type: ignore[assignment] # stable-baselines3 only asks it to predict
+    replay: Replay
+
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any] | VecEnv | gym.Env[Any, Any] | str,
+        settings: SACSettings | Mapping[str, Any] | None = None,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "auto",
+        tensorboard_log: str | None = None,
+        verbose: int = 0,
+    ) -> None:
+        """Build the policy for `env`: a gymnasium VectorEnv (SAME_STEP), or what stable-baselines3 accepts.
+
+        A VectorEnv keeps the seed it was made with; hand a VectorAdapter(env, seed=...) to seed it here.
+        Raises AgentsError on settings or spaces that cannot be.
+        """
+        self.settings = settings if isinstance(settings, SACSettings) else SACSettings.from_mapping(settings or {})
+        self.begin()
+        rate = self.settings.learning_rate
+        super().__init__(
+            cast(Any, SacPolicy),
+            cast(Any, env),
+            learning_rate=LinearSchedule(rate, 0.0, 1.0) if self.settings.schedule == "linear" else rate,
+            buffer_size=self.settings.buffer_size,
+            learning_starts=self.settings.learning_starts,
+            batch_size=self.settings.batch_size,
+            tau=self.settings.tau,
+            gamma=self.settings.gamma,
+            tensorboard_log=tensorboard_log,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+            _init_setup_model=False,
+        )
+        self._setup_model()
+
+    def _wrap_env(self, env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:  # type: ignore[override]
+        wrapped = super()._wrap_env(env, verbose, monitor_wrapper)
+        require_bounded_actions(wrapped.action_space)
+        return wrapped
+
+    def _setup_model(self) -> None:
+        self._setup_lr_schedule()
+        self.seed_everything()
+        self.adopt(self.make_fresh_policy())
+        obs_dim, action_dim = self.observation_space.shape[0], self.policy.action_space.shape[0]  # type: ignore[index]
+        entropy = self.settings.target_entropy
+        self.target_entropy = -float(action_dim) if entropy is None else entropy
+        self.replay = Replay(self.settings.buffer_size, obs_dim, action_dim, self.n_envs, self.device)
+        self.cache = FeatureCache(self.replay, self.device)
+        self.stream: SourceStream | None = None  # transitions of the source, for plans that want them
+        self.due = 0.0  # updates that are owed, fractions too
+        self.judged: float | None = None  # what the phase's stop rule last judged
+        self.phases = PhaseRunner(self.policy, pretrain_plan(), self.n_envs)
+        self.renew_optimizer()
+
+    def make_fresh_policy(self) -> SacPolicy:
+        """Return a policy with the initial weights of this seed, on the learner's device."""
+        return make_policy(self.observation_space, self.action_space, self.settings, self._init_seed).to(self.device)
+
+    def apply_plan(
+        self,
+        plan: TransferPlan,
+        source_tensors: Mapping[str, torch.Tensor] | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> list[str]:
+        """Begin `plan` with an empty replay; see `Learner.apply_plan`.
+
+        The encoder's slow copy begins as the encoder itself: how far it lagged behind is the source's history.
+        """
+        if source_tensors is not None:
+            own = {name: tensor for name, tensor in source_tensors.items() if not name.startswith(_SLOW)}
+            slow = {_SLOW + name.removeprefix(_ENCODER): own[name] for name in own if name.startswith(_ENCODER)}
+            source_tensors = {**own, **slow}
+        loaded = super().apply_plan(plan, source_tensors, *args, **kwargs)
+        self.replay.clear()
+        self.cache.forget()
+        self.due, self.judged = 0.0, None
+        self.stream = None
+        if plan.source_data is not None and self.source_env is not None:
+            self.stream = SourceStream(plan.source_data, self.source_env, self.policy, self.settings, self._init_seed)
+        return loaded
+
+    def _begin_stream(self, stream: SourceStream) -> None:
+        """Let the policy of the source take the steps in its worlds that come before the target's first."""
+        assert self.source_tensors is not None  # SourceData.check
+        source = self.make_fresh_policy()
+        load(source, self.source_tensors, ("encoder", "policy_head"))
+        stream.begin(source, self.generator)
+
+    def _follow_stream(self, stream: SourceStream, num_steps: int) -> None:
+        """Do in the source's worlds what belongs to `num_steps` steps of every world of the target."""
+        steps = num_steps * self.n_envs
+        stream.follow(self.policy, steps, self.generator)
+        loss = stream.learn_domains(self.replay, steps, self.generator)
+        if loss is not None:
+            self.logger.record("transfer/classifier_loss", loss)
+
+    @property
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """Those that move weights now: of encoder and critics, of policy head and temperature."""
+        return self._optimizers.present()
+
+    def renew_optimizer(self) -> None:
+        """Replace the optimizers by fresh ones over what trains now, and see whether features can be cached."""
+        self._optimizers = Optimizers(
+            critics=self._make_optimizer("encoder", "critic"),
+            policy=self._make_optimizer("policy_head", "adapters", "temperature"),
+        )
+        self.caches = self.settings.cache_features and self.policy.keeps_features
+        if not self.caches:
+            self.cache.forget()
+            if self.stream is not None:
+                self.stream.cache.forget()
+        self._updater: Updater | None = None
+        self.continue_source_moments()
+
+    def _make_optimizer(self, *names: str) -> torch.optim.Optimizer | None:
+        """Return a fresh optimizer over what trains of some parts, None if nothing does."""
+        rates = {unit: rate for unit, rate in self.phases.rates.items() if unit.split(".")[0] in names}
+        if not rates or not count(self.policy, *rates):
+            return None
+        return make_optimizer(self.policy, rates, self.rate_now, eps=_EPS)
+
+    @property
+    def acts_at_random(self) -> bool:
+        """Whether actions are uniformly random now: in the first `random_start` steps of a learner without a source."""
+        return self.source_tensors is None and self.replay.total < self.settings.random_start
+
+    def note_step(self, transition: Transition) -> None:
+        """Count a step of all worlds and keep what it leaves; see `Learner.note_step`."""
+        super().note_step(transition)
+        self._episode_num += len(transition.ended)
+
+    def note_rows(self, rows: slice) -> None:
+        """Hold features of the transitions that were just written, where the encoder is frozen."""
+        if self.caches:
+            self.cache.refresh(self.policy.encoder, rows)
+
+    def collect_rollouts(self, env: VecEnv, callback: BaseCallback, num_steps: int) -> bool:  # type: ignore[override]
+        """Take `num_steps` steps of every world; False if a callback ended the training."""
+        return collect(self, env, callback, num_steps)
+
+    def train(self, gradient_steps: int, batch_size: int = 0) -> None:
+        """Update what trains in the current phase `gradient_steps` times, and log it; batches as in the settings."""
+        policy = self.policy
+        policy.set_training_mode(True)
+        self.keep_exploring()
+        for optimizer in self.optimizers:
+            set_learning_rate(optimizer, self.rate_now)
+        if self.caches:
+            self.cache.refresh(policy.encoder)
+        if self._updater is None:
+            self._updater = Updater(policy, self.settings, self._optimizers, float(self.target_entropy), self.caches)
+        batches = iterate_batches(policy, self._pools(), self.settings, self.generator, gradient_steps)
+        done = 1.0 - self._current_progress_remaining
+        log = self._updater.run(batches, self._n_updates, self.active_penalties(), done)
+        self._n_updates += gradient_steps
+        for name, value in log.items():
+            self.logger.record(f"train/{name}", value)
+        self.logger.record("train/learning_rate", self.rate_now)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+    def _pools(self) -> list[Pool]:
+        """Return where batches are drawn from."""
+        own = Pool(self.replay, self.settings.batch_size, self.cache if self.caches else None)
+        return [own] if self.stream is None else self.stream.pools(own, self.policy.encoder if self.caches else None)
+
+    def _updates_due(self, num_steps: int) -> int:
+        """Return how many whole updates are due after `num_steps` more steps of every world; the rest stays owed."""
+        if not self.optimizers or self.replay.size < self.settings.learning_starts:
+            return 0
+        self.due += self.settings.gradient_steps * num_steps * self.n_envs
+        whole = math.floor(self.due)
+        self.due -= whole
+        return whole
+
+    def _judge(self, num_steps: int) -> float:
+        """Return the critics' explained variance if the phase has a stop rule and it is time, else nan."""
+        taken = self.phases.steps // self.n_envs
+        phase = self.phases.phase
+        if phase is None or phase.stop is None or taken // JUDGE_EVERY == (taken + num_steps) // JUDGE_EVERY:
+            return math.nan
+        judged = judge_critics(self.policy, self.replay, self.settings.gamma, self.generator)
+        self.judged = judged if math.isfinite(judged) else None
+        return judged
+
+    def _end_steps(self, num_steps: int) -> None:
+        """Count `num_steps` steps of every world in the phase; enter the next phase if that was its last."""
+        encoder_stood_still = is_frozen(self.policy.encoder)
+        if self.phases.after_update(self._judge(num_steps), num_steps * self.n_envs):
+            if encoder_stood_still and self.phases.trains("encoder"):
+                self.policy.restart_encoder_target()
+            self.judged = None
+            self.renew_optimizer()
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int | None = 4,
+        tb_log_name: str = "SAC",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """Take exactly `total_timesteps` steps (fewer only if the plan ends first or a callback says so).
+
+        With `reset_num_timesteps=False` these are further steps, and schedules run over the sum. Logs are written once
+        `log_interval` more episodes have ended. Raises AgentsError if the worlds cannot take the steps exactly.
+        """
+        self.check_budget(total_timesteps)
+        if reset_num_timesteps:
+            self.iteration = 0
+        total_timesteps, callback = self._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+        )
+        callback.on_training_start(locals(), globals())
+        if self.stream is not None and not self.stream.begun:
+            self._begin_stream(self.stream)
+        while self.num_timesteps < total_timesteps and not self.phases.finished:
+            self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
+            left = total_timesteps - self.num_timesteps
+            num_steps = rollout_steps(self.settings.num_steps, self.n_envs, left, self.phases.steps_left)
+            ended = self._episode_num
+            if not self.collect_rollouts(self.env, callback, num_steps):
+                break
+            self.iteration += 1
+            if self.stream is not None:
+                self._follow_stream(self.stream, num_steps)
+            if updates := self._updates_due(num_steps):
+                self.train(updates)
+            self._end_steps(num_steps)
+            if log_interval is not None and self._episode_num // log_interval > ended // log_interval:
+                self._log_state()
+                self.dump_logs()
+        self.phases.verify()
+        callback.on_training_end()
+        return self
+
+    def _log_state(self) -> None:
+        """Log where the plan stands."""
+        self.logger.record("transfer/phase", self.phases.index)
+        self.logger.record("train/replay_size", self.replay.size)
+        if self.stream is not None:
+            self.logger.record("train/source_replay_size", self.stream.replay.size)
+        if self.judged is not None:
+            self.logger.record("transfer/explained_variance", self.judged)
+
+    def save_replay_buffer(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: stable-baselines3's files are pickled. The replay is part of `get_training_state`."""
+        raise AgentsError("SAC.save_replay_buffer would pickle: the replay is part of get_training_state()")
+
+    def load_replay_buffer(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: stable-baselines3's files are pickled. The replay is part of `set_training_state`."""
+        raise AgentsError("SAC.load_replay_buffer would unpickle: the replay is part of set_training_state()")
+
+    def get_own_state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """Return the replay's filled part, the updates that are owed, and counters."""
+        tensors, replay = self.replay.get_state()
+        state = {"replay": replay, "due": self.due, "judged": self.judged, "num_episodes": self._episode_num}
+        if self.stream is not None:
+            found, state["source"] = self.stream.get_state()
+            tensors |= {_STREAM + name: tensor for name, tensor in found.items()}
+        return tensors, state
+
+    def set_own_state(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+        """Continue from what `get_own_state` returned; features of a frozen encoder are computed again."""
+        self.replay.set_state(tensors, state["replay"])
+        self.cache.forget()
+        if (self.stream is not None) != ("source" in state):
+            raise CheckpointError("the training state is that of another plan: apply the run's own plan first")
+        if self.stream is not None:
+            self.stream.set_state(below(_STREAM, tensors), state["source"])
+        self.due, self.judged, self._episode_num = float(state["due"]), state["judged"], int(state["num_episodes"])

@@ -1,0 +1,129 @@
+"""SourceStream: transitions of the source beside the target's: those taken before, and those taken on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..errors import CheckpointError
+from ..ppo.collection import step_worlds
+from ..source_data import SourceData
+from ..training_state import below
+from .batches import Pool
+from .collection import sample_actions
+from .darc import ClassifierSettings, DomainClassifiers
+from .feature_cache import FeatureCache
+from .policy import SacPolicy
+from .replay import Replay
+from .settings import SACSettings
+
+__all__ = ["SourceStream"]
+
+_REPLAY, _CLASSIFIERS, _OBS = "replay/", "classifiers/", "obs"  # of tensor names
+
+
+class SourceStream:
+    """The source's worlds, a replay of what was done there, and the classifiers that correct its rewards, if wanted.
+
+    What is collected is kept as it is, so that a run that is continued takes no step of the source again.
+    """
+
+    def __init__(self, wanted: SourceData, worlds: VecEnv, policy: SacPolicy, settings: SACSettings, seed: int) -> None:
+        """Begin with nothing; `policy` says how large transitions are, `seed` draws the classifiers' weights."""
+        self.wanted, self._worlds = wanted, worlds
+        self._batch_size = settings.batch_size
+        obs_dim, action_dim = worlds.observation_space.shape[0], policy.action_space.shape[0]  # type: ignore[index]
+        steps = -(-wanted.steps // worlds.num_envs) * worlds.num_envs
+        capacity = max(steps, settings.buffer_size) if wanted.per_target_step else steps
+        self.replay = Replay(max(capacity, worlds.num_envs), obs_dim, action_dim, worlds.num_envs, policy.device)
+        self.cache = FeatureCache(self.replay, policy.device)
+        self.classifiers: DomainClassifiers | None = None
+        if wanted.corrected:
+            self.classifiers = DomainClassifiers(obs_dim, action_dim, ClassifierSettings(), seed).to(policy.device)
+        self._obs: NDArray[np.float32] | None = None
+        self.owed_steps, self.owed_updates = 0, 0.0  # world-steps, and updates of the classifiers
+
+    @property
+    def begun(self) -> bool:
+        """Whether the steps before the target's first have been taken."""
+        return self._obs is not None
+
+    def begin(self, source: SacPolicy, generator: torch.Generator) -> None:
+        """Take the steps that come before the target's first, by the policy of the `source`."""
+        self._obs = np.asarray(self._worlds.reset(), np.float32)
+        num_steps = -(-self.wanted.steps // self._worlds.num_envs)
+        self._step(source, num_steps, generator)
+        if self.classifiers is not None:
+            self.classifiers.measure(self.replay.recent(num_steps))
+
+    def follow(self, policy: SacPolicy, target_steps: int, generator: torch.Generator) -> None:
+        """Take the steps that belong to `target_steps` world-steps of the target, by the `policy` that learns."""
+        self.owed_steps += self.wanted.per_target_step * target_steps
+        num_steps, self.owed_steps = divmod(self.owed_steps, self._worlds.num_envs)
+        self._step(policy, num_steps, generator)
+
+    def _step(self, policy: SacPolicy, num_steps: int, generator: torch.Generator) -> None:
+        """Step all worlds `num_steps` times, into the replay."""
+        space = policy.action_space
+        policy.set_training_mode(False)
+        for _ in range(num_steps):
+            assert self._obs is not None
+            scaled = sample_actions(policy, self._obs, generator)
+            transition, _ = step_worlds(self._worlds, np.clip(policy.unscale_action(scaled), space.low, space.high))
+            rows = self.replay.add(self._obs, scaled, transition)
+            if self.cache.valid:
+                self.cache.refresh(policy.encoder, rows)
+            self._obs = transition.obs
+
+    def learn_domains(self, target: Replay, target_steps: int, generator: torch.Generator) -> float | None:
+        """Update the classifiers for `target_steps` more transitions in `target`; return their loss, None without."""
+        if self.classifiers is None:
+            return None
+        self.owed_updates += self.classifiers.settings.gradient_steps * target_steps
+        num = math.floor(self.owed_updates)
+        self.owed_updates -= num
+        return self.classifiers.learn(self.replay, target, num, generator) if num else None
+
+    def pools(self, target: Pool, encoder: Any) -> list[Pool]:
+        """Return what batches are drawn from: `share` of their rows from here, the rest from `target`.
+
+        `encoder`: features of this frozen encoder are cached; None: they are not.
+        """
+        if encoder is not None:
+            self.cache.refresh(encoder)
+        rows = round(self.wanted.share * target.rows)
+        correction = None if self.classifiers is None else self.classifiers.correction
+        own = Pool(self.replay, rows, self.cache if encoder is not None else None, correction)
+        return [pool for pool in (own, target._replace(rows=target.rows - rows)) if pool.rows]
+
+    def get_state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """Return all transitions, where the worlds stand, the classifiers; nothing before `begin`."""
+        if self._obs is None:
+            return {}, {}
+        tensors, replay = self.replay.get_state()
+        found = {_REPLAY + name: tensor for name, tensor in tensors.items()}
+        found[_OBS] = torch.from_numpy(self._obs.copy())
+        if self.classifiers is not None:
+            found |= {_CLASSIFIERS + name: tensor for name, tensor in self.classifiers.get_state().items()}
+        return found, {"replay": replay, "owed_steps": self.owed_steps, "owed_updates": self.owed_updates}
+
+    def set_state(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+        """Continue from what `get_state` returned; CheckpointError if it does not fit."""
+        self.cache.forget()
+        if not state:
+            self._obs = None
+            return
+        shape = (self._worlds.num_envs, *(self._worlds.observation_space.shape or ()))
+        if _OBS not in tensors or tuple(tensors[_OBS].shape) != shape:
+            raise CheckpointError(f"the source's worlds saved are not {shape[0]} that show {shape[1:]}: same num_envs?")
+        self.replay.set_state(below(_REPLAY, tensors), state["replay"])
+        if self.classifiers is not None:
+            self.classifiers.set_state(below(_CLASSIFIERS, tensors))
+        self._obs = tensors[_OBS].numpy().copy()
+        self.owed_steps, self.owed_updates = int(state["owed_steps"]), float(state["owed_updates"])
