@@ -1,6 +1,7 @@
 # The commands of this project. Without make: see the two pip lines in README.md.
 VENV ?= .venv
 BIN := $(VENV)/bin
+PARALLEL := -n auto --dist loadfile
 INSTALLED := $(VENV)/.installed
 
 .PHONY: install demo test test-all check format perf clean
@@ -16,10 +17,10 @@ demo: $(INSTALLED)
 	$(BIN)/sim2real bench configs/bench/demo.yaml --out runs/demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow"
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(PARALLEL)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

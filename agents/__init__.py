@@ -24,7 +24,7 @@ from .freezing import digest, freeze, is_frozen, unfreeze
 from .learner import Learner, TrainingState
 from .lookup import look_up
 from .normalizer import RunningNormalizer
-from .parts import PARTS
+from .patterns import PARTS, best_pattern
 from .phase import ExplainedVariance, Phase
 from .plan import PlanRow, TransferPlan, pretrain_plan
 from .ppo import PPO, AgentPolicy, PPOSettings
@@ -75,6 +75,7 @@ __all__ = [
     "TrainingState",
     "TransferPlan",
     "VectorAdapter",
+    "best_pattern",
     "bundle_digest",
     "carry_entries",
     "check_settings",

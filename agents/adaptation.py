@@ -71,13 +71,14 @@ def adapt(policy: Any, worlds: VecEnv | None, adaptation: Adaptation, seed: int)
     minibatches.
 
     Raises:
-        PlanError: when the encoder is another one, its teacher was never told anything, there are no such worlds, or
-            they tell nothing.
+        PlanError: when the encoder is another one, its teacher was never told anything, there are no such worlds, their
+            spaces are not the policy's, or they tell nothing.
         FrozenError: when something else has moved.
     """
     if not isinstance(worlds, VectorAdapter):
         raise PlanError("an adaptation takes place in worlds of the source: apply_plan(..., source_env=vector_env)")
     encoder = _encoder_of(policy)
+    _require_same_spaces(policy, worlds)
     held = _held(policy)
     before = parts.digests(policy, held)
     students = [unit for unit in parts.unit_names(policy) if unit not in held]
@@ -101,6 +102,16 @@ def _encoder_of(policy: Any) -> RmaEncoder:
     if not encoder.extrinsics.normalizer.count:
         raise PlanError("the teacher was never told a world's parameters: there is nothing to learn from it")
     return encoder
+
+
+def _require_same_spaces(policy: Any, worlds: VecEnv) -> None:
+    """Raise PlanError unless `worlds` show what the policy reads and take what it gives."""
+    here, there = ((e.observation_space.shape, e.action_space.shape) for e in (policy, worlds))
+    if here != there:
+        raise PlanError(
+            f"adaptation: worlds of the source show {there[0]} and take {there[1]}, the policy reads {here[0]} and "
+            f"gives {here[1]}: between spaces that differ the student cannot learn"
+        )
 
 
 def _held(policy: Any) -> list[str]:

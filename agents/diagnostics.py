@@ -11,6 +11,7 @@ from torch import nn
 
 from .activations import ACTIVATIONS
 from .parts import Parted
+from .sac.ensemble import Ensemble
 
 __all__ = ["compute_cka", "compute_dormant", "compute_rank", "record_layers"]
 
@@ -65,10 +66,13 @@ def record_layers(policy: Parted, run: Callable[[], object]) -> dict[str, torch.
 
     A layer is named by the unit that a plan knows it by, the linear map before its activation: `encoder.layers.0`. A
     member without activations gives its output, under its own name. What `run` does not reach is left out.
+
+    A layer of an ensemble of M critics of W units each is one layer of M * W units, critic by critic: one sample is
+    still one row.
     """
     found: dict[str, torch.Tensor] = {}
     hooks = [
-        module.register_forward_hook(partial(_keep, found, name))
+        module.register_forward_hook(partial(_keep, found, name, isinstance(member, Ensemble)))
         for members in policy.members().values()
         for prefix, member in members.items()
         if isinstance(member, nn.Module)
@@ -83,9 +87,13 @@ def record_layers(policy: Parted, run: Callable[[], object]) -> dict[str, torch.
     return found
 
 
-def _keep(found: dict[str, torch.Tensor], name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+def _keep(
+    found: dict[str, torch.Tensor], name: str, ensemble: bool, module: nn.Module, inputs: Any, output: Any
+) -> None:
+    """Keep (N, width) of an output; that of an ensemble is (M, N, W), or (M, N) where it has no hidden layer."""
     if isinstance(output, torch.Tensor):
-        found[name] = output.detach().cpu().flatten(0, -2)
+        rows = output.detach().cpu()
+        found[name] = rows.movedim(0, 1).flatten(1) if ensemble else rows.flatten(0, -2)
 
 
 def _layers(prefix: str, member: nn.Module) -> dict[str, nn.Module]:

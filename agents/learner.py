@@ -83,8 +83,8 @@ class Learner(BaseAlgorithm):
     def tell_parameters(self) -> None:
         """Let the learner's own worlds tell it their parameters, if its encoder reads any: they are the source's.
 
-        Without it they tell nothing; worlds handed to `apply_plan` as `source_env` always tell theirs. Raises
-        AgentsError if the worlds cannot tell those that the encoder was made for.
+        Without it they tell nothing; worlds handed to `apply_plan` as `source_env` tell theirs to an adaptation alone.
+        Raises AgentsError if the worlds cannot tell those that the encoder was made for.
         """
         self._let_tell(self.env)
 
@@ -168,8 +168,8 @@ class Learner(BaseAlgorithm):
             )
         require_whole(source_tensors or ())
         companion = None if source_env is None else self._wrap_env(source_env)
-        if companion is not None:
-            self._let_tell(companion)
+        if companion is not None and plan.adaptation is not None:
+            self._let_tell(companion)  # whoever else looks at the source sees it untold, as nothing tells on the target
         if not self.takes_penalties and any(phase.regularisers for phase in plan.phases):
             raise PlanError(f"the plan's regularisers would have no effect: {type(self).__name__} knows none")
         if plan.source_data is not None:

@@ -8,7 +8,6 @@ parameter, that holds it. Tensors are named `<unit>.<...>`, for example `encoder
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import Protocol
 
 import torch
@@ -16,13 +15,12 @@ from torch import nn
 
 from . import freezing
 from .errors import FrozenError, PartsError, unknown_name
+from .patterns import PARTS, ancestors
 
 __all__ = [
-    "COUNTERPARTS",
     "PARTS",
     "Member",
     "Parted",
-    "best_pattern",
     "count",
     "digests",
     "freeze_part",
@@ -37,28 +35,6 @@ __all__ = [
 ]
 
 Member = nn.Module | nn.Parameter
-
-PARTS: dict[str, str] = {
-    "encoder": "observation statistics and feature layers",
-    "value_encoder": "the value head's own encoder, where it is not shared",
-    "encoder_target": "slow copy of the encoder that the critics' targets are computed with",
-    "policy_head": "features to the mean action",
-    "value_head": "features to the value, and the unit of that value",
-    "critic": "features and action to the values of an ensemble",
-    "critic_target": "slow copy of the critics",
-    "log_std": "log of the exploration noise, an action entry",
-    "temperature": "log of the weight of the policy's entropy",
-    "adapters": "what a surgery adds beside layers that stay as they are",
-}
-
-# A part that a plan does not name follows its counterpart: a plan is written once, for every learner and layout.
-COUNTERPARTS = {
-    "value_encoder": "encoder",
-    "encoder_target": "encoder",
-    "critic": "value_head",
-    "critic_target": "critic",
-    "temperature": "log_std",
-}
 
 
 class Parted(Protocol):
@@ -112,28 +88,6 @@ def _units(policy: Parted, parts: Iterable[str] | None = None) -> dict[str, dict
 def unit_names(policy: Parted, parts: Iterable[str] | None = None) -> tuple[str, ...]:
     """Return the units of `parts` (None: all), parts in the order of PARTS, layers from the input on."""
     return tuple(_units(policy, parts))
-
-
-def _ancestors(unit: str) -> list[str]:
-    """Return `a.b.c`, `a.b`, `a` for `a.b.c`."""
-    words = unit.split(".")
-    return [".".join(words[:n]) for n in range(len(words), 0, -1)]
-
-
-def best_pattern(unit: str, patterns: Iterable[str]) -> str | None:
-    """Return the most specific of `patterns` that names `unit` or something it lies in, None if none does.
-
-    A pattern is a dotted name with `*` and `?` (fnmatch); the longest one counts. A unit that no pattern names
-    follows its part's counterpart, if that has one: `critic.layers.0` goes by what names `value_head.layers.0`.
-    """
-    known = list(patterns)
-    matching = [p for p in known if any(fnmatchcase(name, p) for name in _ancestors(unit))]
-    if matching:
-        return max(matching, key=len)
-    part, _, rest = unit.partition(".")
-    if part not in COUNTERPARTS:
-        return None
-    return best_pattern(f"{COUNTERPARTS[part]}.{rest}" if rest else COUNTERPARTS[part], known)
 
 
 def references(policy: Parted, parts: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
@@ -193,7 +147,7 @@ def load(policy: Parted, source: Mapping[str, torch.Tensor], parts: Iterable[str
 
 def _require_known(name: str, units: Iterable[str]) -> None:
     """Raise PartsError unless `name` is a unit or something that units lie in."""
-    names = {ancestor for unit in units for ancestor in _ancestors(unit)}
+    names = {ancestor for unit in units for ancestor in ancestors(unit)}
     if name not in names:
         raise PartsError(unknown_name("part", name, names))
 
@@ -203,7 +157,7 @@ def parameters(policy: Parted, names: Iterable[str]) -> list[nn.Parameter]:
     wanted, units = tuple(names), _units(policy)
     for name in wanted:
         _require_known(name, units)
-    found = [own for unit, own in units.items() if set(wanted) & set(_ancestors(unit))]
+    found = [own for unit, own in units.items() if set(wanted) & set(ancestors(unit))]
     return [tensor for own in found for tensor in own.values() if isinstance(tensor, nn.Parameter)]
 
 
@@ -230,7 +184,7 @@ def hold_still(policy: Parted, trained: Iterable[str]) -> None:
     What lies around a trained unit is left free to train too, so that a Dropout beside a trained layer works.
     """
     units = set(trained)
-    free = {ancestor for unit in units for ancestor in _ancestors(unit)}
+    free = {ancestor for unit in units for ancestor in ancestors(unit)}
 
     def hold(prefix: str, member: Member) -> None:
         if prefix not in free:
@@ -259,6 +213,6 @@ def digests(policy: Parted, names: Iterable[str] | None = None) -> dict[str, str
     units = _units(policy)
     for name in part_names(policy) if names is None else names:
         _require_known(name, units)
-        own = [held for unit, held in units.items() if name in _ancestors(unit)]
+        own = [held for unit, held in units.items() if name in ancestors(unit)]
         found[name] = freezing.digest({key: tensor for held in own for key, tensor in held.items()})
     return found

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Self
 
-from .errors import PlanError, unknown_name
-from .parts import PARTS, best_pattern
+from .errors import PlanError, is_number, unknown_name
+from .patterns import PARTS, best_pattern
 from .regularisers import Regulariser, check_regularisers
+from .rules import is_whole
 
 __all__ = ["ExplainedVariance", "Phase", "require_pattern"]
 
@@ -32,10 +33,13 @@ class ExplainedVariance:
 
     def __post_init__(self) -> None:
         """Raise PlanError on an impossible threshold or an empty range of steps."""
-        if not 0.0 < self.threshold <= 1.0:
+        if not is_number(self.threshold) or not 0.0 < self.threshold <= 1.0:
             raise PlanError(f"explained variance threshold is {self.threshold!r}: it must lie in (0, 1]")
-        if not 0 <= self.min_steps <= self.max_steps or self.max_steps < 1:
-            raise PlanError(f"min_steps {self.min_steps!r} and max_steps {self.max_steps!r}: 0 <= min <= max, max >= 1")
+        whole = is_whole(self.max_steps) and (self.min_steps == 0 or is_whole(self.min_steps))
+        if not whole or not self.min_steps <= self.max_steps:
+            raise PlanError(
+                f"min_steps {self.min_steps!r}, max_steps {self.max_steps!r}: whole numbers, 0 <= min <= max, max >= 1"
+            )
 
     def satisfied(self, explained_variance: float, steps: int) -> bool:
         """Tell whether a phase that has taken `steps` ends; an undefined explained variance (nan) is low."""
@@ -48,7 +52,7 @@ class Phase:
     """A stretch of training: which parts train and at what share of the learning rate, and when it ends.
 
     `trains` maps patterns (`policy_head`, `encoder.layers.0`, `critic.*`) to scales on the learning rate; where several
-    name a unit, the longest counts. A phase that trains nothing only collects: a learner with a replay fills it.
+    name a unit, the most specific counts. A phase that trains nothing only collects: a learner with a replay fills it.
     `budget` is in steps of the environment, None: until the run's own budget. With `stop` it may end earlier.
     """
 
@@ -62,12 +66,14 @@ class Phase:
         """Raise PlanError on an unknown part, a scale not above 0, a budget below 1, or an unknown regulariser."""
         for pattern, scale in self.trains.items():
             require_pattern(pattern, f"phase {self.name!r}: ")
-            if not (math.isfinite(scale) and scale > 0):
+            if not is_number(scale) or scale <= 0:
                 raise PlanError(
                     f"phase {self.name!r}: learning-rate scale of {pattern} is {scale!r}, it must be above 0"
                 )
-        if self.budget is not None and self.budget < 1:
-            raise PlanError(f"phase {self.name!r}: budget is {self.budget!r} steps, it must be at least 1 or None")
+        if self.budget is not None and not is_whole(self.budget):
+            raise PlanError(
+                f"phase {self.name!r}: budget is {self.budget!r} steps, it must be a whole number of at least 1 or None"
+            )
         object.__setattr__(self, "regularisers", tuple(self.regularisers))
         check_regularisers(self.regularisers)
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Self
 from .adaptation import Adaptation
 from .errors import PlanError, is_number, unknown_name
 from .exploration import Exploration
-from .parts import PARTS, Parted, best_pattern, count, part_names, unit_names
+from .parts import Parted, count, part_names, unit_names
+from .patterns import PARTS, best_pattern, specificity
 from .phase import Phase, require_pattern
 from .source_data import SourceData
 from .surgery import Surgery
@@ -44,8 +45,8 @@ class TransferPlan:
     """For every part keep, reset or freeze, and an ordered tuple of phases; zero-shot if there is none.
 
     `parts` maps patterns to ACTIONS: a part (`encoder`), a layer (`encoder.layers.0`), or a glob (`critic.*`); where
-    several name a unit, the longest counts. A part that none names follows its counterpart (see `parts.COUNTERPARTS`),
-    so that a plan is written once for all learners.
+    several name a unit, the most specific counts. A part that none names follows its counterpart (see
+    `patterns.COUNTERPARTS`), so that a plan is written once for all learners.
 
     Attributes:
         parts: pattern -> action.
@@ -58,6 +59,7 @@ class TransferPlan:
         restart_schedule: False: go on at the learning rate at which the source ended.
         reset_return_scale: True: the unit of a value head that is kept is measured on the target alone; what the head
             says, in units of reward, does not change thereby (Pop-Art, van Hasselt et al. 2016, arXiv 1602.07714).
+            Critics of SAC have no such unit: there it changes nothing.
         statistics_weight: how much each observation of the source counts in the statistics of a normaliser that is
             kept, beside one of the target. 1: as much; they hardly move then, a source has seen millions.
     """
@@ -77,6 +79,9 @@ class TransferPlan:
         """Raise PlanError on unknown names, phases of the same name, and endless phases before others."""
         if not is_number(self.statistics_weight) or not 0 < self.statistics_weight <= 1:
             raise PlanError(f"statistics_weight is {self.statistics_weight!r}: it must lie in (0, 1]")
+        for name in ("fresh_optimizer", "restart_schedule", "reset_return_scale"):
+            if not isinstance(getattr(self, name), bool):
+                raise PlanError(f"{name} is {getattr(self, name)!r}: it must be true or false")
         for pattern, action in self.parts.items():
             require_pattern(pattern)
             if not isinstance(action, str) or action not in ACTIONS:
@@ -108,7 +113,7 @@ class TransferPlan:
         if rate is None or self.action(unit) != "freeze":
             return rate
         frozen, trained = best_pattern(unit, self.parts), best_pattern(unit, phase.trains)
-        if len(str(trained)) >= len(str(frozen)):
+        if specificity(str(trained)) >= specificity(str(frozen)):
             raise PlanError(f"{unit!r} is frozen, but phase {phase.name!r} trains it: keep it instead")
         return None
 

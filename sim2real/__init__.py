@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["__version__"]
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 
 def _refuse_foreign_pillars() -> None:

@@ -261,8 +261,9 @@ def test_the_command_prints_tables_and_writes_json(
     assert content["steps"] == {"target": 1000, "source": 1000, "simulator": 2000}
     assert set(content["signals"]) == set(SIGNALS)
     assert {row["method"] for row in content["methods"]} == {
-        name for name, row in METHODS.items() if "ppo" in row.algorithms
+        name for name, row in METHODS.items() if "ppo" in row.algorithms and name not in ("oracle", "rma")
     }
+    assert content["value_note"] == ""  # values of rewards alone
     assert content["first"] == content["methods"][0]["method"]
     scores = [row["score"] for row in content["methods"]]
     assert scores == sorted(scores, reverse=True)
@@ -272,6 +273,17 @@ def test_the_command_prints_tables_and_writes_json(
     names = {"inputs", "readings", "model", "layers", "value_bias", "value_rms", "explained_variance", "saturation"}
     assert set(content["measures"]) == names | {"returns"}
     assert content["checkpoint"] == cartpole.final().digest
+
+
+def test_only_a_teacher_is_advised_to_try_what_needs_one(tmp_path: Path, neutral: Advice) -> None:
+    assert not {"rma", "oracle", "wsrl"} & set(neutral.scores)
+    assert {"zero_shot", "scratch", "progressive"} <= set(neutral.scores)
+    told = {"encoder": {"kind": "rma", "widths": [16], "length": 4, "memory_width": 8, "extrinsics": 2}}
+    agent = {"num_envs": 8, "settings": {**told, "policy_head": [16], "value_head": [16], "num_steps": 16}}
+    config = small_config(agent=agent)  # its source worlds differ: there is something to tell
+    run = pretrain(config, tmp_path / "teacher", resume=False, num_threads=1, report=silent)
+    advice = advise(run, "heavy", steps=500, num_threads=1)
+    assert set(advice.scores) == {*neutral.scores, "rma"}
 
 
 def test_what_is_unknown_is_null_in_json(neutral: Advice) -> None:

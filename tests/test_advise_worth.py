@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from small_runs import silent, small_content
+from fabricated_table import SHAPES, make_record
+from small_runs import CONTENT, SAC, silent, small_config, small_content
 
 from sim2real import cli
 from sim2real.advise import Worth, correlate
-from sim2real.advise.worth import CellOf
+from sim2real.advise.worth import CellOf, outcomes_of
 from sim2real.bench import Bench, load_bench_config
 from sim2real.config import RunConfig, validate
 from sim2real.errors import UserError
@@ -28,9 +29,11 @@ def cell(seed: int = 0, target: str = "heavy", env: str = "hopper") -> CellOf:
     return CellOf(env, target, seed)
 
 
-def carry_out(bench: Bench) -> None:
-    """Do all jobs in this process: starting others takes longer than the jobs."""
+def carry_out(bench: Bench, leave_out: str) -> None:
+    """Do all jobs but those of the method `leave_out` in this process: starting others takes longer than the jobs."""
     for job in bench.jobs:
+        if job.method == leave_out:
+            continue
         config, out = validate(RunConfig, job.config, job.name), bench.path / job.path
         assert isinstance(config, RunConfig)
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -87,15 +90,49 @@ def test_a_fixed_order_is_worth_what_it_foretells_of_other_targets() -> None:
     assert json.dumps(found.to_mapping(), allow_nan=False)
 
 
+def test_yardsticks_and_other_agents_change_no_number() -> None:
+    plain = ("zero_shot", "scratch", "frozen_encoder", "fine_tune")
+    keys = [(target, seed) for target in ("heavy", "worn") for seed in range(3)]
+    records = {m: [make_record("hopper", t, m, s, SHAPES[m]) for t, s in keys] for m in (*plain, "oracle", "rma")}
+    configs = {("hopper", seed): small_config(seed=seed) for seed in range(3)}
+    without = outcomes_of([record for m in plain for record in records[m]], configs)
+    with_all = outcomes_of([record for own in records.values() for record in own], configs)
+    assert with_all == without
+    assert {name for came in without.values() for name in came} == set(plain)
+    last = records["fine_tune"][0].returns[-2:]  # 2 of 10 points: the last fifth
+    assert without[cell(0)]["fine_tune"] == pytest.approx(last.mean(), rel=0.01)
+    scores = {key: {"zero_shot": 0.0, "scratch": -3.0, "frozen_encoder": 1.0, "fine_tune": 0.5} for key in without}
+    assert worth(scores, with_all).to_mapping() == worth(scores, without).to_mapping()
+    assert worth(scores, with_all).mean.point > 0.9
+    # were they counted, the numbers would be others
+    spoilt = {key: {**came, "oracle": 1e4, "rma": 2e4} for key, came in without.items()}
+    judged = {key: {**said, "oracle": -3.0, "rma": -4.0} for key, said in scores.items()}
+    assert worth(judged, spoilt).mean.point < 0.5
+
+
+def test_what_counts_hangs_on_the_source_agent() -> None:
+    settings = CONTENT["agent"]["settings"]
+    teacher = small_config(agent={**CONTENT["agent"], "settings": {**settings, "encoder": {"kind": "rma"}}})
+    kinds = ("zero_shot", "rma", "oracle", "progressive")
+    records = [make_record("hopper", "heavy", method, 0, SHAPES[method]) for method in kinds]
+    for config, counted in (
+        (small_config(), {"zero_shot", "progressive"}),
+        (teacher, {"zero_shot", "progressive", "rma"}),
+        (small_config(**SAC), {"zero_shot"}),
+    ):
+        assert set(outcomes_of(records, {("hopper", 0): config})[cell(0)]) == counted
+
+
 def test_a_benchmark_is_advised_on_and_left_as_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_content()))
     methods = ["zero_shot", "scratch", "frozen_encoder"]
-    grid = {"name": "small", "environments": ["small.yaml"], "targets": ["heavy"], "methods": methods, "seeds": [0]}
+    grid = {"name": "small", "environments": ["small.yaml"], "targets": ["heavy"], "seeds": [0]}
+    grid["methods"] = [*methods, "oracle", "rma"]  # not advised on: a yardstick, and one of another source
     (tmp_path / "bench.yaml").write_text(yaml.safe_dump(grid))
     bench = Bench.begin(tmp_path / "out", load_bench_config(tmp_path / "bench.yaml"), tmp_path)
-    carry_out(bench)
+    carry_out(bench, leave_out="rma")  # its teacher is there, beside the agent that is advised on
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
 
     file = tmp_path / "worth.json"
@@ -113,4 +150,5 @@ def test_a_benchmark_is_advised_on_and_left_as_it_is(
     for row in content["advised"]:
         assert set(row["outcomes"]) == set(methods)
         assert set(methods) <= set(row["scores"])
+        assert not {"oracle", "rma"} & set(row["scores"])
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}

@@ -152,7 +152,10 @@ def test_the_grid_of_the_method_table_is_whole_and_at_a_tenth_of_the_sources_ste
 
 def start_bench(file: Path, out: Path) -> subprocess.Popen[bytes]:
     """Start the command in a process group of its own and wait until its first job trains."""
-    command = [sys.executable, "-c", "from sim2real.cli import main; main()", "bench", str(file), "--out", str(out)]
+    # a shell that put the tests into the background has told its children to ignore Ctrl-C
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    start = f"{heed}; from sim2real.cli import main; main()"
+    command = [sys.executable, "-c", start, "bench", str(file), "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     while not (out / "source/small/seed0/tb").exists() and process.poll() is None:
         time.sleep(0.01)

@@ -165,7 +165,7 @@ def test_spaces_that_do_not_fit_are_shown_side_by_side(
     other.write_text(yaml.safe_dump(content))
     arguments = ("--target", "heavy", "--config", other, "--out", tmp_path / "x")
     result = call(capsys, monkeypatch, "transfer", journey / "source", *arguments)
-    refused(result, "observation: checkpoint (5)", "environment (12)", "qpos.rootx")
+    refused(result, "observation checkpoint (5)", "environment (12)", "qpos.rootx")
     assert not (tmp_path / "x").exists()
 
 

@@ -37,9 +37,10 @@ def test_every_benchmark_resolves(file: Path) -> None:
     pairs = [(env, seed) for env in bench.environments for seed in bench.seeds]
     configs = {(env, seed): bench.run_config(env, seed, file.parent) for env, seed in pairs}
     jobs = make_jobs(configs, bench.targets, bench.methods)
+    kinds = {"teacher" if METHODS[name].needs_teacher else "source" for name in bench.methods}
     sources = [job for job in jobs if job.target is None]
-    assert len(sources) == len(bench.environments) * len(bench.seeds)
-    assert len(jobs) == len(sources) * (1 + len(bench.targets) * len(bench.methods))
+    assert len(sources) == len(pairs) * len(kinds)
+    assert len(jobs) == len(sources) + len(pairs) * len(bench.targets) * len(bench.methods)
     assert len({job.path for job in jobs}) == len(jobs)
     assert all((job.source is None) == (not METHODS[job.method].needs_source) for job in jobs if job.method)
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from agents import EncoderSettings, PPOSettings, diagnostics
+from agents import EncoderSettings, PPOSettings, SACSettings, diagnostics
 from agents.ppo.policy import make_policy
+from agents.sac.policy import make_policy as make_sac_policy
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -96,6 +97,35 @@ def test_layers_are_recorded_under_the_names_that_plans_use() -> None:
     before, after = (diagnostics.compute_dormant(rows["policy_head.hidden.0"]) for rows in (found, again))
     assert after >= 2 / 6
     assert after >= before
+
+
+def test_a_layer_of_an_ensemble_is_one_layer_with_a_row_a_sample() -> None:
+    box = spaces.Box(-np.inf, np.inf, (3,), np.float32)
+    settings = SACSettings(policy_head=(6,), critic_head=(5, 4), num_critics=3)
+    policy = make_sac_policy(box, spaces.Box(-1, 1, (2,), np.float32), settings, seed=0)
+    obs, actions = normal(11, 3).float(), normal(11, 2, seed=1).float()
+
+    def run() -> None:
+        policy.critic(policy.encoder(obs), actions)
+
+    found = diagnostics.record_layers(policy, run)
+    assert {name: tuple(rows.shape) for name, rows in found.items()} == {
+        "encoder": (11, 3),
+        "critic.layers.0": (11, 3 * 5),
+        "critic.layers.3": (11, 3 * 4),
+    }
+    with torch.no_grad():
+        x = torch.cat([policy.encoder(obs), actions], dim=1)
+        for layer in policy.critic.layers[:3]:  # linear, LayerNorm, activation
+            x = layer(x)
+    torch.testing.assert_close(found["critic.layers.0"][:, 5:10], x[1], rtol=0, atol=0)  # the second critic's
+    assert not any(module._forward_hooks for module in policy.modules())
+
+    with torch.no_grad():  # of the third critic's five first units, two that never fire
+        policy.critic.layers[1].weight[2, :, :2], policy.critic.layers[1].bias[2, :, :2] = 0.0, -1.0
+    again = diagnostics.record_layers(policy, run)["critic.layers.0"]
+    assert torch.count_nonzero(again[:, 10:12]) == 0
+    torch.testing.assert_close(again[:, :10], found["critic.layers.0"][:, :10], rtol=0, atol=0)
 
 
 def test_hooks_are_gone_even_if_the_batch_does_not_go_through() -> None:

@@ -14,14 +14,18 @@ from agents.activations import Tanh
 from agents.backprop import Stack
 from agents.encoders import MlpEncoder, encoder_class
 from agents.history import WindowSpace
+from agents.privileged import PrivilegedSpace
 
 SPACE = spaces.Box(-np.inf, np.inf, (4,), np.float32)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_every_row_is_an_encoder_of_the_promised_width(kind: str) -> None:
-    settings = EncoderSettings(kind, widths=(8, 6), activation="tanh")
+    told = {"parameters": ("body_mass",)} if kind == "rma" else {}
+    settings = EncoderSettings(kind, widths=(8, 6), activation="tanh", **told)
     space = SPACE if settings.history == 1 else WindowSpace(SPACE, SPACE, settings.history)
+    if told:
+        space = PrivilegedSpace(SPACE, SPACE, settings.history, settings.parameters)
     encoder = encoder_class(kind)(space, **settings.arguments())
     assert isinstance(encoder, Encoder)
     assert type(encoder) is ENCODERS[kind].cls
@@ -121,9 +125,12 @@ def test_layers_that_are_not_known_are_left_to_autograd() -> None:
         ),
         (
             {"encoder": {"width": [3]}},
-            "unknown encoder setting 'width'.*valid: activation, cell, kind, layer_norm, length, memory_.*, widths",
+            "unknown encoder setting 'width'.*valid: activation, cell, extrinsics, kind, .*, widths",
         ),
-        ({"encoder": {"kind": "mpl"}}, "unknown encoder kind 'mpl' .did you mean 'mlp'.*valid: history, mlp, or mod"),
+        (
+            {"encoder": {"kind": "mpl"}},
+            "unknown encoder kind 'mpl' .did you mean 'mlp'.*valid: history, mlp, rma, or mod",
+        ),
         ({"encoder": {"activation": "gelu"}}, "unknown activation 'gelu'.*valid: elu, relu, tanh"),
         ({"encoder": {"widths": [0]}}, "encoder.widths is"),
         ({"encoder": 3}, "must be a mapping"),
@@ -146,7 +153,7 @@ def test_layers_that_are_not_known_are_left_to_autograd() -> None:
         ({"clip_range": float("nan")}, "clip_range is nan"),
         ({"target_kl": 0.0}, "target_kl is 0.0"),
         ({"shared_encoder": "yes"}, "shared_encoder is 'yes'"),
-        ({"encoder": {"kind": ["mlp"]}}, r"unknown encoder kind \['mlp'\].*valid: history, mlp, or module:Class"),
+        ({"encoder": {"kind": ["mlp"]}}, r"unknown encoder kind \['mlp'\].*valid: history, mlp, rma, or module:Class"),
         ({"encoder": {"activation": {"elu": 1}}}, "unknown activation .*valid: elu, relu, tanh"),
         ({"head_activation": ["tanh"]}, r"unknown activation \['tanh'\].*valid: elu, relu, tanh"),
         ({"schedule": ["linear"]}, r"unknown schedule \['linear'\].*valid: constant, linear"),

@@ -92,6 +92,20 @@ def test_warm_up_pays_when_it_needs_at_most_one_over_1_3_of_the_steps() -> None:
     assert same.limit == pytest.approx(1 / 1.3)
 
 
+def test_bars_say_that_a_control_differs_in_two_things_and_blame_neither() -> None:
+    dip, pays = (bar(name, summary_of()) for name in ("small_dip", "warm_up_pays"))
+    assert "fine_tune (no warm-up, nothing frozen)" in dip.wants
+    assert dip.reason.endswith(
+        "; fine_tune differs from frozen_encoder in two things, no warm-up and nothing frozen: its dip is not the "
+        "missing warm-up's alone"
+    )
+    assert "actor_only (fresh critic, no warm-up)" in pays.wants
+    assert pays.reason.endswith(
+        "; actor_only differs from frozen_encoder in two things, a fresh critic and no warm-up: the ratio is not the "
+        "warm-up's alone"
+    )
+
+
 def test_warm_up_is_not_judged_where_the_control_is_absent_or_needs_no_step() -> None:
     absent = bar("warm_up_pays", summary_of(leave_out="actor_only"))
     assert (absent.met, absent.reason) == (None, f"no finished runs of {DEFAULT} and actor_only")

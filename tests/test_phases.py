@@ -268,7 +268,7 @@ def test_a_separate_value_encoder_follows_the_encoder(source: dict[str, torch.Te
         (lambda: Phase("p", {"encoder": 0.0}), "scale of encoder is 0.0"),
         (lambda: Phase("p", HEADS, 0), "budget is 0 steps"),
         (lambda: ExplainedVariance(1.5, 0, 10), "threshold is 1.5"),
-        (lambda: ExplainedVariance(0.5, 20, 10), "min_steps 20 and max_steps 10"),
+        (lambda: ExplainedVariance(0.5, 20, 10), "min_steps 20, max_steps 10"),
     ],
 )
 def test_plans_that_contradict_themselves(build: Any, message: str) -> None:
@@ -430,3 +430,73 @@ def test_the_sources_statistics_may_weigh_less(source: dict[str, torch.Tensor]) 
     assert float(frozen.policy.encoder.normalizer.count) == seen
     with pytest.raises(PlanError, match=r"statistics_weight is 0: it must lie in \(0, 1\]"):
         TransferPlan(CARRIED, statistics_weight=0)
+
+
+def test_which_pattern_counts_does_not_depend_on_their_order() -> None:
+    rates = {"encoder.layers.0": 0.5, "encoder.layers.*": 0.1, "enco*": 0.2, "*": 1.0}
+    for order in (rates, dict(reversed(rates.items())), dict(sorted(rates.items()))):
+        phase = Phase("p", order)
+        found = {unit: phase.rate(unit) for unit in ("encoder.layers.0", "encoder.layers.1", "encoder.normalizer")}
+        assert found == {"encoder.layers.0": 0.5, "encoder.layers.1": 0.1, "encoder.normalizer": 0.2}
+        assert phase.rate("log_std.value") == 1.0
+    one, other = ({"encoder.layers.?": "keep", "encoder.layers.*": "freeze"}, {})
+    other = dict(reversed(one.items()))
+    assert TransferPlan(one).action("encoder.layers.3") == TransferPlan(other).action("encoder.layers.3")
+
+
+def test_counterparts_follow_what_is_spelt_out_not_a_wildcard() -> None:
+    plan = TransferPlan({"*": "keep", "critic": "reset"})
+    assert [plan.action(part) for part in ("critic.0", "critic_target.0", "policy_head", "encoder")] == [
+        "reset",
+        "reset",
+        "keep",
+        "keep",
+    ]
+    written_for_ppo = TransferPlan({"*": "keep", "value_head": "reset", "log_std": "freeze"})
+    assert [written_for_ppo.action(part) for part in ("critic", "critic_target", "temperature")] == [
+        "reset",
+        "reset",
+        "freeze",
+    ]
+    own = TransferPlan({"critic": "keep", "critic_target": "freeze", "value_head.output": "reset"})
+    assert own.action("critic_target.output") == "freeze"
+
+
+def test_the_floor_holds_while_collecting(source: dict[str, torch.Tensor]) -> None:
+    class Noise(BaseCallback):
+        stds: list[float] = []
+        floors: list[float] = []
+
+        def _on_step(self) -> bool:
+            assert isinstance(self.model, PPO)
+            plan = self.model.plan
+            assert plan.exploration is not None
+            done = 1.0 - self.model._current_progress_remaining
+            self.floors.append(float(np.exp(plan.exploration.log_floor("log_std", done))))
+            self.stds.append(float(self.model.policy.log_std.detach().exp().min()))
+            return True
+
+    noise = Noise()
+    agent = make(1, learning_rate=2e-2)
+    exploration = Exploration(std=0.6, share=1.0)
+    agent.apply_plan(TransferPlan(CARRIED, (Phase("heads", HEADS),), exploration=exploration), source)
+    agent.learn(8 * 8 * 20, callback=noise)
+    assert all(std >= floor - 1e-6 for std, floor in zip(noise.stds, noise.floors, strict=True))
+    assert noise.floors[0] == pytest.approx(0.6)
+    assert noise.floors[-1] < 0.04
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Phase("p", {"encoder": "x"}), "scale of encoder is 'x'"),  # type: ignore[dict-item]
+        (lambda: Phase("p", HEADS, budget="5"), "budget is '5' steps"),  # type: ignore[arg-type]
+        (lambda: Phase("p", HEADS, budget=2.5), "budget is 2.5 steps"),  # type: ignore[arg-type]
+        (lambda: ExplainedVariance("a", 1, 2), "threshold is 'a'"),  # type: ignore[arg-type]
+        (lambda: ExplainedVariance(0.5, "1", 2), "min_steps '1'"),  # type: ignore[arg-type]
+        (lambda: TransferPlan(CARRIED, fresh_optimizer="no"), "fresh_optimizer is 'no'"),  # type: ignore[arg-type]
+    ],
+)
+def test_values_of_the_wrong_kind_are_one_message(build: Any, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        build()

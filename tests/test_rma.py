@@ -20,7 +20,10 @@ from agents import (
     CheckpointError,
     EncoderSettings,
     FrozenError,
+    Phase,
     PlanError,
+    Regulariser,
+    SourceData,
     TransferPlan,
     VectorAdapter,
     entry_axes,
@@ -47,6 +50,14 @@ SOLVES: dict[str, Any] = {
     "gamma": 0.5,
     "log_std_init": -1.0,
 }
+SAC_TINY: dict[str, Any] = {
+    "encoder": TINY["encoder"],
+    "policy_head": [8],
+    "critic_head": [8],
+    "buffer_size": 256,
+    "batch_size": 16,
+    "learning_starts": 16,
+}
 FROZEN = {"encoder": "freeze", "policy_head": "freeze", "value_head": "freeze", "log_std": "freeze"}
 
 
@@ -64,6 +75,14 @@ def told_adapter(worlds: Any) -> VectorAdapter:
     adapter = VectorAdapter(worlds, history=4, parameters=(GAIN,))
     adapter.tell_parameters()
     return adapter
+
+
+class WiderGain(HiddenGain):
+    obs_dim = 3
+
+
+class TwoGains(HiddenGain):
+    action_dim = 2
 
 
 # what worlds tell
@@ -279,6 +298,12 @@ def test_what_an_adaptation_needs() -> None:
     never_told = parts.tensors(PPO(HiddenGain(8), TINY, device="cpu").learn(64).policy)
     with pytest.raises(PlanError, match="was never told a world's parameters"):
         student.apply_plan(plan(64), never_told, HiddenGain(8))
+    for worlds, shows in (
+        (WiderGain(8), r"show \(22,\) and take \(1,\)"),
+        (TwoGains(8), r"show \(22,\) and take \(2,\)"),
+    ):
+        with pytest.raises(PlanError, match=shows + r", the policy reads \(18,\) and gives \(1,\): between spaces"):
+            student.apply_plan(plan(64), source, worlds)
     mlp = PPO(HiddenGain(8), SMALL, device="cpu")
     with pytest.raises(PlanError, match="an encoder of kind 'rma', not MlpEncoder"):
         mlp.apply_plan(TransferPlan(FROZEN, adaptation=Adaptation(8)), parts.tensors(mlp.policy), HiddenGain(8))
@@ -296,20 +321,52 @@ def test_a_plan_with_an_adaptation_is_data() -> None:
             TransferPlan.from_json({**old, "adaptation": given})
 
 
-def test_a_sac_agent_adapts_and_its_slow_copy_follows() -> None:
-    settings = {
-        "encoder": TINY["encoder"],
-        "policy_head": [8],
-        "critic_head": [8],
-        "buffer_size": 256,
-        "batch_size": 16,
-        "learning_starts": 16,
-    }
-    teacher = SAC(HiddenGain(8, seed=1), settings, seed=0, device="cpu")
+def sac_teacher() -> SAC:
+    teacher = SAC(HiddenGain(8, seed=1), SAC_TINY, seed=0, device="cpu")
     teacher.tell_parameters()
-    teacher.learn(64)
+    return teacher.learn(64)
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_transitions_of_the_source_tell_nothing_that_the_targets_do_not(corrected: bool) -> None:
+    """A flag that is set in the source alone would part the domains, whatever happens in them."""
+    wanted = SourceData(64, share=0.5, per_target_step=1, corrected=corrected)
+    parted = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
+    phases = (Phase("all", dict.fromkeys(parted, 1.0)),)
+    student = SAC(HiddenGain(4), SAC_TINY, seed=5, device="cpu")
+    student.apply_plan(
+        TransferPlan(parted, phases, source_data=wanted), parts.tensors(sac_teacher().policy), HiddenGain(8, seed=6)
+    )
+    student.learn(64)
+    assert student.stream is not None
+    own, theirs = student.replay.recent(16), student.stream.replay.recent(16)
+    for rows in (own, theirs):
+        assert not rows.obs[:, -2:].any()
+        assert not rows.next_obs[:, -2:].any()
+        assert bool((rows.obs[:, -3] == 1.0).all())  # the window is there
+
+
+def test_states_of_the_source_that_ewc_measures_are_of_a_policy_that_is_told_nothing() -> None:
+    ewc = Phase("all", {"policy_head": 1.0}, regularisers=(Regulariser("ewc", 1.0, {"steps": 32}),))
+    student = PPO(HiddenGain(4), TINY, seed=5, device="cpu")
+    student.apply_plan(
+        TransferPlan(dict.fromkeys(FROZEN, "keep"), (ewc,)), parts.tensors(tiny_teacher().policy), HiddenGain(8, seed=6)
+    )
+    student.active_penalties()
+    assert isinstance(student.source_env, VectorAdapter)
+    assert student.source_env.counts["steps"] == 32
+    assert student.source_env.env.gain.all()  # type: ignore[attr-defined] # there was something to tell
+    assert not student.source_env.get_state()["told"].any()
+    adapted = PPO(HiddenGain(4), TINY, seed=5, device="cpu")
+    adapted.apply_plan(plan(32), parts.tensors(tiny_teacher().policy), HiddenGain(8, seed=6))
+    assert isinstance(adapted.source_env, VectorAdapter)
+    assert (adapted.source_env.get_state()["told"][:, -1] == 1.0).all()
+
+
+def test_a_sac_agent_adapts_and_its_slow_copy_follows() -> None:
+    teacher = sac_teacher()
     assert float(encoder_of(teacher).extrinsics.normalizer.count) == 64
-    student = SAC(HiddenGain(4), settings, seed=5, device="cpu")
+    student = SAC(HiddenGain(4), SAC_TINY, seed=5, device="cpu")
     student.apply_plan(plan(64), parts.tensors(teacher.policy), HiddenGain(8, seed=6))
     held = student.policy.encoder_target.state_dict()
     assert all(torch.equal(held[name], tensor) for name, tensor in student.policy.encoder.state_dict().items())

@@ -12,13 +12,13 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..freezing import is_frozen
-from ..transition import Transition, transition_from_infos
+from ..stepping import step_worlds
+from ..transition import Transition
 from ..value_scale import compute_return_traces
-from ..vec_adapter import VectorAdapter
 from .policy import AgentPolicy
 from .rollout import Rollout
 
-__all__ = ["Collector", "Truncations", "collect", "finish_rollout", "step_worlds"]
+__all__ = ["Collector", "Truncations", "collect", "finish_rollout"]
 
 
 class Collector(Protocol):
@@ -36,22 +36,6 @@ class Collector(Protocol):
     def note_step(self, transition: Transition) -> None:
         """Count a step of all worlds and keep what it leaves."""
         ...
-
-
-def step_worlds(env: VecEnv, actions: NDArray[Any]) -> tuple[Transition, list[dict[str, Any]]]:
-    """Step all worlds and return the transition and, for callbacks, stable-baselines3's infos.
-
-    Over a VectorAdapter no Python code runs a world: all worlds that did not end share one empty dictionary.
-    """
-    if not isinstance(env, VectorAdapter):
-        obs, rewards, dones, infos = env.step(actions)
-        return transition_from_infos(np.asarray(obs), rewards, dones, infos), infos
-    transition = env.step_arrays(actions)
-    nothing: dict[str, Any] = {}
-    infos = [nothing] * env.num_envs
-    for row, world in enumerate(transition.ended.tolist()):
-        infos[world] = env.info_of_ended(transition, row)
-    return transition, infos
 
 
 @dataclass

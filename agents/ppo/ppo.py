@@ -141,7 +141,6 @@ class PPO(Learner, stable_baselines3.PPO):
     def train(self) -> None:
         """Update the current phase's parts on the collected rollout, log it, count the phase's steps."""
         self.policy.set_training_mode(True)
-        self.keep_exploring()
         self._update_learning_rate(self.policy.optimizer)
         rollout, rates = self.rollout_buffer, self.phases.rates
         done = 1.0 - self._current_progress_remaining
@@ -190,6 +189,7 @@ class PPO(Learner, stable_baselines3.PPO):
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
             left = total_timesteps - self.num_timesteps
             num_steps = rollout_steps(self.n_steps, self.n_envs, left, self.phases.steps_left)
+            self.keep_exploring()  # before acting: what collects is what the update starts from
             if not self.collect_rollouts(self.env, callback, self.rollout_buffer, num_steps):
                 break
             self.iteration += 1

@@ -36,7 +36,8 @@ def make_ewc(regulariser: Regulariser, origin: Origin, trained: Mapping[str, tor
     policy on states of the source (see `compute_diagonal_fisher`), divided by its mean over everything its actions
     depend on, carried over or not. So the weight means the same for networks of any size and policies of any noise,
     and the same as that of l2_source: the mean stiffness of a spring. Option `steps`: source steps that are taken to
-    see these states. A value head has no Fisher information here and is not held.
+    see these states. A value head has no Fisher information here and is not held. The source's worlds tell no
+    parameters meanwhile: of a teacher, the states are those of an untold policy, as on the target.
     """
     steps = read_options(regulariser, OPTIONS)["steps"]
     place = f"fisher/{steps}/"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from ..parts import best_pattern
+from ..patterns import best_pattern
 from .origin import Origin
 from .regulariser import Option, Regulariser, read_options
 from .weight_penalty import WeightPenalty

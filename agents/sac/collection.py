@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..freezing import is_frozen
-from ..ppo.collection import step_worlds
+from ..stepping import step_worlds
 from ..transition import Transition
 from .policy import SacPolicy
 from .replay import Replay

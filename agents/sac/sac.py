@@ -16,7 +16,7 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..budget import rollout_steps
-from ..errors import AgentsError, CheckpointError
+from ..errors import AgentsError, CheckpointError, PlanError
 from ..freezing import is_frozen
 from ..learner import Learner
 from ..optimizer import make_optimizer, set_learning_rate
@@ -124,6 +124,9 @@ class SAC(Learner, stable_baselines3.SAC):
 
         The encoder's slow copy begins as the encoder itself: how far it lagged behind is the source's history.
         """
+        wanted, batch_size = plan.source_data, self.settings.batch_size
+        if wanted is not None and not round(wanted.share * batch_size):
+            raise PlanError(f"source_data.share {wanted.share!r} of a batch of {batch_size} is not a single transition")
         if source_tensors is not None:
             own = {name: tensor for name, tensor in source_tensors.items() if not name.startswith(_SLOW)}
             slow = {_SLOW + name.removeprefix(_ENCODER): own[name] for name in own if name.startswith(_ENCODER)}

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..errors import CheckpointError
-from ..ppo.collection import step_worlds
 from ..source_data import SourceData
+from ..stepping import step_worlds
 from ..training_state import below
 from .batches import Pool
 from .collection import sample_actions

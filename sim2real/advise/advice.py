@@ -14,15 +14,17 @@ from envs import Domain, DomainVectorEnv, make_vec
 from ..building import load_agent
 from ..config import RunConfig
 from ..errors import UserError
-from ..methods import METHODS, Target
+from ..methods import Target
 from ..run import RunDirectory
 from ..seeding import derive_seed
+from .candidates import candidates
 from .measures import Measures, measure
 from .probe import Probe, run_probe
 from .ranking import PartAdvice, Ranked, advise_parts, rank
 from .rules import RULES
 from .signals import SIGNALS, Reading, read_signals
-from .subject import Subject, make_subject
+from .subject import Subject
+from .subjects import make_subject
 from .traits import compute_traits
 
 __all__ = ["Advice", "advise", "choose_num_envs"]
@@ -43,6 +45,7 @@ class Advice:
         source_steps: world-steps taken in source worlds for comparison, which costs nothing there.
         simulator_steps: single steps of the nominal simulator beside both.
         measures: everything that was measured.
+        value_note: what the agent's values hold besides discounted rewards, in words; empty if nothing.
         readings: what the signals made of it show.
         methods: the methods, best first.
         parts: what to freeze and what to train.
@@ -58,6 +61,7 @@ class Advice:
     source_steps: int
     simulator_steps: int
     measures: Measures
+    value_note: str
     readings: dict[str, Reading]
     methods: list[Ranked]
     parts: list[PartAdvice]
@@ -92,6 +96,7 @@ class Advice:
             **{name: getattr(self, name) for name in ("run", "checkpoint", "env", "target", "seed", "num_envs")},
             "steps": steps,
             "measures": self.measures.to_mapping(),
+            "value_note": self.value_note,
             "signals": signals,
             "rules": rules,
             "reasons": self.reasons,
@@ -161,18 +166,17 @@ def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, 
         source_steps=here.steps,
         simulator_steps=here.steps + there.steps,
         measures=measures,
+        value_note=subject.value_note,
         readings=readings,
-        methods=rank(_traits_of_methods(subject, bundle, goal, config.agent.algorithm), readings),
+        methods=rank(_traits_of_methods(config, subject, bundle, goal), readings),
         parts=advise_parts(subject.policy, readings),
     )
 
 
-def _traits_of_methods(subject: Subject, bundle: Bundle, goal: Target, algorithm: str) -> dict[str, frozenset[str]]:
-    """Return the traits of the methods that the subject's learner can carry out."""
+def _traits_of_methods(config: RunConfig, subject: Subject, bundle: Bundle, goal: Target) -> dict[str, frozenset[str]]:
+    """Return the traits of the methods that the source agent can be carried over by."""
     return {
-        name: compute_traits(method.plan(bundle, goal), subject.policy)
-        for name, method in METHODS.items()
-        if algorithm in method.algorithms
+        name: compute_traits(method.plan(bundle, goal), subject.policy) for name, method in candidates(config).items()
     }
 
 

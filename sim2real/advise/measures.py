@@ -77,7 +77,8 @@ class Measures:
         model: observation entry -> mean distance of what was reached from what the nominal simulator predicted from
             the same state and action, in one-step changes.
         layers: hidden layer -> what it makes of it.
-        value_bias: mean of value - discounted return, in sds of the source's discounted returns.
+        value_bias: mean of value - discounted return, in sds of the source's discounted returns. Values may hold more
+            than rewards (`Subject.value_note`): what rises from source to target is the critic's error, not the level.
         value_rms: root mean square of the same.
         explained_variance: of discounted returns by values, at most 1.
         saturation: share of action entries at their bounds.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from agents import parts
+from agents import best_pattern, parts
 
 from .rules import RULES, Rule
 from .signals import Reading
@@ -56,7 +56,7 @@ def advise_parts(policy: parts.Parted, readings: Mapping[str, Reading]) -> list[
     held = [rule for rule in RULES if rule.holds(readings) and rule.trains]
 
     def advice(unit: str) -> PartAdvice:
-        moving = tuple(rule.name for rule in held if parts.best_pattern(unit, rule.trains) is not None)
+        moving = tuple(rule.name for rule in held if best_pattern(unit, rule.trains) is not None)
         return PartAdvice(unit, "train" if moving else "freeze", moving)
 
     rows: list[PartAdvice] = []

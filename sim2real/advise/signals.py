@@ -67,7 +67,8 @@ SIGNALS: dict[str, Signal] = {
     "features_moved": Signal(_alike, "fall of an encoder layer's CKA with the nominal simulator"),
     "capacity_lost": Signal(_capacity, "rise of an encoder layer's dormant share, or fall of its rank, as a share"),
     "value_misled": Signal(
-        lambda m: Reading(m.value_rms.rise), "rise of the rms of value - return, sd of the source's returns"
+        lambda m: Reading(m.value_rms.rise),
+        "rise of the rms of value - return, sd of the source's returns; an entropy bonus of soft values is in both",
     ),
     "saturated": Signal(lambda m: Reading(m.saturation.rise), "rise of the share of actions at their bounds"),
 }

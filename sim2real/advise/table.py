@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..stats import Interval
 from .advice import Advice
-from .measures import Measures, Pair
+from .measures import Pair
 from .signals import SIGNALS
 
 __all__ = ["advice_tables"]
@@ -47,16 +47,17 @@ def _measures(advice: Advice) -> Table:
     ):
         for entry, pair in _largest(pairs):
             table.add_row(Text(f"{name} {entry}"), *_both(pair), unit)
-    for name, pair, unit in _single(measures):
+    for name, pair, unit in _single(advice):
         table.add_row(name, *_both(pair), unit)
     return table
 
 
-def _single(measures: Measures) -> Iterable[tuple[str, Pair, str]]:
-    sd = "sd of returns"
+def _single(advice: Advice) -> Iterable[tuple[str, Pair, str]]:
+    measures, sd = advice.measures, "sd of returns"
+    explained = "; ".join(filter(None, (sd, advice.value_note)))
     return (
-        ("value - return, mean", measures.value_bias, sd),
-        ("value - return, rms", measures.value_rms, sd),
+        ("value - return, mean", measures.value_bias, explained),
+        ("value - return, rms", measures.value_rms, explained),
         ("explained variance", measures.explained_variance, ""),
         ("actions at their bounds", measures.saturation, "share"),
     )

@@ -15,7 +15,10 @@ __all__ = ["Foretold", "compute_returns", "foretell"]
 
 
 class Foretold(NamedTuple):
-    """What a critic expected in some states, (T, B), and the discounted returns that came, (T, B); both in reward."""
+    """What a critic expected in some states, (T, B), and the discounted returns that came, (T, B); both in reward.
+
+    Returns are of rewards alone, values of what the learner is after: of a soft one they hold an entropy bonus, too.
+    """
 
     values: Array
     returns: Array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -10,14 +10,16 @@ import numpy as np
 from scipy import stats
 
 from ..bench import Bench
+from ..config import RunConfig, validate
 from ..errors import UserError
 from ..progress import Reporter
 from ..records import RunRecord
 from ..run import RunDirectory
 from ..stats import FloatArray, Interval, asymptotic_return, interval
 from .advice import advise
+from .candidates import candidates
 
-__all__ = ["CellOf", "Worth", "correlate", "worth_of_advice"]
+__all__ = ["CellOf", "Worth", "correlate", "outcomes_of", "worth_of_advice"]
 
 
 class CellOf(NamedTuple):
@@ -142,8 +144,8 @@ def worth_of_advice(
 ) -> tuple[Worth, Table, Table]:
     """Advise on every finished cell of a benchmark and hold the scores against what its methods reached.
 
-    An outcome is the asymptotic return (mean over the last fifth of the target budget). Only the methods of the
-    benchmark count. Advice uses `steps` target steps of its own a cell, which the benchmark's ledgers do not know.
+    Only the methods of the benchmark that advice is about count (see `outcomes_of`). Advice uses `steps` target steps
+    of its own a cell, which the benchmark's ledgers do not know.
 
     Args:
         bench: the benchmark; nothing is written into its folder.
@@ -155,21 +157,35 @@ def worth_of_advice(
     Returns:
         The worth, and scores and outcomes of every cell.
     """
-    outcomes = _outcomes(bench.results().records)
-    sources = {(job.environment, job.seed): bench.path / job.path for job in bench.jobs if job.target is None}
+    sources = {
+        (job.environment, job.seed): job
+        for job in bench.jobs
+        if job.target is None and job.source_kind == "source"  # whom advice is about: a teacher is another agent
+    }
+    configs = {key: validate(RunConfig, job.config, job.name) for key, job in sources.items()}
+    outcomes = outcomes_of(bench.results().records, configs)
     scores: dict[CellOf, dict[str, float]] = {}
     for done, cell in enumerate(outcomes):
         if report is not None:
             report(done, len(outcomes), f"{cell.env} {cell.target} seed {cell.seed}")
-        run = RunDirectory.open(sources[cell.env, cell.seed])
+        run = RunDirectory.open(bench.path / sources[cell.env, cell.seed].path)
         scores[cell] = advise(run, cell.target, steps=steps, seed=seed, num_threads=num_threads).scores
     return correlate(scores, outcomes, np.random.default_rng(seed)), scores, outcomes
 
 
-def _outcomes(records: tuple[RunRecord, ...]) -> dict[CellOf, dict[str, float]]:
+def outcomes_of(
+    records: Iterable[RunRecord], configs: Mapping[tuple[str, int], RunConfig]
+) -> dict[CellOf, dict[str, float]]:
+    """Return the asymptotic return (mean over the last fifth of the target budget) of every finished run that counts.
+
+    Args:
+        records: runs, of any methods; those that are no candidates for their source agent do not count.
+        configs: (environment, seed) -> configuration of the source agent.
+    """
+    allowed = {key: candidates(config) for key, config in configs.items()}
     outcomes: dict[CellOf, dict[str, float]] = {}
     for record in records:
-        if record.finished:
+        if record.finished and record.method in allowed[record.env, record.seed]:
             reached = asymptotic_return(record.steps.astype(np.float64), record.returns[None])
             outcomes.setdefault(CellOf(record.env, record.target, record.seed), {})[record.method] = float(reached[0])
     return outcomes
