@@ -141,7 +141,7 @@ def test_what_values_hold_besides_rewards_is_said_beside_their_error(neutral: Ad
     for table in advice_tables(neutral):
         console.print(table)
     lines = console.file.getvalue().splitlines()
-    assert [note in line for line in lines if line.startswith("value - return")] == [True, True]
+    assert [note in line for line in lines if line.strip().startswith("value - return")] == [True, True]
     json.dumps(neutral.to_mapping(), allow_nan=False)
 
 
