@@ -187,6 +187,7 @@ def hold_still(policy: Parted, trained: Iterable[str]) -> None:
     free = {ancestor for unit in units for ancestor in ancestors(unit)}
 
     def hold(prefix: str, member: Member) -> None:
+        """Freeze a member whole if nothing in it trains, else what in it does not."""
         if prefix not in free:
             freezing.freeze(member)
             return

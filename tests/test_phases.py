@@ -15,6 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents import (
     PARTS,
     PPO,
+    SAC,
     ExplainedVariance,
     Exploration,
     FrozenError,
@@ -442,6 +443,23 @@ def test_which_pattern_counts_does_not_depend_on_their_order() -> None:
     one, other = ({"encoder.layers.?": "keep", "encoder.layers.*": "freeze"}, {})
     other = dict(reversed(one.items()))
     assert TransferPlan(one).action("encoder.layers.3") == TransferPlan(other).action("encoder.layers.3")
+
+
+def test_a_plan_of_globs_says_the_same_to_every_learner() -> None:
+    kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
+    plan = TransferPlan(
+        {**kept, "encoder.normalizer": "freeze"},
+        (Phase("critic", {"value_head": 1.0}, budget=64), Phase("all", {"*": 1.0, "encoder": 0.1})),
+    )
+    for cls in (PPO, SAC):
+        policy = cls(LinearWorld(8), {"encoder": {"widths": [8]}}, device="cpu").policy
+        for row in plan.table(policy):
+            part = row.part.split(".")[0]
+            wanted = {"critic": 1.0 if part in ("value_head", "critic", "critic_target") else None, "all": 1.0}
+            if part in ("encoder", "encoder_target"):
+                wanted["all"] = None if row.part.endswith("normalizer") else 0.1
+            assert row.rates == wanted, row
+            assert row.action == ("frozen" if row.part.endswith("normalizer") else "kept")
 
 
 def test_counterparts_follow_what_is_spelt_out_not_a_wildcard() -> None:

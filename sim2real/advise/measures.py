@@ -177,6 +177,7 @@ def _layers(subject: Subject, source: Probe, target: Probe) -> dict[str, Layer]:
     predicted = [subject.layers(probe.seen_predicted[probe.sound]) for probe in (source, target)]
 
     def layer(name: str) -> Layer:
+        """Return what the two probes show of one layer."""
         pairs = zip(reached, predicted, strict=True)
         return Layer(
             met[0][name].shape[-1],
