@@ -10,7 +10,7 @@ import torch
 from agents import Bundle, Learner, TransferPlan, make_agent, parts
 from envs import Domain, DomainVectorEnv, make_vec
 
-from .config import RunConfig, config_digest
+from .config import AgentConfig, RunConfig, config_digest
 from .errors import UserError
 from .methods import METHODS
 from .run import RunDirectory
@@ -19,7 +19,7 @@ from .spaces import Spaces, require_same_spaces
 from .teachers import with_parameters
 from .versions import collect_versions
 
-__all__ = ["build_agent", "build_worlds", "describe_origin", "load_agent", "transfer_settings"]
+__all__ = ["build_agent", "build_worlds", "describe_origin", "load_agent", "target_learner"]
 
 
 def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str, num_threads: int) -> DomainVectorEnv:
@@ -51,9 +51,18 @@ def build_agent(config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, 
     )
 
 
-def transfer_settings(config: RunConfig, method: str) -> dict[str, Any]:
-    """Return the learner's settings on the target: those configured, and over them what the method demands."""
-    return {**config.transfer_settings(), **METHODS[method].settings}
+def target_learner(config: RunConfig, method: str) -> AgentConfig:
+    """Return the learner on the target: the one configured for it, and over its settings what the method demands.
+
+    A method that spends the source's budget there learns as the source agent does: those settings are for so many
+    steps, and a yardstick trained with those of a tenth would be shorter than the target allows.
+    """
+    row, algorithm = METHODS[method], config.agent.algorithm
+    if row.budget == "source":
+        num_envs, settings = config.agent.num_envs, config.agent.settings
+    else:
+        num_envs, settings = config.transfer.num_envs, config.transfer_settings()
+    return AgentConfig(algorithm=algorithm, num_envs=num_envs, settings={**settings, **row.settings})
 
 
 def _require_device(device: str) -> None:
@@ -91,8 +100,8 @@ def load_agent(run: RunDirectory, config: RunConfig) -> tuple[Learner, Bundle]:
     require_same_spaces(bundle, worlds, str(run.path))
     manifest = run.manifest()
     transferred = manifest.get("kind") == "transfer"
-    settings = transfer_settings(config, manifest["method"]) if transferred else config.agent.settings
-    agent = build_agent(config, worlds, settings, role="probe")
+    learner = target_learner(config, manifest["method"]) if transferred else config.agent
+    agent = build_agent(config, worlds, learner.settings, role="probe")
     if (surgery := TransferPlan.from_json(bundle.meta["plan"]).surgery) is not None:
         agent.operate(surgery)
     parts.load(agent.policy, bundle.weights)

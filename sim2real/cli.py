@@ -15,7 +15,7 @@ from agents import AGENTS, PlanRow
 from envs import ENVS, PARAMETERS, SHIFTS, unknown_name
 
 from . import __version__, show
-from .bench import Bench, load_bench_config
+from .bench import Bench, load_bench_config, merge_results, read_results
 from .building import load_agent
 from .cli_advise import advise, advise_worth
 from .cli_shifts import calibrate, check
@@ -25,7 +25,8 @@ from .evaluation import evaluate as evaluate_agent
 from .methods import DEFAULT_METHOD, METHODS
 from .pretraining import pretrain as pretrain_run
 from .progress import ProgressBoard
-from .report import FIGURES
+from .records import BenchResults
+from .report import FIGURES, ReportPaths, write_report
 from .run import RunDirectory
 from .seeding import derive_seed
 from .several_numbers import SeveralNumbers
@@ -168,15 +169,21 @@ def bench(
     config: Annotated[Path, typer.Argument(help="The grid, e.g. configs/bench/demo.yaml.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the benchmark; continued if it holds this one.")],
     processes: Annotated[int, typer.Option("--processes", min=0, help="Jobs at once; 0: one per core.")] = 0,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Run this environment's jobs only; may be given several times.")
+    ] = None,
 ) -> None:
-    """Run a grid of environment x target x method x seed; call it again to go on."""
+    """Run a grid of environment x target x method x seed; call it again to go on.
+
+    With --only machines can share a grid by environments; `report` puts what they found together.
+    """
     benchmark = Bench.begin(out, load_bench_config(config), config.parent)
     failures = 0
     try:
         with interruptible("the same command continues"):
-            failures = benchmark.run(console, processes)
+            failures = benchmark.run(console, processes, only or ())
     finally:
-        _report(benchmark)
+        _show(benchmark.report(), benchmark.results())
     if failures:
         raise UserError(
             f"{failures} of {len(benchmark.jobs)} jobs failed, see the report; the same command tries them again"
@@ -184,14 +191,21 @@ def bench(
 
 
 @app.command()
-def report(path: Annotated[Path, typer.Argument(help="Folder of a benchmark.")]) -> None:
-    """Write a benchmark's report from what has been measured so far."""
-    _report(Bench.open(path))
+def report(
+    paths: Annotated[list[Path], typer.Argument(help="Folders of a benchmark, or their results.json.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the report; that of a single benchmark if left out.")
+    ] = None,
+) -> None:
+    """Write a benchmark's report from what has been measured so far, in one place or in several."""
+    if out is None and (len(paths) > 1 or paths[0].is_file()):
+        raise UserError("--out: say where the report of several places, or of a results.json, is to be")
+    results = merge_results({str(path): read_results(path) for path in paths})
+    _show(write_report(results, out or paths[0] / "report"), results)
 
 
-def _report(benchmark: Bench) -> None:
-    paths = benchmark.report()
-    console.print(show.summary_table(benchmark.results()))
+def _show(paths: ReportPaths, results: BenchResults) -> None:
+    console.print(show.summary_table(results))
     console.print(f"report: {paths.html}", soft_wrap=True)
 
 

@@ -20,6 +20,7 @@ from .space_map import SpaceMap
 from .strict import Strict, read_yaml, validate
 
 __all__ = [
+    "AgentConfig",
     "BudgetConfig",
     "RunConfig",
     "Strict",
@@ -113,7 +114,7 @@ class AgentConfig(Strict):
 
 
 class TransferConfig(Strict):
-    """What differs from the source's agent when training on the target; every method of a comparison gets the same.
+    """What differs from the source's agent when training on the target; every method with that budget gets the same.
 
     Attributes:
         num_envs: worlds to collect from.

@@ -10,9 +10,9 @@ from typing import Any
 from agents import Learner
 from envs import Domain, DomainVectorEnv
 
-from .building import build_agent, build_worlds, transfer_settings
+from .building import build_agent, build_worlds, target_learner
 from .config import RunConfig
-from .methods import Method, Target
+from .methods import Target
 from .run import RunDirectory
 from .source_side import SourceSide, open_source, source_companion, source_home
 from .transfer_job import Transfer
@@ -64,7 +64,8 @@ def prepare(job: Transfer, out: Path, *, resume: bool, num_threads: int) -> Prep
     """
     config, method = job.config, job.row()
     domain = config.target_domain(job.target, config.make_task())
-    worlds = build_worlds(config, domain, num_envs=config.transfer.num_envs, role="target", num_threads=num_threads)
+    learner = target_learner(config, job.method)
+    worlds = build_worlds(config, domain, num_envs=learner.num_envs, role="target", num_threads=num_threads)
     source = open_source(job, worlds)
     home = source_home(job, source)
     identity = {
@@ -75,10 +76,10 @@ def prepare(job: Transfer, out: Path, *, resume: bool, num_threads: int) -> Prep
         "parent": None,
         **(source.identity() if source is not None else {}),
     }
-    agent = build_agent(config, worlds, transfer_settings(config, job.method), role="target")
+    agent = build_agent(config, worlds, learner.settings, role="target")
     carried = source.carried(agent.policy) if source is not None else None
-    steps = _steps(config, method)
-    plan = method.plan(carried, Target(config.env, job.target, domain, steps, config.transfer.num_envs))
+    steps = config.budget.target_steps if method.budget == "target" else config.budget.source_steps
+    plan = method.plan(carried, Target(config.env, job.target, domain, steps, learner.num_envs))
     if _is_finished(out, config, identity, resume):
         plan = replace(plan, adaptation=None)  # it has taken place, and the plan is only shown
     companion = source_companion(home, config.seed, num_threads) if method.needs_source_worlds else None
@@ -89,17 +90,6 @@ def prepare(job: Transfer, out: Path, *, resume: bool, num_threads: int) -> Prep
         source.training_state if source is not None else None,
     )
     return Preparation(job, domain, steps, worlds, agent, source, home, companion, identity)
-
-
-def _steps(config: RunConfig, method: Method) -> int:
-    """Return what the method may spend on the target, world-steps.
-
-    The source's budget, if that is its own, is rounded down to whole steps of all worlds that collect on the target.
-    """
-    if method.budget == "target":
-        return config.budget.target_steps
-    num_envs = config.transfer.num_envs
-    return max(1, config.budget.source_steps // num_envs) * num_envs
 
 
 def _is_finished(out: Path, config: RunConfig, identity: Mapping[str, Any], resume: bool) -> bool:

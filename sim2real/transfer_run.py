@@ -11,7 +11,7 @@ import torch
 from agents import PlanRow, RunningNormalizer, VectorAdapter, parts
 from envs import Domain
 
-from .building import describe_origin, transfer_settings
+from .building import describe_origin, target_learner
 from .config import RunConfig
 from .evaluation import Evaluation, evaluate
 from .monitor import Monitor
@@ -124,7 +124,7 @@ class TransferRun:
         monitor.evaluation("source", after, step)
         monitor.digests(parts.digests(agent.policy), step)
         settings = {"env": job.config.env, "target": job.target, "method": job.method, "seed": job.config.seed}
-        settings["agent"] = transfer_settings(job.config, job.method)
+        settings["agent"] = target_learner(job.config, job.method).settings
         metrics = {"final/target_return": curve[-1]["return"], "final/initial_return": curve[0]["return"]}
         monitor.hyper_parameters(settings, {**metrics, "final/source_return": after.mean}, step)
         monitor.close()

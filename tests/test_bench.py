@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,9 @@ def begin(file: Path, out: Path) -> Bench:
     return Bench.begin(out, load_bench_config(file), file.parent)
 
 
-def run_quietly(bench: Bench) -> str:
+def run_quietly(bench: Bench, only: Sequence[str] = ()) -> str:
     text = io.StringIO()
-    bench.run(Console(file=text, width=200))
+    bench.run(Console(file=text, width=200), only=only)
     return text.getvalue()
 
 

@@ -15,6 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import PPO, Bundle, TransferPlan, parts
 from envs import Domain
+from sim2real.building import target_learner
 from sim2real.methods import METHODS, Target
 from sim2real.methods.layers import encoder_from_the_top, stack_layers
 from sim2real.methods.warm_up import critic_warm_up
@@ -220,16 +221,19 @@ def test_only_the_oracle_has_another_budget() -> None:
     assert not METHODS["oracle"].needs_source
 
 
-def test_an_oracle_spends_the_sources_budget_on_the_target_in_whole_steps(tmp_path: Path) -> None:
-    """1,536 source steps of 8 worlds; five worlds on the target take 1,535 of them."""
-    transfer_settings = {"num_envs": 5, "settings": {"num_steps": 16, "batch_size": 32}}
+def test_an_oracle_learns_on_the_target_as_the_source_agent_did_in_the_source(tmp_path: Path) -> None:
+    """1,536 steps of the source's eight worlds in its rollouts, whatever the other methods have on the target."""
+    transfer_settings = {"num_envs": 5, "settings": {"num_steps": 16, "batch_size": 32, "learning_rate": 0.5}}
     budget = {**small_config().budget.model_dump(), "target_steps": 500, "eval_episodes": 1}
     config = small_config(transfer=transfer_settings, budget=budget)
+    assert target_learner(config, "scratch").settings["learning_rate"] == 0.5
+    assert target_learner(config, "scratch").num_envs == 5
+    assert target_learner(config, "oracle") == config.agent
     job = Transfer(config, None, "heavy", "oracle")
     run = transfer(job, tmp_path / "run", resume=False, num_threads=1, report=silent, show_plan=lambda rows: None)
     ledger, curve = run.ledger(), run.curve()
-    assert ledger["steps"] == 1535
-    assert curve[-1]["step"] == 1535
+    assert ledger["steps"] == 1536
+    assert curve[-1]["step"] == 1536
     assert len(curve) == 1 + budget["evaluations"]
     assert ledger["source_steps"] == 0
 

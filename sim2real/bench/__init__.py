@@ -4,5 +4,17 @@ from .bench import Bench
 from .config import BenchConfig, OracleBudget, load_bench_config
 from .grid import Job, make_jobs
 from .launcher import Outcome, run_jobs
+from .merge import merge_results, read_results
 
-__all__ = ["Bench", "BenchConfig", "Job", "OracleBudget", "Outcome", "load_bench_config", "make_jobs", "run_jobs"]
+__all__ = [
+    "Bench",
+    "BenchConfig",
+    "Job",
+    "OracleBudget",
+    "Outcome",
+    "load_bench_config",
+    "make_jobs",
+    "merge_results",
+    "read_results",
+    "run_jobs",
+]

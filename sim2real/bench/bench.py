@@ -9,12 +9,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 from rich.console import Console
+
+from envs import unknown_name
 
 from ..config import validate
 from ..errors import UserError
@@ -87,14 +90,28 @@ class Bench:
         assert isinstance(config, BenchConfig)
         return cls(path, config, jobs)
 
-    def run(self, console: Console, num_processes: int = 0) -> int:
-        """Run every job that has not finished yet, those that failed before among them; return how many fail now."""
+    def run(self, console: Console, num_processes: int = 0, only: Sequence[str] = ()) -> int:
+        """Run every job that has not finished yet, those that failed before among them; return how many fail now.
+
+        Args:
+            console: where progress is shown.
+            num_processes: jobs at once; 0 means one per core.
+            only: environments whose jobs to run, by the names of their folders; none: all.
+
+        Raises:
+            EnvsError: when the grid has no such environment.
+        """
+        environments = dict.fromkeys(job.environment for job in self.jobs)
+        for name in only:
+            if name not in environments:
+                raise unknown_name("environment of this benchmark", name, environments)
+        jobs = [job for job in self.jobs if not only or job.environment in only]
         ledger: dict[str, Any] = self._ledger()
         failures: list[Job] = []
-        waiting = [job for job in self.jobs if not self._finished(job)]
-        with ProgressBoard(console, overall=len(self.jobs)) as board:
-            if len(waiting) < len(self.jobs):
-                board.count("finished before, skipped", done=len(self.jobs) - len(waiting))
+        waiting = [job for job in jobs if not self._finished(job)]
+        with ProgressBoard(console, overall=len(jobs)) as board:
+            if len(waiting) < len(jobs):
+                board.count("finished before, skipped", done=len(jobs) - len(waiting))
 
             def ended(outcome: Outcome) -> None:
                 """Keep how a job ended and say so."""

@@ -1,0 +1,89 @@
+"""Results of one grid that was run in several places, as one: a machine takes an environment, another one the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..errors import UserError
+from ..records import BenchResults, RunRecord, Status, load_results, to_mapping
+from .bench import Bench
+
+__all__ = ["merge_results", "read_results"]
+
+_RANK: dict[Status, int] = {"missing": 0, "failed": 1, "finished": 2}
+_SAME_GRID = ("name", "default_method", "threshold_fraction", "settings")
+
+
+def read_results(path: Path) -> BenchResults:
+    """Return what the folder of a benchmark, or a results.json, holds.
+
+    Raises:
+        UserError: naming what is missing or damaged.
+    """
+    if not path.is_file():
+        return Bench.open(path).results()
+    try:
+        return load_results(path)
+    except (ValueError, OSError) as error:
+        raise UserError(str(error)) from None
+
+
+def merge_results(parts: Mapping[str, BenchResults]) -> BenchResults:
+    """Join results of the same grid: of every job the record that got furthest.
+
+    Source agents are made anew in each place, and what begins from different ones cannot be compared seed by seed. So
+    all finished runs of an environment and seed must have begun from agents of the same return.
+
+    Args:
+        parts: name of a place, for messages -> its results; at least one.
+
+    Raises:
+        UserError: naming two places and what they disagree on: the grid, a job both finished, a source agent.
+    """
+    (first, base), *others = parts.items()
+    for name, part in others:
+        for key in _SAME_GRID:
+            if to_mapping(getattr(part, key)) != to_mapping(getattr(base, key)):
+                raise UserError(
+                    f"{first} and {name}: not the same grid, {key} differs; only parts of one can be merged"
+                )
+    found: dict[str, tuple[str, RunRecord]] = {}
+    for name, part in parts.items():
+        for record in part.records:
+            place, known = found.get(record.key, (name, record))
+            if known.finished and record.finished and known != record:
+                raise UserError(f"{place} and {name}: {record.key} was finished in both, with different outcomes")
+            better = _RANK[record.status] > _RANK[known.status]
+            found[record.key] = (name, record) if better or record.key not in found else (place, known)
+    _require_same_sources(list(found.values()))
+    return BenchResults(
+        base.name,
+        tuple(record for _, record in found.values()),
+        base.settings,
+        _join([part.versions for part in parts.values()]),
+        base.threshold_fraction,
+        base.default_method,
+        max(part.created for part in parts.values()),
+    )
+
+
+def _require_same_sources(records: Sequence[tuple[str, RunRecord]]) -> None:
+    """Raise UserError where finished runs of an environment, seed and kind of source began from different agents."""
+    seen: dict[tuple[str, int, str | None], tuple[str, float]] = {}
+    for name, record in records:
+        before = record.source_return_before
+        if not record.finished or before is None:
+            continue
+        place, known = seen.setdefault((record.env, record.seed, record.source), (name, before))
+        if known != before:
+            raise UserError(
+                f"{place} and {name}: source agents of {record.env} seed {record.seed} differ (return {known:g} and "
+                f"{before:g}); run all methods of an environment in one place (bench --only)"
+            )
+
+
+def _join(versions: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return package -> version, all that occur where places differ."""
+    names = dict.fromkeys(name for own in versions for name in own)
+    return {name: ", ".join(dict.fromkeys(own[name] for own in versions if name in own)) for name in names}
