@@ -52,7 +52,7 @@ class TransferPlan:
         parts: pattern -> action.
         phases: what trains when.
         surgery: a change of architecture once the source is loaded.
-        exploration: a floor under the exploration of what is kept; None: none.
+        exploration: a floor under the exploration of what is kept, Exploration's own unless given; None: none.
         source_data: what is wanted of the source's worlds meanwhile.
         adaptation: what an rma encoder's student learns in the source's worlds before the first phase.
         fresh_optimizer: False: go on with the source's moments where a tensor is kept.
@@ -67,12 +67,12 @@ class TransferPlan:
     parts: Mapping[str, str]
     phases: tuple[Phase, ...] = field(default=())
     surgery: Surgery | None = None
-    exploration: Exploration | None = None
+    exploration: Exploration | None = field(default_factory=Exploration)
     source_data: SourceData | None = None
     adaptation: Adaptation | None = None
     fresh_optimizer: bool = True
     restart_schedule: bool = True
-    reset_return_scale: bool = False
+    reset_return_scale: bool = True
     statistics_weight: float = 1.0
 
     def __post_init__(self) -> None:

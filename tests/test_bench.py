@@ -145,7 +145,7 @@ def test_the_grid_of_the_method_table_is_whole_and_at_a_tenth_of_the_sources_ste
     assert {"zero_shot", "scratch", "oracle", "frozen_encoder", "fine_tune", "actor_only"} <= set(config.methods)
     for name in config.environments:
         run = config.run_config(name, 0, file.parent)
-        assert run.budget.target_steps * 10 == run.budget.source_steps == 1_024_000
+        assert run.budget.target_steps * 10 == run.budget.source_steps == 512_000
         parameters = run.targets["lag_and_noise"].domain(run.env, run.make_task()).to_mapping()["parameters"]
         assert set(parameters) == {"action_delay", "observation_noise"}
         assert run.target_domain("worn", run.make_task()).to_mapping()["parameters"]

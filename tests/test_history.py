@@ -166,14 +166,16 @@ def test_adapters_state_carries_the_window() -> None:
 class Spy:
     """A policy that notes what it is asked, and says what it is told to."""
 
+    training, squash_output, device = False, False, torch.device("cpu")
+
     def __init__(self, space: WindowSpace, action_space: spaces.Box, actions: list[np.ndarray]) -> None:
         self.observation_space, self.action_space = space, action_space
         self.actions, self.seen = actions, []
 
-    def predict(self, obs: np.ndarray, deterministic: bool) -> tuple[np.ndarray, None]:
+    def _predict(self, obs: torch.Tensor, deterministic: bool) -> torch.Tensor:
         assert deterministic
-        self.seen.append(obs.copy())
-        return self.actions[len(self.seen) - 1], None
+        self.seen.append(obs.numpy().copy())
+        return torch.from_numpy(self.actions[len(self.seen) - 1])
 
 
 def test_windows_of_evaluation_are_those_of_training() -> None:

@@ -37,7 +37,7 @@ def make(seed: int = 0, **settings: Any) -> PPO:
 
 def plan_with(*regularisers: Regulariser, warm: bool = False) -> TransferPlan:
     tune = Phase("tune", ALL, regularisers=regularisers)
-    return TransferPlan(KEPT, (WARM, tune) if warm else (tune,))
+    return TransferPlan(KEPT, (WARM, tune) if warm else (tune,), reset_return_scale=False)
 
 
 def begun(source: dict[str, torch.Tensor], plan: TransferPlan, seed: int = 1, **settings: Any) -> PPO:

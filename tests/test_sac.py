@@ -377,3 +377,12 @@ def test_a_policy_env_of_any_size() -> None:
     agent = SAC(make_policy_env(7, 3, 4), {**TINY, "encoder": {"widths": []}}, seed=0, device="cpu").learn(4 * 30)
     assert agent.predict(np.zeros((2, 7)), deterministic=True)[0].shape == (2, 3)
     assert float(agent.target_entropy) == -3.0
+
+
+def test_actions_of_an_actor_are_the_policys_own_scaled_to_the_action_space() -> None:
+    agent = SAC(make_policy_env(4, 2), TINY, seed=0, device="cpu").learn(256)
+    obs = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+    expected, _ = agent.predict(obs, deterministic=True)
+    agent.policy.set_training_mode(True)  # as an update leaves it
+    np.testing.assert_array_equal(agent.make_actor(8).act(obs, np.ones(8, bool)), expected)
+    assert not agent.policy.training

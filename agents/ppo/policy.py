@@ -129,6 +129,11 @@ class AgentPolicy(ActorCriticPolicy):
         """Return stable-baselines3's distribution of actions for raw observations (N, obs_dim)."""
         return self.action_dist.proba_distribution(self.action_mean(self.encoder(obs)), self.log_std)
 
+    def _predict(self, observation: Any, deterministic: bool = False) -> torch.Tensor:
+        if deterministic:  # the mean, without a distribution built for it: evaluations ask at every step
+            return self.action_mean(self.encoder(observation))
+        return super()._predict(observation, deterministic)
+
     def predict_values(self, obs: Any) -> torch.Tensor:
         """Return values (N, 1), in units of `return_scale.std`, for raw observations (N, obs_dim)."""
         return self.value_of(self.value_encoder(obs)).unsqueeze(-1)
