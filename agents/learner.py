@@ -195,7 +195,11 @@ class Learner(BaseAlgorithm):
             origin = Origin(source_tensors, self.make_fresh_policy, companion, self._measuring_seed)
             self.penalties = Penalties(origin)
         self.renew_optimizer()
+        self.plan_begun()
         return loaded
+
+    def plan_begun(self) -> None:
+        """Set what this kind of learner needs at the beginning of a plan; the policy and the phases are there."""
 
     def operate(self, surgery: Surgery) -> None:
         """Change the policy as `surgery` did, so that the weights of a policy it has changed can be loaded.

@@ -351,6 +351,14 @@ def test_a_phase_that_trains_nothing_only_counts_its_steps(source: dict[str, tor
     assert agent.phase.name == "heads"
 
 
+def test_a_plan_that_says_nothing_of_it_raises_exploration_and_begins_anew_with_optimizer_rate_and_unit() -> None:
+    plan = TransferPlan(CARRIED, (Phase("heads", HEADS),))
+    assert plan.exploration == Exploration(std=0.2, temperature=0.01, share=0.5)
+    assert (plan.fresh_optimizer, plan.restart_schedule, plan.reset_return_scale) == (True, True, True)
+    without = TransferPlan(CARRIED, (Phase("heads", HEADS),), exploration=None)
+    assert TransferPlan.from_json(without.to_json()) == without
+
+
 def test_exploration_is_raised_to_a_sinking_floor(source: dict[str, torch.Tensor]) -> None:
     quiet = {**source, "log_std.value": torch.full_like(source["log_std.value"], -4.0)}
     plan = TransferPlan(CARRIED, (Phase("heads", HEADS),), exploration=Exploration(std=0.5, share=0.5))

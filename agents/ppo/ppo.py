@@ -16,10 +16,10 @@ from stable_baselines3.common.utils import FloatSchedule, LinearSchedule, explai
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..budget import rollout_steps
-from ..learner import Learner, TrainingState
+from ..learner import Learner
 from ..optimizer import make_optimizer, set_learning_rate, trained_parameters
 from ..phase_runner import PhaseRunner
-from ..plan import TransferPlan, pretrain_plan
+from ..plan import pretrain_plan
 from ..training_state import array_of
 from .collection import collect
 from .policy import AgentPolicy, make_policy
@@ -106,17 +106,9 @@ class PPO(Learner, stable_baselines3.PPO):
             n_envs=self.n_envs,
         )
 
-    def apply_plan(
-        self,
-        plan: TransferPlan,
-        source_tensors: Mapping[str, torch.Tensor] | None = None,
-        source_env: VectorEnv[Any, Any, Any] | VecEnv | None = None,
-        source_state: TrainingState | None = None,
-    ) -> list[str]:
-        """Begin `plan`; see `Learner.apply_plan`."""
-        loaded = super().apply_plan(plan, source_tensors, source_env, source_state)
-        self.scale_is_old = plan.reset_return_scale and plan.action("value_head.return_scale") == "keep"
-        return loaded
+    def plan_begun(self) -> None:
+        """Let the first rollout measure the unit of values anew, where the plan keeps a value head and wants that."""
+        self.scale_is_old = self.plan.reset_return_scale and self.plan.action("value_head.return_scale") == "keep"
 
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:
