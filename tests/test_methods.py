@@ -169,3 +169,12 @@ def test_zero_shot_killed_before_its_ledger_is_simply_done_again(source: RunDire
         run = transfer(job, tmp_path / "run", resume=resume, num_threads=1, report=silent, show_plan=lambda rows: None)
         assert [point["step"] for point in run.curve()] == [0]
         (run.path / "ledger.json").unlink()
+
+
+def test_the_control_differs_from_the_default_in_its_critic_alone() -> None:
+    """Same rates, the policy's lower than the critic's; no warm-up, and a fresh value head."""
+    plans = [METHODS[name].plan(None, TARGET) for name in ("frozen_encoder", "actor_only")]
+    assert plans[0].phases[-1] == plans[1].phases[-1]
+    assert plans[0].phases[-1].trains == {"policy_head": 0.3, "value_head": 1.0, "log_std": 1.0}
+    assert {part for part in plans[0].parts if plans[0].parts[part] != plans[1].parts[part]} == {"value_head"}
+    assert [len(plan.phases) for plan in plans] == [2, 1]

@@ -9,8 +9,9 @@ updates.
 
 from __future__ import annotations
 
-from agents import Phase, TransferPlan
+from agents import TransferPlan
 
+from .kept_heads import train_kept_heads
 from .method import Method
 
 __all__ = ["METHOD"]
@@ -19,6 +20,6 @@ METHOD = Method(
     "encoder frozen, policy carried over, a fresh critic and no warm-up",
     plan=lambda source, target: TransferPlan(
         {"encoder": "freeze", "policy_head": "keep", "value_head": "reset", "log_std": "keep"},
-        (Phase("heads", {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}),),
+        (train_kept_heads(),),
     ),
 )

@@ -1,15 +1,17 @@
 """frozen_encoder, the default: encoder frozen, both heads carried over, the critic warmed up before the policy moves.
 
 Idea: a value head trained on the source misjudges the target, and its errors would push a good policy away in the
-first updates. So the policy stands still while the value head learns the target's returns; then both heads train.
+first updates. So the policy stands still while the value head learns the target's returns; then both heads train, the
+policy's at 0.3 of the learning rate.
 Sources: critic warm-up arXiv 2602.23804; frozen-policy steps before any update (WSRL) arXiv 2412.07762.
 Helps when the source policy works somewhat on the target. Hurts when the target needs features the source never had.
 """
 
 from __future__ import annotations
 
-from agents import Bundle, Phase, TransferPlan
+from agents import Bundle, TransferPlan
 
+from .kept_heads import train_kept_heads
 from .method import Method, Target
 from .warm_up import critic_warm_up
 
@@ -19,7 +21,7 @@ __all__ = ["METHOD"]
 def _plan(source: Bundle | None, target: Target) -> TransferPlan:
     return TransferPlan(
         {"encoder": "freeze", "policy_head": "keep", "value_head": "keep", "log_std": "keep"},
-        (critic_warm_up(target), Phase("heads", {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0})),
+        (critic_warm_up(target), train_kept_heads()),
     )
 
 
