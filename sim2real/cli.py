@@ -186,7 +186,7 @@ def bench(
         _show(benchmark.report(), benchmark.results())
     if failures:
         raise UserError(
-            f"{failures} of {len(benchmark.jobs)} jobs failed, see the report; the same command tries them again"
+            f"{failures} job{'s' * (failures > 1)} failed, see the report; the same command tries them again"
         )
 
 

@@ -163,9 +163,12 @@ def load_results(path: Path) -> BenchResults:
     """Read the results of a benchmark. Raises ValueError naming the file and the key that does not fit."""
     try:
         mapping = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON ({error})") from error
-    return results_from_mapping(mapping, where=str(path))
+    try:
+        return results_from_mapping(mapping, where=str(path))
+    except OverflowError as error:
+        raise ValueError(f"{path}: a number is too large ({error})") from error
 
 
 def results_from_mapping(mapping: object, where: str = "results") -> BenchResults:
@@ -237,6 +240,10 @@ def _counts(value: object, where: str) -> npt.NDArray[np.int64]:
     return np.array(items, dtype=np.int64)
 
 
+def _texts(value: object, where: str) -> dict[str, str]:
+    return {key: _text(item, f"{where}.{key}") for key, item in _mapping(value, where).items()}
+
+
 def _numbers(value: object, where: str) -> npt.NDArray[np.float64]:
     items = enumerate(_list(value, where))
     entries = [math.nan if item is None else float(_number(item, f"{where}[{i}]")) for i, item in items]
@@ -269,7 +276,7 @@ _RESULT_FIELDS: dict[str, _Reader] = {
     "name": _text,
     "records": _list,
     "settings": _mapping,
-    "versions": _mapping,
+    "versions": _texts,
     "threshold_fraction": _number,
     "default_method": _text,
     "created": _text,

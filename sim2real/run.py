@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
 
@@ -27,26 +25,12 @@ from agents import Bundle, CheckpointError, load_bundle, save_bundle
 from .config import RunConfig, config_digest, validate
 from .errors import UserError
 from .files import read_json, write_atomic, write_json
+from .locking import working_on
 from .versions import collect_versions
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["RunDirectory"]
 
-_PATIENCE = 10.0  # s: as long as a process that was told to end may take
-
 _KEPT_CHECKPOINTS = 2  # the newest, and the one before it in case the newest is damaged
-
-
-def _take(lock: IO[bytes]) -> bool:
-    """Take the lock if nobody else holds it."""
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
 
 
 class RunDirectory:
@@ -94,23 +78,9 @@ class RunDirectory:
         write_json(aside / "manifest.json", manifest)
         aside.rename(self.path)
 
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        """Be the one process that works on the run.
-
-        Raises:
-            UserError: when another one does and goes on doing so.
-        """
-        if sys.platform == "win32":
-            yield  # two processes on one run are not noticed there
-            return
-        with (self.path / ".lock").open("wb") as lock:
-            patience = time.monotonic() + _PATIENCE
-            while not _take(lock):
-                if time.monotonic() > patience:
-                    raise UserError(f"{self.path}: another process is working on it; wait for it, or end it")
-                time.sleep(0.1)
-            yield  # closing the file lets go of the lock, and so does the end of the process, however it ends
+    def working(self) -> AbstractContextManager[None]:
+        """Be the one process that works on the run; UserError when another one does and goes on doing so."""
+        return working_on(self.path)
 
     def _require_same(self, manifest: Mapping[str, Any], resume: bool) -> None:
         if not (self.path / "manifest.json").is_file():

@@ -9,20 +9,20 @@ import pytest
 import torch
 from small_runs import silent
 
-from agents import Phase, TransferPlan
+from agents import TransferPlan
 from sim2real.config import RunConfig, read_yaml, validate
 from sim2real.methods import DEFAULT_METHOD, METHODS, Method
+from sim2real.methods.kept_heads import train_kept_heads
 from sim2real.pretraining import pretrain
 from sim2real.run import RunDirectory
 from sim2real.shipped import shipped_configs
 from sim2real.stats import dip_depth
 from sim2real.transferring import Transfer, transfer
 
-HEADS = {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}
 COLD = Method(
     "control: the default without its warm-up, its critic fresh",
     plan=lambda source, target: TransferPlan(
-        {"encoder": "freeze", "policy_head": "keep", "value_head": "reset", "log_std": "keep"}, (Phase("heads", HEADS),)
+        {"encoder": "freeze", "policy_head": "keep", "value_head": "reset", "log_std": "keep"}, (train_kept_heads(),)
     ),
 )
 

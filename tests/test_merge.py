@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from envs import EnvsError
 from sim2real.bench import merge_results, read_results
 from sim2real.cli import app
 from sim2real.errors import UserError
-from sim2real.records import BenchResults, RunRecord, load_results
+from sim2real.locking import working_on
+from sim2real.records import BenchResults, RunRecord, load_results, to_mapping
 
 METHODS = ["scratch", "frozen_encoder"]
 
@@ -74,15 +76,27 @@ def test_of_every_job_the_record_that_got_furthest_in_the_order_of_the_grid() ->
     assert merged.records == (*one.records[:2], failed, two.records[2])
     assert merged.versions == {"numpy": "2, 3"}
     assert merged.created == "2026-02"
-    assert merge_results({"one": one}) == dataclasses.replace(one)
+    assert merge_results({"one": one}) == dataclasses.replace(one, settings={"seeds": [0], "runs": {}})
+
+
+def test_an_environment_is_configured_as_where_it_ran() -> None:
+    """A place that did not run it may plan it otherwise; two that did must agree."""
+    one = results(record("a", "scratch"), missing("b", "scratch"), settings={"runs": {"a": {"lr": 1}, "b": {"lr": 2}}})
+    two = results(record("b", "scratch"), settings={"runs": {"a": {"lr": 3}, "b": {"lr": 4}}})
+    assert merge_results({"one": one, "two": two}).settings == {"runs": {"a": {"lr": 1}, "b": {"lr": 4}}}
+    other = results(record("a", "frozen_encoder"), settings=two.settings)
+    with pytest.raises(UserError, match="one and other: a was run with different configurations"):
+        merge_results({"one": one, "other": other})
 
 
 def test_places_that_contradict_each_other_are_refused_by_name() -> None:
     one = results(record("a", "frozen_encoder"))
     with pytest.raises(UserError, match="one and two: not the same grid, settings differs"):
         merge_results({"one": one, "two": results(settings={"seeds": [1]})})
-    with pytest.raises(UserError, match="one and two: a/heavy/frozen_encoder/seed 0 was finished in both"):
+    with pytest.raises(UserError, match="one and two: a/heavy/frozen_encoder/seed 0 finished otherwise in each"):
         merge_results({"one": one, "two": results(record("a", "frozen_encoder", falls=2))})
+    slower = results(record("a", "frozen_encoder", wall_seconds=9.0))
+    assert merge_results({"one": one, "two": slower}).records == one.records
     other = results(record("a", "fine_tune", source_return_before=11.0))
     with pytest.raises(UserError, match=r"one and two: source agents of a seed 0 differ \(return 10 and 11\).*--only"):
         merge_results({"one": one, "two": other})
@@ -114,6 +128,38 @@ def test_machines_share_a_grid_by_environment_and_one_report_is_made_of_it(tmp_p
         (env, method, "finished") for env in ("left", "right") for method in METHODS
     ]
     assert read_results(carried).records == second.results().records
-    (tmp_path / "broken.json").write_text("{")
+
+
+def test_damaged_results_are_one_message(tmp_path: Path) -> None:
+    file, content = tmp_path / "broken.json", to_mapping(results(record("a", "scratch")))
+
+    def refused(text: str, message: str) -> None:
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match=rf"broken\.json: {message}"):
+            read_results(file)
+
+    refused("{", "not JSON")
+    refused("[" * 100_000, "not JSON")
+    refused(json.dumps(content | {"versions": {"torch": None}}), r"versions\.torch: expected text")
+    huge = content["records"][0] | {"steps": [0, 10**30]}
+    refused(json.dumps(content | {"records": [huge]}), "a number is too large")
+    file.write_bytes(b"\xff")
     with pytest.raises(UserError, match=r"broken\.json: not JSON"):
-        read_results(tmp_path / "broken.json")
+        read_results(file)
+
+
+def test_a_folder_is_worked_on_by_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "left.yaml").write_text(yaml.safe_dump(small_content()))
+    file = tmp_path / "bench.yaml"
+    file.write_text(
+        yaml.safe_dump(
+            {"name": "n", "environments": ["left.yaml"], "targets": ["heavy"], "methods": METHODS, "seeds": [0]}
+        )
+    )
+    bench = begin(file, tmp_path / "out")
+    monkeypatch.setattr("sim2real.locking._PATIENCE", 0.0)
+    with working_on(bench.path), pytest.raises(UserError, match="another process is working on it"):
+        run_quietly(bench)
+    (bench.path / "ledger.json").write_text("[1]")
+    with pytest.raises(UserError, match=r"ledger\.json: damaged"):
+        bench.results()

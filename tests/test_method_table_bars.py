@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -44,6 +45,23 @@ def test_the_first_bar_stays_open_while_a_cell_has_too_few_seeds() -> None:
     found = bar("never_beaten", summary_of(num_seeds=2))
     assert found.met is None
     assert "a verdict needs 3 finished seeds" in found.evidence[0].reason
+
+
+@pytest.mark.parametrize("name", ["near_oracle", "small_dip", "warm_up_pays"])
+def test_no_bar_is_judged_on_fewer_than_three_seeds(name: str) -> None:
+    found = bar(name, summary_of(num_seeds=2))
+    assert found.met is None
+    assert all("has 2 finished seeds here, 3 are needed" in evidence.reason for evidence in found.evidence)
+
+
+def test_bars_stay_open_while_a_cell_lacks_runs() -> None:
+    """One target whole, of the other only some methods."""
+    whole = make_table({name: SHAPES[name] for name in NAMES}, envs=("hopper",), targets=("heavy", "worn"))
+    part = tuple(r for r in whole.records if r.target == "heavy" or r.method not in ("fine_tune", "actor_only"))
+    groups = summarise(replace(whole, records=part)).groups
+    bars = {found.name: found for found in compute_bars(groups, DEFAULT)}
+    assert {name: bars[name].met for name in ("small_dip", "warm_up_pays")} == {"small_dip": None, "warm_up_pays": None}
+    assert bars["small_dip"].evidence[1].reason == "fine_tune has 0 finished seeds here, 3 are needed"
 
 
 def test_near_oracle_counts_cells_whose_median_run_gets_there_within_a_tenth_of_its_steps() -> None:
@@ -92,12 +110,12 @@ def test_warm_up_pays_when_it_needs_at_most_one_over_1_3_of_the_steps() -> None:
     assert same.limit == pytest.approx(1 / 1.3)
 
 
-def test_bars_say_that_a_control_differs_in_two_things_and_blame_neither() -> None:
+def test_bars_say_in_what_a_control_differs_and_blame_nothing_alone() -> None:
     dip, pays = (bar(name, summary_of()) for name in ("small_dip", "warm_up_pays"))
-    assert "fine_tune (no warm-up, nothing frozen)" in dip.wants
+    assert "fine_tune (no warm-up, nothing frozen, full rate)" in dip.wants
     assert dip.reason.endswith(
-        "; fine_tune differs from frozen_encoder in two things, no warm-up and nothing frozen: its dip is not the "
-        "missing warm-up's alone"
+        "; fine_tune differs from frozen_encoder in three things, no warm-up, nothing frozen and the policy head's "
+        "full rate: its dip is not the missing warm-up's alone"
     )
     assert "actor_only (fresh critic, no warm-up)" in pays.wants
     assert pays.reason.endswith(

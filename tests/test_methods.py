@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from small_runs import SAC, silent, small_config
 
-from agents import CheckpointError, PlanRow, parts
+from agents import PARTS, CheckpointError, PlanRow, parts
 from envs import Domain
 from sim2real.building import load_agent
 from sim2real.errors import UserError
@@ -174,7 +174,12 @@ def test_zero_shot_killed_before_its_ledger_is_simply_done_again(source: RunDire
 def test_the_control_differs_from_the_default_in_its_critic_alone() -> None:
     """Same rates, the policy's lower than the critic's; no warm-up, and a fresh value head."""
     plans = [METHODS[name].plan(None, TARGET) for name in ("frozen_encoder", "actor_only")]
-    assert plans[0].phases[-1] == plans[1].phases[-1]
     assert plans[0].phases[-1].trains == {"policy_head": 0.3, "value_head": 1.0, "log_std": 1.0}
-    assert {part for part in plans[0].parts if plans[0].parts[part] != plans[1].parts[part]} == {"value_head"}
+    assert plans[1].phases[-1].trains == plans[0].phases[-1].trains | {"value_encoder": 1.0}
+    actions = [{part: plan.action(part) for part in PARTS} for plan in plans]
+    different = {part: (actions[0][part], actions[1][part]) for part in PARTS if actions[0][part] != actions[1][part]}
+    assert different == {
+        "value_encoder": ("freeze", "reset"),
+        **dict.fromkeys(("value_head", "critic", "critic_target"), ("keep", "reset")),
+    }
     assert [len(plan.phases) for plan in plans] == [2, 1]

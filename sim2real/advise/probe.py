@@ -36,7 +36,8 @@ class Probe:
         terminated: (T, B) bool: the task ended the episode.
         done: (T, B) bool: the episode ended, either way.
         saturated: (T, B, act_dim) bool: entries of the actions at their bounds.
-        returns: (episodes,) undiscounted returns of the episodes that ended.
+        returns: (episodes,) undiscounted returns of the first episode of every world in which it ended. Later ones are
+            left out: of those only the short ones would end in time.
     """
 
     obs: Array
@@ -73,7 +74,7 @@ def run_probe(
     and elsewhere an estimate, so that the pairs cost no step of the worlds.
     """
     rows: dict[str, list[NDArray[Any]]] = {}
-    returns, running = [], np.zeros(worlds.num_envs)
+    returns, running, first = [], np.zeros(worlds.num_envs), np.ones(worlds.num_envs, np.bool_)
     sight, (obs, _) = subject.sight(worlds.num_envs), worlds.reset()
     sight.begin(obs)
     act_dim = int(np.prod(worlds.single_action_space.shape or ()))
@@ -92,8 +93,8 @@ def run_probe(
             row |= {"rewards": reward, "terminated": terminated, "done": done, "saturated": acted.saturated}
             sight.begin(obs[done], np.flatnonzero(done))
             running += reward
-            returns.extend(running[done].tolist())
-            running[done] = 0.0
+            returns.extend(running[done & first].tolist())
+            first &= ~done
             for name, value in row.items():
                 rows.setdefault(name, []).append(value)
     stacked: dict[str, Any] = {name: np.stack(values) for name, values in rows.items()}

@@ -2,6 +2,7 @@
 
 <bench>/  bench.resolved.yaml   the grid, with every default
           ledger.json           job -> how it ended last time
+          .lock                 held by the one process that runs its jobs
           source/ teacher/      one run directory per source agent; teachers for methods that need one
           transfer/             one run directory per method, target and seed
           report/               results.json, summary.csv, report.md, report.html
@@ -22,6 +23,7 @@ from envs import unknown_name
 from ..config import validate
 from ..errors import UserError
 from ..files import read_json, write_atomic, write_json
+from ..locking import working_on
 from ..progress import ProgressBoard
 from ..records import BenchResults
 from ..report import ReportPaths, write_report
@@ -100,12 +102,16 @@ class Bench:
 
         Raises:
             EnvsError: when the grid has no such environment.
+            UserError: when another process runs jobs of this folder.
         """
         environments = dict.fromkeys(job.environment for job in self.jobs)
         for name in only:
             if name not in environments:
                 raise unknown_name("environment of this benchmark", name, environments)
-        jobs = [job for job in self.jobs if not only or job.environment in only]
+        with working_on(self.path):
+            return self._run([job for job in self.jobs if not only or job.environment in only], console, num_processes)
+
+    def _run(self, jobs: list[Job], console: Console, num_processes: int) -> int:
         ledger: dict[str, Any] = self._ledger()
         failures: list[Job] = []
         waiting = [job for job in jobs if not self._finished(job)]
@@ -163,7 +169,10 @@ class Bench:
 
     def _ledger(self) -> dict[str, Any]:
         file = self.path / "ledger.json"
-        return dict(read_json(file)) if file.is_file() else {}
+        ledger = read_json(file) if file.is_file() else {}
+        if not isinstance(ledger, dict) or not all(isinstance(row, dict) for row in ledger.values()):
+            raise UserError(f"{file}: damaged: expected how each job ended; remove it, finished jobs are found without")
+        return ledger
 
 
 def _read(file: Path) -> Any:

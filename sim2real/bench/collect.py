@@ -15,6 +15,8 @@ from .grid import Job
 
 __all__ = ["collect_record"]
 
+_DAMAGES = (UserError, ValueError, KeyError, TypeError, AttributeError)  # what a file that is not as written leads to
+
 
 def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
     """Read the record of a transfer job; one that did not finish keeps the curve it has.
@@ -29,7 +31,7 @@ def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
         ledger, curve = run.ledger(), run.curve()
         source = RunDirectory(root / job.source).ledger() if job.source else {}
         return _record(job, ledger, curve, source, error)
-    except (UserError, ValueError, KeyError, TypeError) as damage:  # one bad run must not hide all others
+    except _DAMAGES as damage:  # one bad run must not hide all others
         return _record(job, {}, [], {}, f"damaged: {damage}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError
 from ..records import BenchResults, RunRecord, Status, load_results, to_mapping
@@ -13,6 +14,7 @@ __all__ = ["merge_results", "read_results"]
 
 _RANK: dict[Status, int] = {"missing": 0, "failed": 1, "finished": 2}
 _SAME_GRID = ("name", "default_method", "threshold_fraction", "settings")
+_RUNS = "runs"  # in the settings: environment -> configuration of its runs
 
 
 def read_results(path: Path) -> BenchResults:
@@ -44,28 +46,51 @@ def merge_results(parts: Mapping[str, BenchResults]) -> BenchResults:
     (first, base), *others = parts.items()
     for name, part in others:
         for key in _SAME_GRID:
-            if to_mapping(getattr(part, key)) != to_mapping(getattr(base, key)):
-                raise UserError(
-                    f"{first} and {name}: not the same grid, {key} differs; only parts of one can be merged"
-                )
+            if _of_grid(part, key) != _of_grid(base, key):
+                raise UserError(f"{first} and {name}: not the same grid, {key} differs; only parts of one merge")
     found: dict[str, tuple[str, RunRecord]] = {}
     for name, part in parts.items():
         for record in part.records:
             place, known = found.get(record.key, (name, record))
-            if known.finished and record.finished and known != record:
-                raise UserError(f"{place} and {name}: {record.key} was finished in both, with different outcomes")
+            if known.finished and record.finished and _outcome(known) != _outcome(record):
+                raise UserError(f"{place} and {name}: {record.key} finished otherwise in each; leave one place out")
             better = _RANK[record.status] > _RANK[known.status]
             found[record.key] = (name, record) if better or record.key not in found else (place, known)
     _require_same_sources(list(found.values()))
     return BenchResults(
         base.name,
         tuple(record for _, record in found.values()),
-        base.settings,
+        {**base.settings, _RUNS: _join_runs(parts)},
         _join([part.versions for part in parts.values()]),
         base.threshold_fraction,
         base.default_method,
         max(part.created for part in parts.values()),
     )
+
+
+def _outcome(record: RunRecord) -> Any:
+    """Return what two runs of a job have in common: not how long they took, nor what older files do not say."""
+    left_out = ("wall_seconds", "source", "companion_steps")
+    return {name: value for name, value in to_mapping(record).items() if name not in left_out}
+
+
+def _of_grid(part: BenchResults, key: str) -> Any:
+    """Return what all parts of a grid have in common, as JSON; how its environments are run is each one's own."""
+    value = to_mapping(getattr(part, key))
+    return {name: item for name, item in value.items() if name != _RUNS} if key == "settings" else value
+
+
+def _join_runs(parts: Mapping[str, BenchResults]) -> dict[str, Any]:
+    """Return environment -> configuration of its runs, from where they took place; UserError where two differ."""
+    found: dict[str, tuple[str, Any]] = {}
+    for name, part in parts.items():
+        ran = {record.env for record in part.records if record.status != "missing"}
+        for env, config in to_mapping(part.settings.get(_RUNS, {})).items():
+            place, known = found.setdefault(env, (name, config)) if env in ran else (name, config)
+            if known != config:
+                raise UserError(f"{place} and {name}: {env} was run with different configurations")
+    planned = {env: config for part in parts.values() for env, config in part.settings.get(_RUNS, {}).items()}
+    return planned | {env: config for env, (_, config) in found.items()}
 
 
 def _require_same_sources(records: Sequence[tuple[str, RunRecord]]) -> None:

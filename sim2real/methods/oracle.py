@@ -1,4 +1,4 @@
-"""oracle: a fresh agent trained on the target with the whole budget of the source. What the target allows at best.
+"""oracle: a fresh agent trained on the target with the source agent's settings and budget: what the target allows.
 
 A yardstick, not a method: it spends as many target steps as the source agent spent source steps, usually ten times
 what any other method gets, so it is never compared at an equal budget. How near to it others come, and after how

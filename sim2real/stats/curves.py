@@ -25,7 +25,7 @@ __all__ = [
 REFERENCE = "scratch"
 """The method every other is compared with."""
 ORACLE = "oracle"
-"""Scratch with the source's budget on the target: a reference of another budget, never an arm among the others."""
+"""A fresh agent on the target with the source's settings and budget: another budget, never an arm among the others."""
 TOLERANCE = 0.01
 """Share of the budget a trained run may end before or after it and still be compared; before, its last return holds."""
 

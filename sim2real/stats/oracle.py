@@ -1,4 +1,4 @@
-"""The oracle: scratch with the source's whole budget on the target. What could be had, not a way to get it.
+"""The oracle: a fresh agent on the target with the source's whole budget. What could be had, not a way to get it.
 
 It is measured over its own budget and stands beside the cells, not among them: its curve is longer, so neither its area
 nor its place at a step compares with theirs. What the others take from it is one number, its asymptotic return.

@@ -128,8 +128,8 @@ QUANTITIES: dict[str, Quantity] = {
         False,
         "higher",
         "IQM",
-        "Asymptotic return as share of the way from the floor to the oracle's: scratch trained on the target with the "
-        "source's whole budget. Not given without an oracle that ends above the floor.",
+        "Asymptotic return as share of the way from the floor to the oracle's: a fresh agent on the target with "
+        "the source agent's settings and whole budget. Not given without an oracle that ends above the floor.",
         "(asymptotic return - floor) / (oracle's asymptotic return - floor)",
         "min-max scores as in Agarwal et al., arXiv 2108.13264",
     ),
