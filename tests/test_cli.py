@@ -174,7 +174,7 @@ def test_two_processes_on_one_run_are_refused(
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(journey / "source", out)
-    monkeypatch.setattr(run, "_PATIENCE", 0.2)
+    monkeypatch.setattr("sim2real.locking._PATIENCE", 0.2)
     arguments = ("pretrain", journey / "small.yaml", "--out", out, "--resume")
     with run.RunDirectory(out).working():
         refused(call(capsys, monkeypatch, *arguments), "another process")
