@@ -16,7 +16,8 @@ import pytest
 from sim2real.records import BenchResults, RunRecord, Status, load_results
 from sim2real.report import make_page, write_report
 from sim2real.report.numbers import between, compute_decimals, number, percent, short_steps, tick_number
-from sim2real.stats import Group, Interval, Summary, Word, summarise
+from sim2real.stats import Group, Interval, Summary, Word, censored_interval, summarise
+from sim2real.stats.verdicts import compute_headline
 
 STEPS = np.array([0, 250, 500, 750, 1000])
 Curve = Callable[[int], np.ndarray]
@@ -128,6 +129,15 @@ def test_headline_asks_for_intervals_that_do_not_touch() -> None:
     assert (bad.jumpstart, bad.time_to_threshold) == (False, False)
     few = only(summarise(compare(GOOD, 2))).headline
     assert (few.jumpstart, few.time_to_threshold) == (None, None)
+
+
+@pytest.mark.parametrize(("num_runs", "faster"), [(3, None), (4, True)])  # apart by chance: 1/10, 1/35
+def test_times_that_are_all_equal_need_the_runs_of_a_rank_test(num_runs: int, faster: bool | None) -> None:
+    rng = np.random.default_rng(0)
+    at_once, never = (censored_interval(np.full(num_runs, time), 1000.0, rng) for time in (0.0, np.inf))
+    assert compute_headline(None, None, at_once, never).time_to_threshold is faster
+    spread = censored_interval(np.arange(num_runs) + 500.0, 1000.0, rng)
+    assert compute_headline(None, None, spread, never).time_to_threshold is faster
 
 
 @pytest.mark.parametrize("num_seeds", [1, 2])

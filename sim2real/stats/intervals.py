@@ -63,6 +63,11 @@ class Interval:
         """Whether there is an interval around the point."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
+    @property
+    def has_width(self) -> bool:
+        """Whether the runs differed; an interval of no width says nothing of how other runs would."""
+        return self.known and self.low < self.high
+
     def touches(self, other: Interval) -> bool:
         """Whether the intervals share a value; intervals that are not known touch everything."""
         return not (self.known and other.known) or (self.low <= other.high and other.low <= self.high)

@@ -118,7 +118,8 @@ QUANTITIES: dict[str, Quantity] = {
         "lower",
         "mean",
         "Target steps until the curve, linear between evaluations, first reaches the threshold. Runs that "
-        "never do are censored: they count as the budget in the restricted mean, and how many is shown.",
+        "never do are censored: they count as the budget in the restricted mean, and how many is shown. Where all runs "
+        "are equal the interval has no width, and a lead counts only if an exact rank test agrees.",
         "mean of min(T, B)",
         "restricted mean: Royston & Parmar, BMC Med. Res. Methodol. 13:152 (2013)",
     ),

@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+from scipy.stats import mannwhitneyu
+
 from .censoring import CensoredInterval
 from .curves import REFERENCE
 from .intervals import Interval
@@ -14,6 +17,8 @@ __all__ = ["HARM", "MIN_SEEDS", "Headline", "Verdict", "Word", "compute_headline
 
 MIN_SEEDS = 3
 """Fewer runs than this in either arm and the verdict is that there are too few."""
+CONFIDENCE = 0.95
+"""Of the rank test that stands in where an interval has no width."""
 HARM = 0.95
 """P(scratch better) above which transfer is said to have hurt. One-sided, so that the word against a method comes
 sooner than the one for it, which asks for a whole 95 % interval above zero."""
@@ -83,7 +88,7 @@ def compute_headline(
     times: CensoredInterval | None,
     reference_times: CensoredInterval | None,
 ) -> Headline:
-    """Compare return at step 0 and restricted mean time to threshold with scratch's; None = too few seeds."""
+    """Compare return at step 0 and restricted mean time to threshold with scratch's; None = too few seeds to say."""
     jumps: bool | None = None
     if initial and reference_initial and min(initial.num_runs, reference_initial.num_runs) >= MIN_SEEDS:
         jumps = not initial.touches(reference_initial) and initial.point > reference_initial.point
@@ -91,4 +96,16 @@ def compute_headline(
     if times and reference_times and min(times.num_runs, reference_times.num_runs) >= MIN_SEEDS:
         own, other = times.restricted_mean, reference_times.restricted_mean
         faster = not own.touches(other) and own.point < other.point
+        if faster and not (own.has_width and other.has_width):
+            faster = True if _rank_apart(times, reference_times) else None
     return Headline(jumps, faster)
+
+
+def _rank_apart(times: CensoredInterval, other: CensoredInterval) -> bool:
+    """Whether the exact rank test tells the runs apart.
+
+    Where the runs of an arm are all equal (all at step 0, all censored), a bootstrap has no spread, and
+    intervals are apart from two runs on; how many runs agree is then all there is to go by.
+    """
+    restricted = [np.minimum(arm.times, arm.budget) for arm in (times, other)]
+    return float(mannwhitneyu(*restricted, method="exact").pvalue) < 1.0 - CONFIDENCE
