@@ -83,11 +83,14 @@ def run_jobs(
 
 
 def _context() -> Any:
-    """Return how processes are started: forked from a server that has imported torch once, where that exists."""
+    """Return how processes are started: forked from a server that has imported torch once, where that exists.
+
+    `torch._dynamo` is named because torch imports it, two seconds, when a process makes its first optimizer.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sim2real.bench.worker"])
+    context.set_forkserver_preload(["sim2real.bench.worker", "torch._dynamo"])
     return context
 
 
