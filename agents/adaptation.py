@@ -99,7 +99,7 @@ def _encoder_of(policy: Any) -> RmaEncoder:
     encoder = policy.encoder
     if not isinstance(encoder, RmaEncoder):
         raise PlanError(f"an adaptation needs an encoder of kind 'rma', not {type(encoder).__name__}")
-    if not encoder.extrinsics.normalizer.count:
+    if not encoder.extrinsics.normalizer.seen:
         raise PlanError("the teacher was never told a world's parameters: there is nothing to learn from it")
     return encoder
 
@@ -171,6 +171,7 @@ def _regress(
     generator: torch.Generator,
 ) -> None:
     """Descend the mean squared error of the student on slots (N, length, slot_dim) and extrinsics (N, width)."""
+    encoder.adaptation.train()  # cuDNN has no gradients of a recurrent cell in evaluation mode
     with torch.enable_grad():
         for _ in range(adaptation.num_epochs):
             order = torch.randperm(len(slots), generator=generator).to(slots.device)
@@ -179,3 +180,4 @@ def _regress(
                 loss = nn.functional.mse_loss(encoder.adaptation(slots[rows]), taught[rows])
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
+    encoder.adaptation.eval()

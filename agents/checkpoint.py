@@ -29,7 +29,7 @@ from .errors import CheckpointError
 
 __all__ = ["Bundle", "bundle_digest", "load_bundle", "save_bundle", "verify"]
 
-_FORMAT = "sim2real-bundle/2"
+_FORMAT = "sim2real-bundle/3"
 _MANIFEST = "manifest.json"
 _FILES = ("weights.safetensors", "state.safetensors")
 _CLOCK = "clock"  # key in meta of what differs between equal runs
@@ -184,10 +184,15 @@ def _is_unaltered(meta: Mapping[str, Any], checksum: object) -> bool:
         return False
 
 
+def _standing(directory: Path) -> Path:
+    """Return where the bundle of that name is: aside, if a save was killed between its two renames."""
+    previous = _previous(directory)
+    return previous if not directory.exists() and previous.exists() else directory
+
+
 def _read_verified(directory: Path) -> tuple[dict[str, bytes], dict[str, Any], str]:
     """Return the files' verified bytes, the meta data and the bundle's digest; else CheckpointError."""
-    if not directory.exists() and _previous(directory).exists():
-        directory = _previous(directory)  # a save was killed between its two renames: the old bundle still counts
+    directory = _standing(directory)
     data = _read(directory / _MANIFEST)
     manifest = _read_manifest(directory / _MANIFEST, data)
     contents = {}
@@ -229,5 +234,5 @@ def verify(path: Path | str) -> str:
 
 def bundle_digest(path: Path | str) -> str:
     """Return a bundle's digest, its name in a lineage. Does not check the other files."""
-    data = _read(Path(path) / _MANIFEST)
-    return _digest(_read_manifest(Path(path) / _MANIFEST, data))
+    manifest = _standing(Path(path)) / _MANIFEST
+    return _digest(_read_manifest(manifest, _read(manifest)))

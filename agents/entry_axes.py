@@ -84,7 +84,7 @@ def _encoder_axes(prefix: str, encoder: Encoder) -> tuple[Axes, Segments]:
     """Return the axes of an encoder's tensors, and what its features stand for."""
     observation: Segments = ("observation",)
     statistics = (AxisEntries(0, observation, zero=False),)
-    axes = {f"{prefix}.normalizer.{name}": statistics for name in ("mean", "var")}
+    axes = {f"{prefix}.normalizer.{name}": statistics for name in ("mean", "var", "count")}
     for path, module in encoder.named_modules(prefix=prefix):
         if isinstance(module, ReadsEntries):
             for name, along in module.input_segments().items():

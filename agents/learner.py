@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -17,9 +18,10 @@ from .adaptation import AdaptationLog, adapt
 from .budget import exact_steps_error
 from .carry_over import carry_over, raise_exploration
 from .errors import AgentsError, PlanError
+from .lent_generator import seeded
 from .optimizer import add_moments
 from .phase import Phase
-from .phase_runner import PhaseRunner
+from .phase_runner import PhaseRunner, require_exact_budgets
 from .plan import TransferPlan
 from .regularisers import ActivePenalties, Origin, Penalties
 from .surgery import Surgery, operate, require_whole
@@ -110,6 +112,14 @@ class Learner(BaseAlgorithm):
         )
         self.generator.manual_seed(int(noise_seed))
 
+    def lend_randomness(self) -> AbstractContextManager[None]:
+        """Lend an update torch's global generators, which a Dropout in somebody's module draws from.
+
+        They begin at a number of the seed and the steps taken, so that a run that is continued draws the same.
+        """
+        found = np.random.SeedSequence(self._init_seed, spawn_key=(self.num_timesteps,)).generate_state(1, np.uint64)
+        return seeded(int(found[0]), self.device)
+
     # what a kind of learner says of itself
 
     def make_fresh_policy(self) -> Any:
@@ -178,6 +188,7 @@ class Learner(BaseAlgorithm):
             plan.source_data.check(source_tensors, companion, self.env)
         for phase in plan.phases:
             Penalties.check(phase.regularisers, source_tensors, companion, self.env)
+        require_exact_budgets(plan, self.n_envs)
         policy = self.make_fresh_policy()
         loaded = carry_over(policy, plan, source_tensors)
         if plan.surgery is not None:

@@ -15,7 +15,9 @@ __all__ = ["RunningMoments"]
 
 
 class RunningMoments(nn.Module):
-    """Buffers mean, var (population) of shape (dim,) and count (), float64, merged batch by batch.
+    """Buffers mean, var (population) and count, each (dim,), float64, merged batch by batch.
+
+    Every entry has a count of its own: one that a target shows and the source did not begins at 0 beside the others.
 
     The buffers stay on the CPU in float64 when the module is moved or cast: the statistics of 1e8 samples
     need the digits, MPS has no float64, and updates come from arrays that are on the CPU anyway.
@@ -30,7 +32,7 @@ class RunningMoments(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim, dtype=torch.float64))
         self.register_buffer("var", torch.ones(dim, dtype=torch.float64))
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("count", torch.zeros(dim, dtype=torch.float64))
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
         held: dict[str, Any] = {name: self._buffers.pop(name) for name in ("mean", "var", "count")}
@@ -38,6 +40,11 @@ class RunningMoments(nn.Module):
             return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]
         finally:
             self._buffers.update(held)
+
+    @property
+    def seen(self) -> float:
+        """How many samples were merged, of the entry that has seen the most."""
+        return float(self.count.max())
 
     def forget(self) -> None:
         """Go back to mean 0, var 1, count 0. Raises FrozenError on a frozen module."""

@@ -25,7 +25,7 @@ class RunningNormalizer(RunningMoments):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return normalised observations, float32, shape (..., obs_dim) like `x`."""
-        if not self.count:
+        if not self.seen:
             return x.float()
         mean = self.mean.to(x.device, torch.float32)
         scale = torch.rsqrt(self.var + _EPS).to(x.device, torch.float32)

@@ -12,7 +12,14 @@ from .parts import Parted
 from .phase import Phase
 from .plan import TransferPlan
 
-__all__ = ["PhaseRunner"]
+__all__ = ["PhaseRunner", "require_exact_budgets"]
+
+
+def require_exact_budgets(plan: TransferPlan, num_envs: int) -> None:
+    """Raise PlanError if `num_envs` worlds cannot take the steps of a phase's budget exactly."""
+    for phase in plan.phases:
+        if phase.budget is not None and (problem := exact_steps_error(phase.budget, num_envs)):
+            raise PlanError(f"phase {phase.name!r}: {problem}")
 
 
 class PhaseRunner:
@@ -26,10 +33,7 @@ class PhaseRunner:
     def __init__(self, policy: Parted, plan: TransferPlan, num_envs: int) -> None:
         """Check the plan against the policy and enter its first phase. Raises PlanError."""
         plan.check(policy)
-        for phase in plan.phases:
-            problem = phase.budget is not None and exact_steps_error(phase.budget, num_envs)
-            if problem:
-                raise PlanError(f"phase {phase.name!r}: {problem}")
+        require_exact_budgets(plan, num_envs)
         self._policy = policy
         self.plan = plan
         self.index = 0  # of the phase that runs; len(plan.phases) once all are over

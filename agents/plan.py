@@ -12,6 +12,7 @@ from .exploration import Exploration
 from .parts import Parted, count, part_names, unit_names
 from .patterns import PARTS, best_pattern, specificity
 from .phase import Phase, require_pattern
+from .regularisers import REGULARISERS
 from .source_data import SourceData
 from .surgery import Surgery
 
@@ -87,6 +88,10 @@ class TransferPlan:
             if not isinstance(action, str) or action not in ACTIONS:
                 raise PlanError(f"part {pattern!r}: {unknown_name('action', action, ACTIONS)}")
         object.__setattr__(self, "phases", tuple(self.phases))
+        self._check_phases()
+
+    def _check_phases(self) -> None:
+        """Raise PlanError where phases contradict each other or the rest of the plan."""
         names = [phase.name for phase in self.phases]
         if len(set(names)) != len(names):
             raise PlanError(f"phases {names}: every phase needs a name of its own")
@@ -94,6 +99,12 @@ class TransferPlan:
             for pattern in phase.trains:
                 if self.action(pattern) == "freeze":
                     raise PlanError(f"part {pattern!r} is frozen, but phase {phase.name!r} trains it: keep it instead")
+            for kind in (row.kind for row in phase.regularisers if REGULARISERS[row.kind].needs_worlds):
+                if self.source_data is not None:
+                    raise PlanError(
+                        f"phase {phase.name!r}: regulariser {kind!r} measures the source in the worlds that "
+                        "source_data steps on: a plan can have one of the two"
+                    )
         for phase in self.phases[:-1]:
             if phase.most_steps is None:
                 raise PlanError(f"phase {phase.name!r} never ends: it needs a budget or a stop rule, as others follow")
@@ -166,7 +177,8 @@ class TransferPlan:
             fields = dict(data)
             fields["phases"] = tuple(Phase.from_json(row) for row in fields["phases"])
             for name, kind in _OPTIONAL.items():
-                fields[name] = kind(**fields[name]) if fields.get(name) else None
+                if fields.get(name) is not None:
+                    fields[name] = kind(**fields[name])
             return cls(dict(fields.pop("parts")), **fields)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise PlanError(f"not a plan: {type(error).__name__}: {error}") from error

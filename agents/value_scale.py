@@ -48,7 +48,7 @@ class ReturnScale(RunningMoments):
         """The unit: how much reward a value of 1.0 stands for."""
         var, mean = float(self.var), float(self.mean)
         constant = var <= _CONSTANT * max(mean * mean, _CONSTANT)
-        return 1.0 if constant or not self.count else var**0.5
+        return 1.0 if constant or not self.seen else var**0.5
 
     def update(self, traces: NDArray[np.floating]) -> None:
         """Merge discounted return traces of any shape. Raises FrozenError when frozen."""

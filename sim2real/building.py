@@ -11,7 +11,6 @@ from agents import Bundle, Learner, TransferPlan, make_agent, parts
 from envs import Domain, DomainVectorEnv, make_vec
 
 from .config import AgentConfig, RunConfig, config_digest
-from .errors import UserError
 from .methods import METHODS
 from .run import RunDirectory
 from .seeding import derive_seed
@@ -38,9 +37,9 @@ def build_agent(config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, 
     """Build a fresh learner on `worlds`. One torch thread: for small nets the fastest, and the same sums everywhere.
 
     Raises:
-        UserError: when the configured device is not there, or the encoder is a teacher's and there is nothing to tell.
+        AgentsError: when the configured device is not there.
+        UserError: when the encoder is a teacher's and there is nothing to tell.
     """
-    _require_device(config.device)
     torch.set_num_threads(1)
     return make_agent(
         config.agent.algorithm,
@@ -63,13 +62,6 @@ def target_learner(config: RunConfig, method: str) -> AgentConfig:
     else:
         num_envs, settings = config.transfer.num_envs, config.transfer_settings()
     return AgentConfig(algorithm=algorithm, num_envs=num_envs, settings={**settings, **row.settings})
-
-
-def _require_device(device: str) -> None:
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device, True):
-        valid = ["auto", "cpu", *(name for name, available in there.items() if available)]
-        raise UserError(f"device: {device!r} is not available here; valid: {', '.join(valid)}")
 
 
 def describe_origin(

@@ -93,6 +93,12 @@ def test_the_digest_does_not_depend_on_clocks_and_on_all_else(tmp_path: Path) ->
     assert len({digest(), *others}) == 5
 
 
+def test_a_bundle_that_a_killed_save_left_aside_still_counts(bundle: Path) -> None:
+    digest = bundle_digest(bundle)
+    bundle.rename(bundle.parent / f".{bundle.name}.previous")
+    assert load_bundle(bundle).digest == verify(bundle) == bundle_digest(bundle) == digest
+
+
 def test_meta_is_read_as_it_was_hashed(tmp_path: Path) -> None:
     """Keys that are no strings, tuples, other alphabets: what JSON makes of them is what is protected."""
     save_bundle(tmp_path / "b", weights=WEIGHTS, state=STATE, meta={10: (1, 2), 9: {"ü": 1e-300}})

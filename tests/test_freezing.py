@@ -155,7 +155,7 @@ def test_training_with_a_frozen_encoder_leaves_every_bit(cache: bool) -> None:
     after = parts.digests(target.policy)
     assert after["encoder"] == before["encoder"]
     assert all(after[part] != before[part] for part in HEADS)
-    assert float(target.policy.encoder.normalizer.count) == 8 * 8 * 3
+    assert target.policy.encoder.normalizer.seen == 8 * 8 * 3
 
 
 def test_momentum_does_not_move_what_stopped_training() -> None:

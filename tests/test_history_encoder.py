@@ -92,7 +92,7 @@ def test_every_observation_counts_once_in_the_statistics() -> None:
         plain.update(batch.reshape(4, 4, 6)[:, -1, :3])
     assert digest(encoder.normalizer) == digest(plain)
     agent = PPO(LinearWorld(8), {**SMALL, "encoder": MEMORY}, seed=0, device="cpu").learn(8 * 8 * 2)
-    assert float(agent.policy.encoder.normalizer.count) == 8 * 8 * 2
+    assert agent.policy.encoder.normalizer.seen == 8 * 8 * 2
     assert agent.policy.encoder.normalizer.mean.shape == (5,)
 
 

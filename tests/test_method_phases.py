@@ -164,7 +164,7 @@ def test_recalibrate_moves_the_statistics_and_nothing_else(source: Bundle) -> No
     watch, agent = watched("recalibrate", source)
     assert watch.moved == {"statistics": STATISTICS}
     seen = min(64 * 3, 0.1 * TARGET.steps)  # the source counts for a tenth of the budget at most
-    assert float(agent.policy.encoder.normalizer.count) == pytest.approx(seen + TARGET.steps)
+    assert agent.policy.encoder.normalizer.seen == pytest.approx(seen + TARGET.steps)
     two, _ = watched("recalibrate", bundle_of(deep(shared_encoder=False).learn(64)), shared_encoder=False)
     assert two.moved == {"statistics": STATISTICS | {"value_encoder.normalizer"}}
 

@@ -213,9 +213,9 @@ def test_a_waiting_part_that_moves_is_found_out_at_the_end_of_training(source: d
 def test_value_statistics_learn_only_while_the_value_head_trains(source: dict[str, torch.Tensor]) -> None:
     agent = make(1)
     agent.apply_plan(TransferPlan(CARRIED, (Phase("policy", {"policy_head": 1.0, "log_std": 1.0}),)), source)
-    before = float(agent.policy.return_scale.count)
+    before = agent.policy.return_scale.seen
     agent.learn(8 * 8 * 2)
-    assert float(agent.policy.return_scale.count) == before == 8 * 8 * 3
+    assert agent.policy.return_scale.seen == before == 8 * 8 * 3
 
 
 def test_plans_survive_as_json() -> None:
@@ -334,11 +334,11 @@ def test_statistics_alone_can_train(source: dict[str, torch.Tensor]) -> None:
     kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
     agent.apply_plan(TransferPlan(kept, (Phase("statistics", {"encoder.normalizer": 1.0}),)), source)
     before = parts.digests(agent.policy, parts.unit_names(agent.policy))
-    count = float(agent.policy.encoder.normalizer.count)
+    count = agent.policy.encoder.normalizer.seen
     agent.learn(8 * 8 * 2)
     after = parts.digests(agent.policy, parts.unit_names(agent.policy))
     assert {unit for unit in before if before[unit] != after[unit]} == {"encoder.normalizer"}
-    assert float(agent.policy.encoder.normalizer.count) == count + 8 * 8 * 2
+    assert agent.policy.encoder.normalizer.seen == count + 8 * 8 * 2
 
 
 def test_a_phase_that_trains_nothing_only_counts_its_steps(source: dict[str, torch.Tensor]) -> None:
@@ -385,13 +385,30 @@ def test_the_unit_of_values_is_measured_anew_and_values_stay(source: dict[str, t
         before = agent.policy.predict_values(obs) * agent.policy.return_scale.std
     old = agent.policy.return_scale.std
     agent.learn(8 * 8)
-    assert float(agent.policy.return_scale.count) == 8 * 8
+    assert agent.policy.return_scale.seen == 8 * 8
     assert agent.policy.return_scale.std < 0.5 * old
     with torch.no_grad():
         after = agent.policy.predict_values(obs) * agent.policy.return_scale.std
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
     state = agent.get_training_state()[1]
     assert state["own"] == {"scale_is_old": False}
+
+
+def test_the_unit_of_values_stays_where_what_it_scales_is_frozen(source: dict[str, torch.Tensor]) -> None:
+    kept = {**CARRIED, "value_head.output": "freeze"}
+    agent = make(1)
+    agent.apply_plan(TransferPlan(kept, (Phase("value", {"value_head": 1.0}),)), source)
+    agent.learn(8 * 8 * 2)
+    assert agent.policy.return_scale.seen == float(source["value_head.return_scale.count"]) + 8 * 8 * 2
+    for name in ("value_head.output.weight", "value_head.output.bias"):
+        assert torch.equal(parts.tensors(agent.policy)[name], source[name])
+
+
+def test_a_plan_on_disk_has_the_defaults_where_it_says_nothing() -> None:
+    said = {name: value for name, value in FROZEN_ENCODER.to_json().items() if name in ("parts", "phases")}
+    assert TransferPlan.from_json(said) == FROZEN_ENCODER
+    assert TransferPlan.from_json({**said, "exploration": {}}).exploration == Exploration()
+    assert TransferPlan.from_json({**said, "exploration": None}).exploration is None
 
 
 def test_a_plan_may_go_on_with_the_sources_optimizer_and_rate() -> None:
@@ -427,8 +444,8 @@ def test_the_sources_statistics_may_weigh_less(source: dict[str, torch.Tensor]) 
     kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
     agent = make(1)
     agent.apply_plan(TransferPlan(kept, (Phase("s", {"encoder.normalizer": 1.0}),), statistics_weight=0.25), source)
-    seen = float(source["encoder.normalizer.count"])
-    assert float(agent.policy.encoder.normalizer.count) == 0.25 * seen
+    seen = float(source["encoder.normalizer.count"].max())
+    assert agent.policy.encoder.normalizer.seen == 0.25 * seen
     assert torch.equal(agent.policy.encoder.normalizer.mean, source["encoder.normalizer.mean"])
     agent.learn(8 * 8)
     collected = torch.from_numpy(agent.rollout_buffer.observations.reshape(-1, 5)).double().mean(dim=0)
@@ -436,7 +453,7 @@ def test_the_sources_statistics_may_weigh_less(source: dict[str, torch.Tensor]) 
     torch.testing.assert_close(agent.policy.encoder.normalizer.mean, expected)
     frozen = make(1)
     frozen.apply_plan(TransferPlan(CARRIED, (Phase("heads", HEADS),), statistics_weight=0.25), source)
-    assert float(frozen.policy.encoder.normalizer.count) == seen
+    assert frozen.policy.encoder.normalizer.seen == seen
     with pytest.raises(PlanError, match=r"statistics_weight is 0: it must lie in \(0, 1\]"):
         TransferPlan(CARRIED, statistics_weight=0)
 

@@ -379,10 +379,10 @@ def test_predict_is_the_mean_action_within_bounds() -> None:
 def test_statistics_learn_after_the_update() -> None:
     agent = PPO(LinearWorld(8), SMALL, seed=0, device="cpu").learn(8 * 8 * 2)
     normalizer = agent.policy.encoder.normalizer
-    assert float(normalizer.count) == 8 * 8 * 2
-    assert float(agent.policy.return_scale.count) == 8 * 8 * 2
+    assert normalizer.seen == 8 * 8 * 2
+    assert agent.policy.return_scale.seen == 8 * 8 * 2
     agent.collect_rollouts(agent.env, _Nothing().bind(agent), agent.rollout_buffer, 8)
-    assert float(normalizer.count) == 8 * 8 * 2
+    assert normalizer.seen == 8 * 8 * 2
 
 
 class _Nothing(BaseCallback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,18 @@ from probes import SMALL, LinearWorld, RandomObs
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from agents import PPO, Phase, PlanError, Regulariser, TransferPlan, VectorAdapter, load_bundle, parts, save_bundle
+from agents import (
+    PPO,
+    Phase,
+    PlanError,
+    Regulariser,
+    SourceData,
+    TransferPlan,
+    VectorAdapter,
+    load_bundle,
+    parts,
+    save_bundle,
+)
 from agents.backprop import gather_gradients
 from agents.optimizer import trained_parameters
 from agents.ppo.gradients import HandGradients
@@ -432,11 +444,19 @@ def test_what_was_measured_is_not_measured_again(source: dict[str, torch.Tensor]
             "parts is 'encoder': it must be a list",
         ),
         (lambda: plan_with(L2, L2), "'l2_source' comes twice in a phase"),
+        (lambda: replace(plan_with(EWC), source_data=SourceData(8)), "'ewc' measures the source in the worlds that"),
     ],
 )
 def test_regularisers_that_cannot_be(build: Any, message: str) -> None:
     with pytest.raises(PlanError, match=message):
         build()
+
+
+@pytest.mark.parametrize("regulariser", [EWC, KL], ids=lambda row: row.kind)
+def test_the_targets_critic_may_be_built_differently(source: dict[str, torch.Tensor], regulariser: Regulariser) -> None:
+    plan = replace(plan_with(regulariser), parts={**KEPT, "value_head": "reset"})
+    agent = begun(source, plan, value_head=[16]).learn(64)
+    assert agent.num_timesteps == 64
 
 
 def test_a_regulariser_without_what_it_holds_on_to(source: dict[str, torch.Tensor]) -> None:

@@ -201,9 +201,9 @@ def test_statistics_are_of_worlds_that_tell() -> None:
     obs = torch.from_numpy(told_adapter(HiddenGain(6, seed=4)).reset())
     obs[4:, -2:] = 0.0
     encoder.update_statistics(obs)
-    assert float(encoder.extrinsics.normalizer.count) == 4
+    assert encoder.extrinsics.normalizer.seen == 4
     assert float(encoder.extrinsics.normalizer.mean) == pytest.approx(float(obs[:4, -2].double().mean()), abs=1e-12)
-    assert float(encoder.normalizer.count) == 6
+    assert encoder.normalizer.seen == 6
     assert encoder.normalizer.mean.shape == (2,)
     normalized = encoder.normalize(obs)
     expected = (obs[:4, -2].double() - encoder.extrinsics.normalizer.mean) / encoder.extrinsics.normalizer.var.sqrt()
@@ -211,7 +211,7 @@ def test_statistics_are_of_worlds_that_tell() -> None:
     assert not normalized[4:, -2:].any()
     freeze(encoder.extrinsics)
     encoder.update_statistics(obs)  # statistics of observations may go on alone
-    assert (float(encoder.extrinsics.normalizer.count), float(encoder.normalizer.count)) == (4, 12)
+    assert (encoder.extrinsics.normalizer.seen, encoder.normalizer.seen) == (4, 12)
 
 
 def test_units_and_what_reads_which_entry() -> None:
@@ -304,6 +304,13 @@ def test_what_an_adaptation_needs() -> None:
     ):
         with pytest.raises(PlanError, match=shows + r", the policy reads \(18,\) and gives \(1,\): between spaces"):
             student.apply_plan(plan(64), source, worlds)
+    worlds = HiddenGain(8)
+    uneven = replace(
+        plan(64), parts={**FROZEN, "policy_head": "keep"}, phases=(Phase("all", {"policy_head": 1.0}, budget=7),)
+    )
+    with pytest.raises(PlanError, match="4 worlds cannot take exactly 7 steps"):
+        student.apply_plan(uneven, source, worlds)
+    assert worlds.num_resets == 0  # it is known before any step of the source
     mlp = PPO(HiddenGain(8), SMALL, device="cpu")
     with pytest.raises(PlanError, match="an encoder of kind 'rma', not MlpEncoder"):
         mlp.apply_plan(TransferPlan(FROZEN, adaptation=Adaptation(8)), parts.tensors(mlp.policy), HiddenGain(8))

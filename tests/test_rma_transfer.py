@@ -197,7 +197,7 @@ def test_a_teachers_interrupted_pretraining_ends_byte_for_byte_as_a_whole_one(
     resumed = pretrain(config, tmp_path / "killed", resume=True, num_threads=1, report=silent)
     assert resumed.final().digest == teacher.final().digest
     assert resumed.curve() == teacher.curve()
-    assert float(teacher.final().weights["encoder.extrinsics.normalizer.count"]) == config.budget.source_steps
+    assert float(teacher.final().weights["encoder.extrinsics.normalizer.count"].max()) == config.budget.source_steps
 
 
 # a grid

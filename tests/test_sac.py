@@ -362,6 +362,8 @@ def test_what_cannot_be_is_refused() -> None:
         SAC(gym.make("CartPole-v1"), TINY)
     with pytest.raises(AgentsError, match="buffer_size is 4: it must hold a step of all 8 worlds"):
         SAC(LinearWorld(8), {**TINY, "buffer_size": 4, "learning_starts": 1})
+    with pytest.raises(AgentsError, match="learning_starts is 20: a buffer_size of 20 holds 16 transitions in whole"):
+        SAC(LinearWorld(8), {**TINY, "buffer_size": 20, "learning_starts": 20})
     agent = SAC(LinearWorld(4), TINY, device="cpu")
     for refused, message in (
         (agent.save, "would pickle"),

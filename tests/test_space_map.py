@@ -159,7 +159,7 @@ def test_a_sensor_more_changes_nothing_until_its_weights_learn(layout: dict[str,
         assert torch.allclose(own_mean, mean, rtol=0, atol=1e-6)
         assert torch.allclose(own_value, value, rtol=0, atol=1e-6)
     normalizer = target.policy.encoder.normalizer
-    assert (float(normalizer.mean[new]), float(normalizer.var[new])) == (0.0, 1.0)
+    assert [float(x[new]) for x in (normalizer.mean, normalizer.var, normalizer.count)] == [0.0, 1.0, 0.0]
     reading_layers = [name for name, axes in entry_axes(target.policy).items() if axes[-1].axis == 1]
     assert reading_layers
     features = target.policy.encoder(obs)
@@ -172,6 +172,24 @@ def test_a_sensor_more_changes_nothing_until_its_weights_learn(layout: dict[str,
         grad = weights[name].grad
         assert grad is not None
         assert float(grad[:, new].abs().max()) > 0.0, name
+
+
+def test_the_statistics_of_a_sensor_more_are_what_the_target_shows() -> None:
+    """However much of the other entries the source has seen."""
+    source, target = make_source(2, 1, {}), make(3, 1, {}, seed=1)
+    for _ in range(100):
+        source.policy.encoder.update_statistics(observations(2))
+    maps = EntryMap(2, 3, ((0, 0), (1, 1))), EntryMap.identity(1)
+    parts.load(target.policy, carry(source, target, *maps))
+    normalizer = target.policy.encoder.normalizer
+    before = normalizer.mean.clone()
+    seen = 500.0 + 50.0 * torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+    target.policy.encoder.update_statistics(seen)
+    shown = normalizer(seen)[:, 2]
+    assert (float(shown.mean()), float(shown.std(correction=0))) == pytest.approx((0.0, 1.0), abs=1e-5)
+    assert normalizer.count.tolist() == [normalizer.seen, normalizer.seen, 64.0]
+    expected = before[:2] + (seen.double().mean(0)[:2] - before[:2]) * 64 / normalizer.seen
+    torch.testing.assert_close(normalizer.mean[:2], expected)
 
 
 @every_layout

@@ -14,9 +14,10 @@ from gymnasium import spaces
 from probes import SMALL, LinearWorld, make_policy_env
 from small_runs import write_config
 
-from agents import PPO, AgentsError, EncoderSettings, Phase, TransferPlan, parts
+from agents import PPO, SAC, AgentsError, EncoderSettings, Phase, TransferPlan, parts
 from agents.encoders import encoder_class
 from agents.ppo.gradients import HandGradients
+from agents.sac.judging import judge_critics
 from sim2real.config import load_config
 
 torch.set_num_threads(1)
@@ -128,6 +129,40 @@ def test_it_learns_freezes_and_continues_like_any_other(mine: str) -> None:
     assert parts.digests(target.policy)["encoder"] == before["encoder"]  # BatchNorm's buffers, too
     again = PPO(make_policy_env(4, 2), settings, seed=0, device="cpu").learn(8 * 8 * 2)
     assert parts.digests(again.policy) == before
+
+
+def test_what_it_drops_out_is_of_the_seed_and_goes_on_where_it_was(mine: str) -> None:
+    """Dropout knows torch's global generators alone; wherever they stand, a run and its continuation are the same."""
+    settings = {**SMALL, "encoder": {"kind": f"{mine}:Net", "options": {"drop": 0.5}}}
+
+    def begun() -> PPO:
+        return PPO(LinearWorld(8), settings, seed=0, device="cpu")
+
+    whole = begun().learn(8 * 8 * 3)
+    torch.manual_seed(1)
+    first = begun().learn(8 * 8)
+    weights, (state, meta) = parts.tensors(first.policy), first.get_training_state()
+    torch.manual_seed(2)
+    stood = torch.get_rng_state()
+    second = PPO(LinearWorld(8), settings, seed=0, device="cpu")
+    parts.load(second.policy, weights)
+    second.set_training_state(state, meta)
+    second.learn(8 * 8 * 2, reset_num_timesteps=False)
+    assert parts.digests(second.policy) == parts.digests(whole.policy)
+    assert torch.equal(torch.get_rng_state(), stood)
+    assert parts.digests(PPO(LinearWorld(8), settings, seed=1, device="cpu").learn(192).policy) != parts.digests(
+        whole.policy
+    )
+
+
+def test_judging_critics_moves_nothing(mine: str) -> None:
+    settings = {"encoder": {"kind": f"{mine}:Net", "options": {"drop": 0.5}}, "learning_starts": 32, "batch_size": 32}
+    agent = SAC(LinearWorld(8), {**settings, "buffer_size": 512}, seed=0, device="cpu").learn(8 * 20)
+    before = parts.digests(agent.policy)
+    agent.policy.set_training_mode(True)
+    found = {judge_critics(agent.policy, agent.replay, 0.9, torch.Generator().manual_seed(0), 16) for _ in range(2)}
+    assert len(found) == 1
+    assert parts.digests(agent.policy) == before
 
 
 def test_it_is_found_beside_the_configuration(mine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

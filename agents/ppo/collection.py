@@ -138,7 +138,7 @@ def collect(
         callback.update_locals(locals())
         if not callback.on_step():
             return False
-    renew = learner.scale_is_old and not is_frozen(policy.return_scale)
+    renew = learner.scale_is_old and not is_frozen(policy.return_scale) and not is_frozen(policy.value_net)
     traces = finish_rollout(policy, rollout_buffer, noise, obs, dones, truncations, learner.return_traces, renew)
     learner.return_traces, learner.scale_is_old = traces, learner.scale_is_old and not renew
     callback.update_locals(locals())

@@ -17,6 +17,7 @@ from ..activations import activation_class
 from ..encoders import Encoder, encoder_class
 from ..errors import AgentsError
 from ..freezing import is_frozen
+from ..lent_generator import seeded
 from ..parts import Member
 from ..surgery import Adapters
 from ..value_scale import ReturnScale
@@ -41,7 +42,7 @@ class AgentPolicy(ActorCriticPolicy):
         lr_schedule: Schedule,
         settings: PPOSettings,
     ) -> None:
-        """Build all parts; AgentsError unless actions are one bounded vector."""
+        """Build all parts; AgentsError unless actions are one vector."""
         if not isinstance(action_space, spaces.Box) or len(action_space.shape) != 1:
             raise AgentsError(f"an agent acts by one vector (Box of one axis), not {action_space}")
         super().__init__(
@@ -173,7 +174,5 @@ def make_policy(
     seed: int,
 ) -> AgentPolicy:
     """Return a policy whose initial weights depend on `seed` alone; AgentsError as from AgentPolicy."""
-    with torch.random.fork_rng(devices=[]):
-        # torch's initialisers draw from the global generator: lend it to them, and take back what it was
-        torch.manual_seed(seed)
+    with seeded(seed):
         return AgentPolicy(observation_space, action_space, lr_schedule, settings)

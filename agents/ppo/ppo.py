@@ -16,6 +16,7 @@ from stable_baselines3.common.utils import FloatSchedule, LinearSchedule, explai
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..budget import rollout_steps
+from ..device import choose_device
 from ..learner import Learner
 from ..optimizer import make_optimizer, set_learning_rate, trained_parameters
 from ..phase_runner import PhaseRunner
@@ -70,7 +71,7 @@ class PPO(Learner, stable_baselines3.PPO):
             tensorboard_log=tensorboard_log,
             verbose=verbose,
             seed=seed,
-            device=device,
+            device=choose_device(device),
             _init_setup_model=False,
         )
         self.n_steps, self.batch_size = self.settings.num_steps, self.settings.batch_size
@@ -107,8 +108,9 @@ class PPO(Learner, stable_baselines3.PPO):
         )
 
     def plan_begun(self) -> None:
-        """Let the first rollout measure the unit of values anew, where the plan keeps a value head and wants that."""
-        self.scale_is_old = self.plan.reset_return_scale and self.plan.action("value_head.return_scale") == "keep"
+        """Let the first rollout measure the unit of values anew, where the plan wants that and keeps what it moves."""
+        moved = ("value_head.return_scale", "value_head.output")
+        self.scale_is_old = self.plan.reset_return_scale and all(self.plan.action(unit) == "keep" for unit in moved)
 
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:
@@ -137,7 +139,8 @@ class PPO(Learner, stable_baselines3.PPO):
         rollout, rates = self.rollout_buffer, self.phases.rates
         done = 1.0 - self._current_progress_remaining
         terms = self.active_penalties().bind(trained_parameters(self.policy.optimizer), done)
-        log = run_update(self.policy, rollout, self.settings, self.policy.optimizer, rates, terms)
+        with self.lend_randomness():
+            log = run_update(self.policy, rollout, self.settings, self.policy.optimizer, rates, terms)
         self._n_updates += log.epochs
         for name, value in log.values.items():
             self.logger.record(f"train/{name}", value)

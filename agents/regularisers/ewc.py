@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 
 from ..rules import is_whole
-from .fisher import ACTING_PARTS, acting_parameters, compute_diagonal_fisher
-from .origin import Origin
+from .fisher import acting_parameters, compute_diagonal_fisher
+from .origin import ACTING_PARTS, Origin
 from .regulariser import Option, Regulariser, read_options
 from .weight_penalty import WeightPenalty
 

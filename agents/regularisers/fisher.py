@@ -6,11 +6,9 @@ import torch
 from torch import nn
 
 from .. import parts
-from .origin import GaussianPolicy
+from .origin import ACTING_PARTS, GaussianPolicy
 
-__all__ = ["ACTING_PARTS", "acting_parameters", "compute_diagonal_fisher"]
-
-ACTING_PARTS = ("encoder", "policy_head", "log_std", "adapters")  # that actions depend on
+__all__ = ["acting_parameters", "compute_diagonal_fisher"]
 
 
 def acting_parameters(policy: GaussianPolicy) -> dict[str, nn.Parameter]:
@@ -34,7 +32,8 @@ def compute_diagonal_fisher(policy: GaussianPolicy, obs: torch.Tensor) -> dict[s
     named = acting_parameters(policy)
     parameters = list(named.values())
     totals = [torch.zeros_like(parameter) for parameter in parameters]
-    with torch.enable_grad():
+    # cuDNN has no gradients of a recurrent cell in evaluation mode, in which nothing is dropped out
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         for index in range(len(obs)):
             mean, log_std = policy.gaussian(obs[index : index + 1])
             outputs = torch.cat([mean, log_std], dim=1)[0]

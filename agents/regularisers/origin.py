@@ -16,7 +16,9 @@ from ..errors import PlanError
 from ..parts import Parted
 from ..vec_adapter import VectorAdapter
 
-__all__ = ["GaussianPolicy", "Origin"]
+__all__ = ["ACTING_PARTS", "GaussianPolicy", "Origin"]
+
+ACTING_PARTS = ("encoder", "policy_head", "log_std", "adapters")  # that actions depend on
 
 
 class GaussianPolicy(Parted, Protocol):
@@ -61,10 +63,13 @@ class Origin:
     measured: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def policy(self) -> GaussianPolicy:
-        """Return the source's policy, its statistics included, in evaluation mode; PartsError if it does not fit."""
+        """Return how the source acts, its statistics included, in evaluation mode; PartsError if it does not fit.
+
+        Its critic is left out: the target's may be built differently.
+        """
         policy: Any = self.make_policy()
-        known = set(parts.part_names(policy))
-        parts.load(policy, {name: t for name, t in self.tensors.items() if name.split(".")[0] in known})
+        acting = [part for part in parts.part_names(policy) if part in ACTING_PARTS]
+        parts.load(policy, {name: t for name, t in self.tensors.items() if name.split(".")[0] in acting}, acting)
         policy.eval()
         return policy  # type: ignore[no-any-return]
 

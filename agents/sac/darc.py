@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from ..errors import CheckpointError
+from ..lent_generator import seeded
 from .replay import Replay, Rows
 
 __all__ = ["ClassifierSettings", "DomainClassifiers"]
@@ -68,9 +69,7 @@ class DomainClassifiers(nn.Module):
         super().__init__()
         self.settings = settings
         self._known = obs_dim + action_dim  # entries that the second classifier reads
-        with torch.random.fork_rng(devices=[]):
-            # torch's initialisers draw from the global generator: lend it to them, and take back what it was
-            torch.manual_seed(seed)
+        with seeded(seed):
             self.of_transition = _classifier(self._known + obs_dim, settings.widths)
             self.of_action = _classifier(self._known, settings.widths)
         self.register_buffer("location", torch.zeros(self._known + obs_dim))

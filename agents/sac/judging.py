@@ -25,6 +25,7 @@ def judge_critics(
     gamma^t (reward - gamma temperature log pi(a' | s')), with a' drawn from the policy in what followed, to the end
     of the episode, or to its time limit or the last step and from there the critics' own value of a'.
     """
+    policy.set_training_mode(False)  # a judgement moves no BatchNorm and drops nothing out
     rows, shape = replay.recent(num_steps), (-1, replay.num_envs)
     values = policy.critic(policy.encoder(rows.obs), rows.actions).amin(0)
     features = policy.encoder(rows.next_obs)

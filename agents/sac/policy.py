@@ -16,6 +16,7 @@ from ..activations import activation_class
 from ..encoders import Encoder, encoder_class
 from ..errors import AgentsError
 from ..freezing import is_frozen
+from ..lent_generator import seeded
 from ..parts import Member
 from ..surgery import Adapters
 from .ensemble import Ensemble
@@ -162,9 +163,7 @@ def make_policy(
     observation_space: spaces.Space[Any], action_space: spaces.Space[Any], settings: SACSettings, seed: int
 ) -> SacPolicy:
     """Return a policy whose initial weights depend on `seed` alone; AgentsError as from SacPolicy."""
-    with torch.random.fork_rng(devices=[]):
-        # torch's initialisers draw from the global generator: lend it to them, and take back what it was
-        torch.manual_seed(seed)
+    with seeded(seed):
         policy = SacPolicy(observation_space, action_space, settings)
     policy.generator.manual_seed(seed)
     return policy

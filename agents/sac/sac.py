@@ -16,6 +16,7 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..budget import rollout_steps
+from ..device import choose_device
 from ..errors import AgentsError, CheckpointError, PlanError
 from ..freezing import is_frozen
 from ..learner import Learner
@@ -84,7 +85,7 @@ class SAC(Learner, stable_baselines3.SAC):
             tensorboard_log=tensorboard_log,
             verbose=verbose,
             seed=seed,
-            device=device,
+            device=choose_device(device),
             _init_setup_model=False,
         )
         self._setup_model()
@@ -102,12 +103,22 @@ class SAC(Learner, stable_baselines3.SAC):
         entropy = self.settings.target_entropy
         self.target_entropy = -float(action_dim) if entropy is None else entropy
         self.replay = Replay(self.settings.buffer_size, obs_dim, action_dim, self.n_envs, self.device)
+        self._require_room()
         self.cache = FeatureCache(self.replay, self.device)
         self.stream: SourceStream | None = None  # transitions of the source, for plans that want them
         self.due = 0.0  # updates that are owed, fractions too
         self.judged: float | None = None  # what the phase's stop rule last judged
         self.phases = PhaseRunner(self.policy, pretrain_plan(), self.n_envs)
         self.renew_optimizer()
+
+    def _require_room(self) -> None:
+        """Raise AgentsError if the replay can never hold what is asked for before the first update."""
+        starts, room = self.settings.learning_starts, self.replay.capacity
+        if starts > room:
+            raise AgentsError(
+                f"learning_starts is {starts}: a buffer_size of {self.settings.buffer_size} holds {room} transitions "
+                f"in whole steps of {self.n_envs} worlds, never so many"
+            )
 
     def make_fresh_policy(self) -> SacPolicy:
         """Return a policy with the initial weights of this seed, on the learner's device."""
@@ -213,7 +224,8 @@ class SAC(Learner, stable_baselines3.SAC):
             self._updater = Updater(policy, self.settings, self._optimizers, float(self.target_entropy), self.caches)
         batches = iterate_batches(policy, self._pools(), self.settings, self.generator, gradient_steps)
         done = 1.0 - self._current_progress_remaining
-        log = self._updater.run(batches, self._n_updates, self.active_penalties(), done)
+        with self.lend_randomness():
+            log = self._updater.run(batches, self._n_updates, self.active_penalties(), done)
         self._n_updates += gradient_steps
         for name, value in log.items():
             self.logger.record(f"train/{name}", value)

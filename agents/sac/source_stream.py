@@ -37,7 +37,6 @@ class SourceStream:
     def __init__(self, wanted: SourceData, worlds: VecEnv, policy: SacPolicy, settings: SACSettings, seed: int) -> None:
         """Begin with nothing; `policy` says how large transitions are, `seed` draws the classifiers' weights."""
         self.wanted, self._worlds = wanted, worlds
-        self._batch_size = settings.batch_size
         obs_dim, action_dim = worlds.observation_space.shape[0], policy.action_space.shape[0]  # type: ignore[index]
         steps = -(-wanted.steps // worlds.num_envs) * worlds.num_envs
         capacity = max(steps, settings.buffer_size) if wanted.per_target_step else steps

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from .. import parts
 from ..errors import PlanError, unknown_name
+from ..lent_generator import seeded
 from . import low_rank, progressive, residual
 from .adapters import Adaptable, Adapters
 
@@ -73,9 +73,7 @@ def operate(policy: Adaptable, surgery: Surgery, seed: int) -> None:
     row = SURGERIES[surgery.kind]
     device = parts.parameters(policy, ["policy_head"])[0].device  # statistics stay on the CPU
     own_seed = np.random.SeedSequence(seed, spawn_key=(1,)).generate_state(1, np.uint64)  # not that of the layers
-    with torch.random.fork_rng(devices=[]):
-        # torch's initialisers draw from the global generator: lend it to them, and take back what it was
-        torch.manual_seed(int(own_seed[0]))
+    with seeded(int(own_seed[0])):
         policy.adapters = row.operate(policy, row.options(**surgery.options)).to(device)
 
 

@@ -21,7 +21,7 @@ SHARE_OF_BUDGET = 0.1
 
 def _weight(source: Bundle | None, target: Target) -> float:
     """Return what an observation of the source counts, so that all of them count as a share of the budget."""
-    seen = float(source.weights["encoder.normalizer.count"]) if source is not None else 0.0
+    seen = float(source.weights["encoder.normalizer.count"].max()) if source is not None else 0.0
     return min(1.0, SHARE_OF_BUDGET * target.steps / seen) if seen else 1.0
 
 

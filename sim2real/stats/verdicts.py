@@ -107,5 +107,5 @@ def _rank_apart(times: CensoredInterval, other: CensoredInterval) -> bool:
     Where the runs of an arm are all equal (all at step 0, all censored), a bootstrap has no spread, and
     intervals are apart from two runs on; how many runs agree is then all there is to go by.
     """
-    restricted = [np.minimum(arm.times, arm.budget) for arm in (times, other)]
-    return float(mannwhitneyu(*restricted, method="exact").pvalue) < 1.0 - CONFIDENCE
+    own, reference = (np.minimum(np.array(arm.times), arm.budget) for arm in (times, other))
+    return float(mannwhitneyu(own, reference, method="exact").pvalue) < 1.0 - CONFIDENCE
