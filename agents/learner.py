@@ -48,6 +48,7 @@ class Learner(BaseAlgorithm):
         source_env: worlds of the source, for plans that want something of them; None for others.
         source_tensors: what the plan began from, by checkpoint names; None for a plan without a source.
         source_state: the source's training state, for plans that go on with its optimizer or its learning rate.
+        origin: the source as it acts and what it has seen; None without one.
         penalties: what the plan's regularisers have come to.
         adaptation: what came of the plan's adaptation; None without one.
     """
@@ -63,6 +64,7 @@ class Learner(BaseAlgorithm):
     source_env: VecEnv | None
     source_tensors: Mapping[str, torch.Tensor] | None
     source_state: TrainingState | None
+    origin: Origin | None
     penalties: Penalties
     adaptation: AdaptationLog | None
 
@@ -72,6 +74,7 @@ class Learner(BaseAlgorithm):
         self.iteration = 0
         self.source_env, self.source_tensors, self.source_state = None, None, None
         self.adaptation = None
+        self.origin = None
         self.penalties = Penalties()
 
     def _wrap_env(  # type: ignore[override] # a static method above, which knows no settings
@@ -201,10 +204,10 @@ class Learner(BaseAlgorithm):
         self.phases, self.adaptation = phases, adaptation
         self.source_tensors, self.source_state = source_tensors, source_state
         self.source_env = companion
-        self.penalties = Penalties()
+        self.origin = None
         if source_tensors is not None:
-            origin = Origin(source_tensors, self.make_fresh_policy, companion, self._measuring_seed)
-            self.penalties = Penalties(origin)
+            self.origin = Origin(source_tensors, self.make_fresh_policy, companion, self._measuring_seed)
+        self.penalties = Penalties(self.origin)
         self.renew_optimizer()
         self.plan_begun()
         return loaded

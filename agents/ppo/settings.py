@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..activations import activation_class
 from ..encoders.settings import EncoderSettings
 from ..errors import AgentsError
-from ..rules import is_whole, require, require_choice, require_known, require_widths
+from ..rules import is_whole, require, require_widths
+from ..settings import LearnerSettings
 
 __all__ = ["PPOSettings"]
 
 
 @dataclass(frozen=True)
-class PPOSettings:
+class PPOSettings(LearnerSettings):
     """Settings of PPO (Schulman et al. 2017, arXiv 1707.06347); names follow stable-baselines3."""
+
+    learner = "PPO"
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     policy_head: tuple[int, ...] = (64, 64)  # hidden widths between features and action mean
@@ -40,10 +42,10 @@ class PPOSettings:
 
     def __post_init__(self) -> None:
         """Raise AgentsError naming the first value that breaks its rule."""
+        self.require_shared()
         for name in ("policy_head", "value_head"):
             object.__setattr__(self, name, require_widths(name, getattr(self, name)))
         activation_class(self.head_activation)
-        require_choice("schedule", self.schedule, ("constant", "linear"))
         for name in ("num_steps", "batch_size", "num_epochs"):
             require(self, name, "it must be a whole number of at least 1", is_whole)
         for name in ("learning_rate", "clip_range", "max_grad_norm"):
@@ -58,23 +60,6 @@ class PPOSettings:
         for name in ("shared_encoder", "cache_features"):
             if not isinstance(getattr(self, name), bool):
                 raise AgentsError(f"{name} is {getattr(self, name)!r}: it must be true or false")
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Build from plain data (a parsed YAML file); AgentsError with the valid names on an unknown key."""
-        values = require_known(cls, mapping, "PPO setting")
-        encoder = values.get("encoder", {})
-        if isinstance(encoder, Mapping):
-            values["encoder"] = EncoderSettings(**require_known(EncoderSettings, encoder, "encoder setting"))
-        elif not isinstance(encoder, EncoderSettings):
-            raise AgentsError(f"encoder is {encoder!r}: it must be a mapping with kind, widths, layer_norm, activation")
-        return cls(**values)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return plain data (lists, numbers, strings) that `from_mapping` reads back as an equal value."""
-        plain = asdict(self)
-        plain["encoder"]["widths"] = list(self.encoder.widths)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
     def shared_with_sb3(self) -> dict[str, Any]:
         """Return the settings that stable-baselines3's PPO takes as they are, under its names."""

@@ -21,7 +21,7 @@ from ..errors import AgentsError, CheckpointError, PlanError
 from ..freezing import is_frozen
 from ..learner import Learner
 from ..optimizer import make_optimizer, set_learning_rate
-from ..parts import count, load
+from ..parts import count
 from ..phase_runner import PhaseRunner
 from ..plan import TransferPlan, pretrain_plan
 from ..training_state import below
@@ -151,21 +151,6 @@ class SAC(Learner, stable_baselines3.SAC):
             self.stream = SourceStream(plan.source_data, self.source_env, self.policy, self.settings, self._init_seed)
         return loaded
 
-    def _begin_stream(self, stream: SourceStream) -> None:
-        """Let the policy of the source take the steps in its worlds that come before the target's first."""
-        assert self.source_tensors is not None  # SourceData.check
-        source = self.make_fresh_policy()
-        load(source, self.source_tensors, ("encoder", "policy_head"))
-        stream.begin(source, self.generator)
-
-    def _follow_stream(self, stream: SourceStream, num_steps: int) -> None:
-        """Do in the source's worlds what belongs to `num_steps` steps of every world of the target."""
-        steps = num_steps * self.n_envs
-        stream.follow(self.policy, steps, self.generator)
-        loss = stream.learn_domains(self.replay, steps, self.generator)
-        if loss is not None:
-            self.logger.record("transfer/classifier_loss", loss)
-
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:
         """Those that move weights now: of encoder and critics, of policy head and temperature."""
@@ -287,7 +272,8 @@ class SAC(Learner, stable_baselines3.SAC):
         )
         callback.on_training_start(locals(), globals())
         if self.stream is not None and not self.stream.begun:
-            self._begin_stream(self.stream)
+            assert self.origin is not None  # SourceData.check
+            self.stream.begin(cast(SacPolicy, self.origin.policy()), self.generator)
         while self.num_timesteps < total_timesteps and not self.phases.finished:
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
             left = total_timesteps - self.num_timesteps
@@ -297,7 +283,9 @@ class SAC(Learner, stable_baselines3.SAC):
                 break
             self.iteration += 1
             if self.stream is not None:
-                self._follow_stream(self.stream, num_steps)
+                loss = self.stream.follow(self.policy, self.replay, num_steps * self.n_envs, self.generator)
+                if loss is not None:
+                    self.logger.record("transfer/classifier_loss", loss)
             if updates := self._updates_due(num_steps):
                 self.train(updates)
             self._end_steps(num_steps)

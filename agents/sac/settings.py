@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field
 
 from ..activations import activation_class
 from ..encoders.settings import EncoderSettings
 from ..errors import AgentsError, is_number
-from ..rules import is_whole, require, require_choice, require_known, require_widths
+from ..rules import is_whole, require, require_widths
+from ..settings import LearnerSettings
 
 __all__ = ["SACSettings"]
 
 
 @dataclass(frozen=True)
-class SACSettings:
+class SACSettings(LearnerSettings):
     """Settings of SAC (Haarnoja et al. 2018, arXiv 1812.05905); names follow stable-baselines3."""
+
+    learner = "SAC"
 
     encoder: EncoderSettings = field(default_factory=lambda: EncoderSettings(widths=()))
     policy_head: tuple[int, ...] = (256, 256)  # hidden widths between features and the action's distribution
@@ -43,10 +44,10 @@ class SACSettings:
 
     def __post_init__(self) -> None:
         """Raise AgentsError naming the first value that breaks its rule."""
+        self.require_shared()
         for name in ("policy_head", "critic_head"):
             object.__setattr__(self, name, require_widths(name, getattr(self, name)))
         activation_class(self.head_activation)
-        require_choice("schedule", self.schedule, ("constant", "linear"))
         for name in ("num_critics", "num_subset", "buffer_size", "batch_size", "num_steps", "policy_delay"):
             require(self, name, "it must be a whole number of at least 1", is_whole)
         for name in ("learning_starts", "random_start"):
@@ -74,20 +75,3 @@ class SACSettings:
             raise AgentsError(
                 f"learning_starts is {self.learning_starts}: a buffer_size of {self.buffer_size} never holds so many"
             )
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Build from plain data (a parsed YAML file); AgentsError with the valid names on an unknown key."""
-        values = require_known(cls, mapping, "SAC setting")
-        encoder = values.get("encoder")
-        if isinstance(encoder, Mapping):
-            values["encoder"] = EncoderSettings(**require_known(EncoderSettings, encoder, "encoder setting"))
-        elif encoder is not None and not isinstance(encoder, EncoderSettings):
-            raise AgentsError(f"encoder is {encoder!r}: it must be a mapping with kind, widths, layer_norm, activation")
-        return cls(**values)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return plain data (lists, numbers, strings) that `from_mapping` reads back as an equal value."""
-        plain = asdict(self)
-        plain["encoder"]["widths"] = list(self.encoder.widths)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}

@@ -61,11 +61,20 @@ class SourceStream:
         if self.classifiers is not None:
             self.classifiers.measure(self.replay.recent(num_steps))
 
-    def follow(self, policy: SacPolicy, target_steps: int, generator: torch.Generator) -> None:
-        """Take the steps that belong to `target_steps` world-steps of the target, by the `policy` that learns."""
+    def follow(self, policy: SacPolicy, target: Replay, target_steps: int, generator: torch.Generator) -> float | None:
+        """Do here what belongs to `target_steps` more world-steps of the target, in its replay `target`.
+
+        Steps by the `policy` that learns, then updates of the classifiers; returns their loss, None without any.
+        """
         self.owed_steps += self.wanted.per_target_step * target_steps
         num_steps, self.owed_steps = divmod(self.owed_steps, self._worlds.num_envs)
         self._step(policy, num_steps, generator)
+        if self.classifiers is None:
+            return None
+        self.owed_updates += self.classifiers.settings.gradient_steps * target_steps
+        num = math.floor(self.owed_updates)
+        self.owed_updates -= num
+        return self.classifiers.learn(self.replay, target, num, generator) if num else None
 
     def _step(self, policy: SacPolicy, num_steps: int, generator: torch.Generator) -> None:
         """Step all worlds `num_steps` times, into the replay."""
@@ -79,15 +88,6 @@ class SourceStream:
             if self.cache.valid:
                 self.cache.refresh(policy.encoder, rows)
             self._obs = transition.obs
-
-    def learn_domains(self, target: Replay, target_steps: int, generator: torch.Generator) -> float | None:
-        """Update the classifiers for `target_steps` more transitions in `target`; return their loss, None without."""
-        if self.classifiers is None:
-            return None
-        self.owed_updates += self.classifiers.settings.gradient_steps * target_steps
-        num = math.floor(self.owed_updates)
-        self.owed_updates -= num
-        return self.classifiers.learn(self.replay, target, num, generator) if num else None
 
     def pools(self, target: Pool, encoder: Any) -> list[Pool]:
         """Return what batches are drawn from: `share` of their rows from here, the rest from `target`.
