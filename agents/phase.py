@@ -53,7 +53,8 @@ class Phase:
 
     `trains` maps patterns (`policy_head`, `encoder.layers.0`, `critic.*`) to scales on the learning rate; where several
     name a unit, the most specific counts. A phase that trains nothing only collects: a learner with a replay fills it.
-    `budget` is in steps of the environment, None: until the run's own budget. With `stop` it may end earlier.
+    `budget` is in steps of the environment, None: until the run's own budget. With `stop` it may end earlier. A phase
+    begins with a fresh optimizer, also for what trained in the one before.
     """
 
     name: str

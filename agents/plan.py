@@ -56,10 +56,12 @@ class TransferPlan:
         exploration: a floor under the exploration of what is kept, Exploration's own unless given; None: none.
         source_data: what is wanted of the source's worlds meanwhile.
         adaptation: what an rma encoder's student learns in the source's worlds before the first phase.
-        fresh_optimizer: False: go on with the source's moments where a tensor is kept.
+        fresh_optimizer: False: go on with the source's moments where a tensor is kept, in the first phase that trains
+            it.
         restart_schedule: False: go on at the learning rate at which the source ended.
         reset_return_scale: True: the unit of a value head that is kept is measured on the target alone; what the head
             says, in units of reward, does not change thereby (Pop-Art, van Hasselt et al. 2016, arXiv 1602.07714).
+            From then on the unit follows the target's returns, as it did the source's.
             Critics of SAC have no such unit: there it changes nothing.
         statistics_weight: how much each observation of the source counts in the statistics of a normaliser that is
             kept, beside one of the target. 1: as much; they hardly move then, a source has seen millions.
