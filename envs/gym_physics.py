@@ -74,6 +74,7 @@ class GymPhysics(Physics):
         low, high = (np.asarray(end, np.float32) for end in (first.action_space.low, first.action_space.high))
         self.action_bounds = (low, high)
         self.action_names = tuple(f"action.{i}" for i in range(len(low)))
+        self.commands: Array = np.zeros((num_envs, len(low)))
         self._scratch = mujoco.MjData(self.model)
         self._fields: dict[str, Array] = {}
         self._bound: dict[str, Array] = {}
@@ -159,6 +160,7 @@ class GymPhysics(Physics):
             values[:] = 0.0
         self._single[:] = ctrl.dtype == np.float32
         moving = np.arange(self.num_envs) if active is None else np.flatnonzero(active)
+        self.commands[moving] = ctrl[moving]
         for i in moving.tolist():
             self._remember(i, ctrl[i])
             fault[i] = not self._step_one(i, ctrl[i])
@@ -185,9 +187,7 @@ class GymPhysics(Physics):
             return False
         self._take_in(i, obs)
         self.rewards[i], self.terminations[i] = float(reward), bool(terminated)
-        for key, value in info.items():
-            if isinstance(value, int | float | np.number | np.bool_):
-                self.infos.setdefault(key, np.zeros(self.num_envs))[i] = float(value)
+        self._take_in_infos(i, info)
         counters = env.data.warning.number[FAULTS]
         diverged = counters.any()
         env.data.warning.number[FAULTS] = 0
@@ -207,6 +207,11 @@ class GymPhysics(Physics):
         flat: Any = gymnasium.spaces.flatten(self._space, obs)
         self.observations[i] = flat
         self._refresh(i)
+
+    def _take_in_infos(self, i: int, info: dict[str, Any]) -> None:
+        for key, value in info.items():
+            if isinstance(value, int | float | np.number | np.bool_):
+                self.infos.setdefault(key, np.zeros(self.num_envs))[i] = float(value)
 
     def _refresh(self, i: int) -> None:
         for field, rows in self._bound.items():
@@ -258,7 +263,11 @@ class GymPhysics(Physics):
                 else:
                     self._fields[field][i] = rows[i, step].reshape(now[field].shape)
             self.set_const(np.array([i]), [field for field in self._moved if field not in _EXCHANGED])
-            obs, *_ = env.step(action.astype(np.float32) if self._single[0] else action)
+            try:
+                obs, *_, info = env.step(action.astype(np.float32) if self._single[0] else action)
+            except mujoco.FatalError:  # as it did then: a fault, whose state comes from outside below
+                continue
+            self._take_in_infos(i, info)
         for field, values in now.items():
             self._fields[field][i] = values
         self.set_const(np.array([i]), [field for field in self._moved if field not in _EXCHANGED])

@@ -16,6 +16,7 @@ from .nominal import Nominal
 from .parameter import MorphologyParameter
 from .parameters import PARAMETERS
 from .physics import EXPANDABLE, Physics
+from .selection import require_possible
 from .world_writer import WorldWriter, field_of
 
 __all__ = ["DIGITS", "Variants", "is_morphology"]
@@ -80,9 +81,19 @@ class Variants:
                 key[start:stop] = self._key(entry.effective(np.ones(stop - start), np.array([number])))[0].tolist()
                 try:
                     self._models[tuple(key)] = self._compile(tuple(key))
+                    self._require_possible(self._models[tuple(key)])
                 except EnvsError as error:
                     raise EnvsError(f"{entry.name}: {entry.operation} {number:g}: {error}") from None
             start = stop
+
+    def _require_possible(self, model: mujoco.MjModel) -> None:
+        """Raise EnvsError where the other entries can make something impossible of this build, such as no mass."""
+        nominal = Nominal(model, self._nominal.observation_names, self._nominal.action_names)
+        for entry, chosen in zip(self._domain.entries, self._selected, strict=True):
+            if not is_morphology(entry):
+                parameter = PARAMETERS[entry.parameter]
+                names = [parameter.objects(nominal)[i] for i in chosen.tolist()]
+                require_possible(entry, parameter.default(nominal)[chosen], names)
 
     @staticmethod
     def _key(values: Array) -> Array:
@@ -99,6 +110,7 @@ class Variants:
     def _writer(self, key: Key) -> WorldWriter:
         if key not in self._writers:
             model = self._models.pop(key, None) or self._compile(key)
+            self._require_possible(model)
             self._fields |= _differing(model, self._nominal.model)
             nominal = Nominal(model, self._nominal.observation_names, self._nominal.action_names)
             self._writers[key] = WorldWriter(self._domain, self._selected, self._physics, nominal)

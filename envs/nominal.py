@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,16 +38,20 @@ def joint_name(model: mujoco.MjModel, index: int) -> str:
 
 
 def actuator_names(model: mujoco.MjModel) -> tuple[str, ...]:
-    """Return the names of all actuators, one without a name by that of the joint it drives, (nu,)."""
-    return tuple(_actuator_name(model, i) for i in range(model.nu))
+    """Return the names of all actuators, (nu,), one without a name by that of the joint it drives, if no other has it.
+
+    A joint may have two, such as a position and a velocity servo: they are called `actuator<index>`.
+    """
+    own = [str(model.actuator(i).name) or _driven(model, i) for i in range(model.nu)]
+    names = Counter(own)
+    return tuple(name if model.actuator(i).name or names[name] == 1 else f"actuator{i}" for i, name in enumerate(own))
 
 
-def _actuator_name(model: mujoco.MjModel, index: int) -> str:
-    if name := model.actuator(index).name:
-        return str(name)
-    if model.actuator_trntype[index] == mujoco.mjtTrn.mjTRN_JOINT:
-        return joint_name(model, model.actuator_trnid[index, 0])
-    return f"actuator{index}"
+def _driven(model: mujoco.MjModel, actuator: int) -> str:
+    """Return the name of the joint that an actuator drives, `actuator<index>` where it drives something else."""
+    if model.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT:
+        return joint_name(model, model.actuator_trnid[actuator, 0])
+    return f"actuator{actuator}"
 
 
 def _base(nominal: Nominal) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ class Physics:
         qvel: (num_envs, nv) live velocities, likewise.
         action_names: (act_dim,) what an action drives.
         action_bounds: its least and greatest values, (act_dim,) each.
+        commands: (num_envs, act_dim) live: what the last step was handed.
         compiles: whether `variant` can be asked for.
     """
 
@@ -103,7 +104,7 @@ class Physics:
         self._batch = batch.Batch(self.model, num_envs, num_threads or available_cores())
         self.qpos: Array = self._batch.bind("qpos")
         self.qvel: Array = self._batch.bind("qvel")
-        self._ctrl: Array = self._batch.bind("ctrl")
+        self.commands: Array = self._batch.bind("ctrl")
         # The factor of the mass matrix with which elastic flexes are stepped holds the timestep.
         self._setconst_inputs = SETCONST_INPUTS | ({"opt.timestep"} if self.model.nefm0dof else set())
         self._start = self._default_row()
@@ -146,6 +147,12 @@ class Physics:
         with compile_quietly():
             return spec.compile()
 
+    @property
+    def start_qpos(self) -> Array:
+        """The positions of the model's default, (num_envs, nq) where robots are built differently, else (nq,)."""
+        found: Array = self.model.qpos0 if self._own_qpos0 is None else self._own_qpos0
+        return found
+
     def reset(self, ids: Ids) -> None:
         """Set the state of the worlds `ids` (n,) to the model's default; writes and `forward` follow."""
         self._batch.state[ids] = self._start
@@ -166,7 +173,7 @@ class Physics:
         Returns:
             (num_envs,) the worlds that diverged or in which MuJoCo raised; their state is not to be used.
         """
-        self._ctrl[:] = ctrl
+        self.commands[:] = ctrl
         fault = np.zeros(self.num_envs, np.bool_)
         try:
             self._batch.step(active, nstep=self.substeps)

@@ -1,9 +1,10 @@
 """Profiles: how a parameter's number moves within an episode, as data.
 
 Time is counted in control steps since the episode began. In YAML a profile stands beside the operation whose number
-it moves: `{scale: 1.0, in_time: {cycle: [0.3, 200]}}`. The kinds are those of the perturbation schedules in
-Dulac-Arnold et al. 2021, Challenges of real-world reinforcement learning, doi:10.1007/s10994-021-05961-4 (there
-random_walk, drift_pos and drift_neg, cyclic_pos and cyclic_neg, saw_wave), and a step.
+it moves: `{scale: 1.0, in_time: {cycle: [0.3, 200]}}`. Walk, drift, saw and triangle are
+the even forms of the perturbation schedules in Dulac-Arnold et al. 2021, Challenges of real-world reinforcement
+learning, doi:10.1007/s10994-021-05961-4 (there random_walk, drift_pos and _neg, cyclic_pos and _neg, saw_wave); a cycle
+is a sine.
 """
 
 from __future__ import annotations

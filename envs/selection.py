@@ -13,7 +13,7 @@ from .errors import EnvsError
 from .nominal import GROUPS, Nominal
 from .parameters import PARAMETERS
 
-__all__ = ["matching", "select_objects"]
+__all__ = ["matching", "require_possible", "select_objects"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -31,7 +31,7 @@ def select_objects(domain: Domain, nominal: Nominal) -> list[Ids]:
         chosen = _select(entry, nominal)
         default = PARAMETERS[entry.parameter].default(nominal)[chosen]
         _require_effect(entry, default)
-        _require_possible(entry, default, [PARAMETERS[entry.parameter].objects(nominal)[i] for i in chosen])
+        require_possible(entry, default, [PARAMETERS[entry.parameter].objects(nominal)[i] for i in chosen])
         for index in chosen.tolist():
             if other := taken.get((entry.parameter, index)):
                 name = PARAMETERS[entry.parameter].objects(nominal)[index]
@@ -82,7 +82,8 @@ def _require_effect(entry: Entry, default: Array) -> None:
         )
 
 
-def _require_possible(entry: Entry, default: Array, objects: list[str]) -> None:
+def require_possible(entry: Entry, default: Array, objects: list[str]) -> None:
+    """Raise EnvsError unless every value that the entry can make of the defaults (n,) of its objects keeps the rule."""
     rule = PARAMETERS[entry.parameter].rule
     ends = entry.effective(default, np.array(entry.support()))  # (2, n)
     for low, high, name in zip(ends.min(axis=0), ends.max(axis=0), objects, strict=True):

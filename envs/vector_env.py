@@ -28,6 +28,10 @@ Ids = NDArray[np.intp]
 StepResult = tuple[Array, Array, Mask, Mask, dict[str, Any]]
 
 
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)
+
+
 class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
     """`num_envs` worlds of one task, each drawn anew from `domain` at the start of every episode.
 
@@ -70,12 +74,19 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         Raises:
             EnvsError: when the domain does not fit the task's model, or a number is impossible.
         """
-        if max_episode_steps is not None and max_episode_steps != -1 and max_episode_steps < 1:
-            raise EnvsError(f"max_episode_steps: must be >= 1, -1 (the task's own) or None, got {max_episode_steps}")
-        if seed < 0:
-            raise EnvsError(f"seed: must be >= 0, got {seed}")
+        if max_episode_steps is not None and max_episode_steps != -1 and not _is_count(max_episode_steps, 1):
+            raise EnvsError(
+                "max_episode_steps: must be a whole number >= 1, -1 (the task's own) or None, "
+                f"got {max_episode_steps!r}"
+            )
+        if not _is_count(seed, 0):
+            raise EnvsError(f"seed: must be a whole number >= 0, got {seed!r}")
+        if not _is_count(num_envs, 1):
+            raise EnvsError(f"num_envs: must be a whole number >= 1, got {num_envs!r}")
         if autoreset_mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
-            raise EnvsError(f"autoreset_mode: must be SAME_STEP or DISABLED, got {autoreset_mode}")
+            raise EnvsError(
+                f"autoreset_mode: must be AutoresetMode.SAME_STEP or AutoresetMode.DISABLED, got {autoreset_mode!r}"
+            )
         self.task, self.domain, self.num_envs = task, domain or Domain(), num_envs
         self.metadata = {**self.metadata, "autoreset_mode": autoreset_mode}
         self._same_step = autoreset_mode is AutoresetMode.SAME_STEP
@@ -100,6 +111,10 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
     def _make_spaces(self) -> None:
         self._obs_dim = len(self.task.observation_names)
         low, high = self.physics.action_bounds
+        if unbounded := [name for name, empty in zip(self.physics.action_names, low >= high, strict=True) if empty]:
+            raise EnvsError(
+                f"actions {', '.join(unbounded)} have no room between their bounds; give each actuator a ctrlrange"
+            )
         self.single_action_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
         self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (self._obs_dim,), np.float64)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -138,9 +153,11 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             self._steps.restart(seed)
         mask = np.ones(self.num_envs, np.bool_)
         if options is not None and "reset_mask" in options:
-            mask = np.asarray(options["reset_mask"], np.bool_)
-            if mask.shape != (self.num_envs,):
-                raise EnvsError(f"reset_mask: must have shape ({self.num_envs},), got {mask.shape}")
+            mask = np.asarray(options["reset_mask"])
+            if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
+                raise EnvsError(
+                    f"reset_mask: must be bool of shape ({self.num_envs},), got {mask.dtype} of shape {mask.shape}"
+                )
         self._started = True
         self._begin(np.flatnonzero(mask))
         return self._obs.copy(), {}
@@ -189,16 +206,16 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         idle = self._ended.copy()
         self.worlds.advance(self._elapsed, ~idle)
         with self._disturbances.acting():
-            fault = self.physics.step(self._actuators(actions), None if self._same_step else ~idle)
+            fault = self.physics.step(self._actuators(actions), ~idle if idle.any() else None)
         before, after = self._measured, self._measure()
         terms = self.task.reward(before, after, self.physics, actions)
         told = {**self.task.info(before, after, self.physics), **terms}
         infos: dict[str, NDArray[Any]] = {name: values.copy() for name, values in told.items()}
-        reward, reading = sum(terms.values(), np.zeros(self.num_envs)), self.task.observe(self.physics)
+        reward, reading = sum(terms.values(), np.zeros(self.num_envs)), np.array(self.task.observe(self.physics))
         # An absurd action is a fault at once, also where a delay still keeps it from the physics.
         sound = np.isfinite(actions).all(axis=1) & np.isfinite(reward) & np.isfinite(reading).all(axis=1)
         fault = (fault | ~sound) & ~idle
-        terminated = self.task.terminated(self.physics)
+        terminated = np.array(self.task.terminated(self.physics))
         self._elapsed += ~idle
         truncated = fault | (self._elapsed >= self._limit if self._limit is not None else False)
         obs = self._sensors(reading)

@@ -358,8 +358,9 @@ def test_wrong_shapes_and_numbers_are_refused(name: str) -> None:
     for shape in ((4, dim + 1), (3, dim), (dim,), ()):
         with pytest.raises(EnvsError, match=r"actions: must have shape \(4, \d+\)"):
             env.step(np.zeros(shape, np.float32))
-    with pytest.raises(EnvsError, match=r"reset_mask: must have shape \(4,\), got \(3,\)"):
-        env.reset(options={"reset_mask": np.ones(3, bool)})
+    for mask, got in ((np.ones(3, bool), r"bool of shape \(3,\)"), (np.array([0, 2, 1, 0]), r"int64 of shape \(4,\)")):
+        with pytest.raises(EnvsError, match=rf"reset_mask: must be bool of shape \(4,\), got {got}"):
+            env.reset(options={"reset_mask": mask})
     with pytest.raises(EnvsError, match="num_envs: must be >= 1, got 0"):
         build(name, 0)
     with pytest.raises(EnvsError, match="num_threads: must be >= 0"):

@@ -215,7 +215,15 @@ def test_episodes_start_from_the_own_pose() -> None:
         length = env.parameters["link_length"]
         torso_up = 0.2 + 0.45 + 0.5  # of torso, thigh and leg, m; the foot lies
         np.testing.assert_allclose(env.physics.qpos[:, 1], 1.25 + torso_up * (length - 1), atol=0.02)
-        env.step(np.zeros(env.action_space.shape, np.float32))
+        *_, infos = env.step(np.zeros(env.action_space.shape, np.float32))
+        height = infos["z_distance_from_origin"][infos["_z_distance_from_origin"]]
+        np.testing.assert_allclose(height, 0, atol=0.03)  # above the own start
+
+
+def test_what_is_possible_in_one_build_may_not_be_in_another() -> None:
+    shorter = {"select": "torso", "scale": {"choice": [0.5, 1.0]}}
+    with pytest.raises(EnvsError, match=r"link_length\[torso\].* body_mass\[torso\]: add -3 would make 'torso' range"):
+        build("hopper", {"link_length": shorter, "body_mass": {"select": "torso", "add": -3}})
 
 
 def test_each_build_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,9 @@ import mujoco
 import numpy as np
 import pytest
 
-from envs import DomainVectorEnv, EnvsError, environment, make_vec
+from envs import Domain, DomainVectorEnv, EnvsError, environment, make_vec
+from envs.validity.probes import read_back
+from envs.validity.trial import Trial
 
 ROBOT = """
 <mujoco>
@@ -91,6 +93,23 @@ def test_a_task_class_of_ones_own(robot: str) -> None:
     assert environment(f"{robot}:Cart").summary == "A cart that is to stay in the middle."
     assert sys.path[-1] == str(Path.cwd())  # stays, after all others and once
     assert sys.path.count(str(Path.cwd())) == 1
+
+
+def test_actuators_without_a_range_are_named(robot: str) -> None:
+    servos = '<velocity joint="slide" kv="1" ctrlrange="-1 1"/><motor joint="slide"/>'
+    Path("robot.xml").write_text(ROBOT.replace('<motor name="push" joint="slide" ctrlrange="-1 1"/>', servos))
+    with pytest.raises(EnvsError, match=r"actions actuator1 have no room between their bounds; give each .* ctrlrange"):
+        make_vec(f"{robot}:Cart", num_envs=1)
+
+
+def test_two_servos_of_a_joint_have_names_of_their_own(robot: str) -> None:
+    servos = '<position joint="slide" kp="1" ctrlrange="-1 1"/><velocity joint="slide" kv="1" ctrlrange="-1 1"/>'
+    Path("robot.xml").write_text(ROBOT.replace('<motor name="push" joint="slide" ctrlrange="-1 1"/>', servos))
+    one = {"parameters": {"actuator_strength": {"select": "actuator1", "scale": 0.5}}}
+    env = make_vec(f"{robot}:Cart", num_envs=1, domain=one)
+    env.reset(seed=0)
+    read = {name: float(values[0]) for name, values in env.worlds.read("actuator_strength").items()}
+    assert read == {"actuator0": 1.0, "actuator1": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -350,6 +369,57 @@ def test_a_reading_that_is_no_number_is_a_fault(register: Any) -> None:
             np.testing.assert_array_equal(infos["final_obs"], last)  # its last sound observation
         last = obs
     assert faults == [False, False, True] * 3
+
+
+class _Halved(_GoalReaching):
+    """A cart with a second action that drives nothing; the first counts half."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+
+    def step(self, action: np.ndarray) -> Any:
+        return super().step(0.5 * action[:1])
+
+
+def test_the_gate_knows_springs_that_pull_elsewhere_and_servos_of_velocity(robot: str) -> None:
+    joint = '<joint name="slide" type="slide" axis="1 0 0" damping="1"'
+    model = ROBOT.replace(joint, f'{joint} stiffness="5" springref="0.2"')
+    servo = '<velocity name="push" joint="slide" kv="2" ctrlrange="-1 1"/>'
+    Path("robot.xml").write_text(model.replace('<motor name="push" joint="slide" ctrlrange="-1 1"/>', servo))
+    shifted = {"rest_pose": {"add": 0.1}, "servo_kd": {"scale": 0.7}, "actuator_strength": {"scale": 0.5}}
+
+    def make(parameters: dict[str, Any]) -> Any:
+        return lambda num, seed: make_vec(
+            f"{robot}:Cart", num_envs=num, seed=seed, domain={"parameters": parameters}, max_episode_steps=None
+        )
+
+    found = read_back(Trial.prepare(make({}), make(shifted), 0))
+    assert [q for q in found if q.wrong] == []
+    assert {q.name for q in found if q.known} >= {"rest_pose[slide]", "servo_kd[push]", "actuator_strength[push]"}
+
+
+@pytest.mark.parametrize("parameter", ["action_noise", "action_scale", "action_delay", "action_dead_zone"])
+def test_the_gate_measures_actions_where_controls_are_others(register: Any, parameter: str) -> None:
+    name, size = register(_Halved), {"action_delay": 3, "action_scale": 0.5}.get(parameter, 0.1)
+    domain = Domain.parse({"parameters": {parameter: {"select": "action.0", "set": size}}})
+
+    def make(domain: Domain | None) -> Any:
+        return lambda num, seed: make_vec(name, num_envs=num, seed=seed, domain=domain)
+
+    found = read_back(Trial.prepare(make(None), make(domain), 0))
+    assert [q for q in found if q.wrong] == []
+    assert {q.name for q in found if q.known} >= {f"{parameter}[action.0]", "other actions"}
+
+
+def test_worlds_that_were_never_reset_are_left_alone(register: Any) -> None:
+    env = make_vec(register(_GoalReaching), num_envs=2)
+    env.reset(options={"reset_mask": np.array([True, False])})
+    for _ in range(30):
+        _, reward, _, _, infos = env.step(np.ones((2, env.single_action_space.shape[0]), np.float32))
+    assert env.get_state()["physics.lengths"].tolist() == [10, 0]
+    assert not reward[1]
+    assert not infos["fault"].any()
 
 
 def test_fidelity_reaches_gym_worlds(goal_reaching: str) -> None:

@@ -132,6 +132,28 @@ def test_entries_that_nobody_named_are_watched() -> None:
     assert not wrong["other actions"].wrong
 
 
+COMPOSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "a motor too weak for its limit": (
+        "hopper",
+        {"actuator_strength": {"scale": 0.5}, "actuator_force_limit": {"scale": 0.8}},
+    ),
+    "a limit that binds a strong motor": (
+        "hopper",
+        {"actuator_strength": {"scale": 2.0}, "actuator_force_limit": {"scale": 0.8}},
+    ),
+    "a centre of mass in a longer link": (
+        "half_cheetah",
+        {"link_length": {"select": "torso", "scale": 1.2}, "body_com_x": {"select": "torso", "set": 0.05}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_parameters_that_share_an_object_are_not_mistaken(name: str) -> None:
+    env, domain = COMPOSED[name]
+    assert [q for q in read_back(trial_of(env, domain)) if q.wrong] == []
+
+
 def test_worlds_that_differ_are_each_held_against_their_own_numbers() -> None:
     domain = {
         "body_mass": {"scale": {"uniform": [0.7, 1.3]}},

@@ -3,7 +3,8 @@
 The order is that of a real chain. The controller takes an action in (repeat) and sends it over a wire (delay, jitter)
 to a converter of finite resolution (quantisation). The motor does not answer to small commands (dead zone), its
 gears have play (backlash), and its speed and inertia bound how fast the effect follows (rate limit, lag). Last come
-its gain and its noise, which nothing smooths. What arrives is then clipped to the actuator's range by the simulator.
+its gain and its noise, which nothing smooths. A controller takes in what lies within its range, and what arrives at the
+actuator is clipped to that once more by the simulator.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class ActuatorChannel(Channel):
     def __init__(self, wiring: Wiring) -> None:
         """Serve actions."""
         super().__init__(ACTION_STAGES, wiring)
+        self._low, self._high = wiring.physics.action_bounds
         self._rest: Array = np.zeros((wiring.num_envs, wiring.dim))
 
     def begin(self, ids: Ids) -> None:
@@ -56,4 +58,6 @@ class ActuatorChannel(Channel):
 
     def __call__(self, action: NDArray[np.floating]) -> NDArray[np.floating]:  # type: ignore[override]
         """Return what arrives at the actuators, (num_envs, dim); of the action's own type if the way is ideal."""
-        return super().__call__(action.astype(np.float64)) if self.stages else action
+        if not self.stages:
+            return action
+        return super().__call__(np.clip(action.astype(np.float64), self._low, self._high))

@@ -15,7 +15,8 @@ class ControlPeriod:
     """Stretches a control step by a factor uniform on [1 - jitter, 1 + jitter], drawn per world and step.
 
     The simulation takes as many steps as ever, each by that factor longer. Outside of control steps the timestep is
-    what it was before, so that whoever else sets it need not know; rewards count the nominal period.
+    what it was before, so that whoever else sets it need not know; rewards count the nominal period,
+    but for those of gym: environments, which read the running timestep.
     """
 
     def __init__(self, jitter: Array, noise: StepNoise, physics: Physics) -> None:

@@ -12,7 +12,7 @@ _AIR = 1.2  # kg/m^3 at 20 degrees Celsius
 
 DISTURBANCES: dict[str, Shift] = {
     "pushed": Shift(
-        "a push from the side every 25 steps; severity: impulse in N s",
+        "a push from some side every 25 steps; severity: impulse in N s",
         severity=1.0,
         parameters=lambda s: {"push_impulse": {"select": "@base", "set": s}, "push_interval": {"set": 25}},
     ),

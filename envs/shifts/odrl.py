@@ -5,12 +5,15 @@ for easy, medium, hard, both ends multiplied) and which parts of which robot are
 the effective one: its files lower the robot's own and leave the floor's, which is the larger, so that 0.1 and 0.5 come
 out alike.
 
-Of the morphologies only the humanoid's files could be looked up: shins thickened by 1.25 (easy) and 1.5 (hard), torso
-and waist by 1.25 (easy). These factors are used for every robot, with the one half-way for medium; the benchmark's own
-differ from robot to robot, and in direction too.
+Morphologies are those of the humanoid's files: shins of 1.25 (easy), 0.75 (medium) and 1.5 (hard) times the thickness,
+torso and waist of 1.25, 1.5 and 0.5. So some levels are thicker and some thinner, and each way is a shift of its own.
+These factors are used for every robot, as the files of the others have not been looked up. The humanoid's head, a
+sphere of the torso's body, changes with it here and not there.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from .builds import Selections, scaled
 from .shift import Parameters, Shift
@@ -19,7 +22,6 @@ __all__ = ["ODRL"]
 
 _LOW, _HIGH = {"x0.5": 0.5, "x0.1": 0.9}, {"x2": 1.0, "x5": 4.0}
 _RANGES = {"easy": 0.2, "medium": 0.5, "hard": 0.8}
-_SIZES = {"easy": 0.25, "medium": 0.375, "hard": 0.5}
 
 # In the words of the benchmark: footjnt of hopper, half_cheetah and walker2d, anklejnt of ant, kneejnt of humanoid.
 _FEET: Selections = {
@@ -64,10 +66,16 @@ def _range(what: str, selections: Selections | None) -> Shift:
     return Shift(summary, severity=0.8, parameters=parameters, highest=0.99, levels=_RANGES)
 
 
-def _thicker(what: str, selections: Selections) -> Shift:
+def _thicker(what: str, selections: Selections, levels: Mapping[str, float]) -> Shift:
     parameters = scaled("link_thickness", selections, lambda s: 1 + s)
     summary = f"thicker {what}; severity: fraction of thickness added"
-    return Shift(summary, severity=0.5, parameters=parameters, highest=2.0, levels=_SIZES)
+    return Shift(summary, severity=0.5, parameters=parameters, highest=2.0, levels=levels)
+
+
+def _thinner(what: str, selections: Selections, levels: Mapping[str, float]) -> Shift:
+    parameters = scaled("link_thickness", selections, lambda s: 1 - s)
+    summary = f"thinner {what}; severity: fraction of thickness lost"
+    return Shift(summary, severity=max(levels.values()), parameters=parameters, highest=0.9, levels=levels)
 
 
 ODRL: dict[str, Shift] = {
@@ -102,6 +110,8 @@ ODRL: dict[str, Shift] = {
     "odrl_kinematic": _range("all limited joints", None),
     "odrl_kinematic_foot": _range("feet, ankles or knees", _FEET),
     "odrl_kinematic_thigh": _range("thighs, hips or the leg", _THIGHS),
-    "odrl_morph_torso": _thicker("torso", _TORSOS),
-    "odrl_morph_legs": _thicker("legs, or parts of them", _LEGS),
+    "odrl_morph_torso": _thicker("torso", _TORSOS, {"easy": 0.25, "medium": 0.5}),
+    "odrl_morph_torso_thin": _thinner("torso", _TORSOS, {"hard": 0.5}),
+    "odrl_morph_legs": _thicker("legs, or parts of them", _LEGS, {"easy": 0.25, "hard": 0.5}),
+    "odrl_morph_legs_thin": _thinner("legs, or parts of them", _LEGS, {"medium": 0.25}),
 }

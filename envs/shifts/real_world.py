@@ -5,6 +5,9 @@ observations, dropout and stuck sensors of probability 0.01, 0.05, 0.1 for 1, 5,
 times (easy is the nominal 1). Where several numbers rise together the severity counts the levels, 0 nominal to 3 hard,
 and between two of them numbers are interpolated, counts to the nearest integer.
 
+The stages stand in the order of `channels`. Actions repeat, are late, get noise; in the suite they are late, get noise,
+repeat, so that a noisy one is held. Readings get noise, are late, stuck, lost; there get noise, are lost, stuck, late.
+
 Not taken over from the suite's combined challenges: delayed rewards, observation entries of pure noise, and one
 physical parameter drawn anew every episode, which `parameters` of a domain do.
 """

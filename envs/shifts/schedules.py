@@ -1,8 +1,10 @@
 """Perturbation schedules: a physical parameter that moves within the episode.
 
-The kinds are those of the Real-World RL suite (Dulac-Arnold et al. 2021, doi:10.1007/s10994-021-05961-4): random walk,
-drift, cycle and saw wave. There the parameter moves from one episode to the next; here it does so from one control
-step to the next, which a policy cannot wait out. 100 steps are a period, or what a drift takes to its end.
+The kinds, and what they are called, are those of the Real-World RL suite (Dulac-Arnold et al. 2021,
+doi:10.1007/s10994-021-05961-4): random walk; drift; cyclic, which goes to the end and jumps back to the start; and saw
+wave, which turns round at either end. There the parameter moves by random steps from one episode to the next; here it
+does so evenly, but for the walk, and from one control step to the next, which a policy cannot wait out. 100 steps are a
+period, or what a drift takes to its end.
 """
 
 from __future__ import annotations
@@ -24,16 +26,17 @@ _MOVED = {
 _KINDS = {
     "walk": "walks at random",
     "drift": "drifts away",
-    "cycle": "comes and goes",
-    "saw": "rises or falls and jumps back",
+    "cycle": "rises or falls and jumps back",
+    "saw": "comes and goes",
 }
+_WAVES = {"cycle": "saw", "saw": "triangle"}  # the suite's word -> the profile's
 
 
 def _profile(kind: str, reach: float) -> dict[str, list[float]]:
-    """Return the profile of a factor that starts at 1 and goes as far as 1 + reach, a walk or a cycle to both sides."""
+    """Return the profile of a factor that starts at 1 and goes as far as 1 + reach, a walk to both sides."""
     if kind == "walk":  # sd sqrt(_STEPS) / 10 = reach after a period, if nothing held it
         return {"walk": [abs(reach) / 10, 1 - abs(reach), 1 + abs(reach)]}
-    return {"drift": [reach / _STEPS, 1 + reach]} if kind == "drift" else {kind: [reach, _STEPS]}
+    return {"drift": [reach / _STEPS, 1 + reach]} if kind == "drift" else {_WAVES[kind]: [reach, _STEPS]}
 
 
 def _schedule(kind: str, moved: str) -> Shift:

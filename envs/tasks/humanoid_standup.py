@@ -117,7 +117,7 @@ class HumanoidStandup:
         return {
             "x_position": physics.qpos[:, 0].copy(),
             "y_position": physics.qpos[:, 1].copy(),
-            "z_distance_from_origin": physics.qpos[:, 2] - physics.model.qpos0[2],
+            "z_distance_from_origin": physics.qpos[:, 2] - physics.start_qpos[..., 2],
             **self._body.tendons(physics),
         }
 

@@ -27,5 +27,5 @@ class PlanarWalker(HealthyLocomotion):
     @quiet
     def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
         """Return position (m), velocity (m/s) and height above the start (m)."""
-        height = physics.qpos[:, 1] - physics.model.qpos0[1]
+        height = physics.qpos[:, 1] - physics.start_qpos[..., 1]
         return {**super().info(before, after, physics), "z_distance_from_origin": height}

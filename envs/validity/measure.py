@@ -30,7 +30,8 @@ class Measure:
         relative: whether the parameter is a fraction of what the nominal world has.
         offset: whether it is a difference from that.
         hint: what usually is the matter when it is wrong.
-        together: parameters whose intended fractions multiply with this one's in what is measured.
+        together: parameters whose intended fractions multiply with this one's in what is measured; of each group the
+            first that has the object. The gain of a position servo goes with its kp, that of a velocity servo with kd.
     """
 
     take: Callable[[mujoco.MjModel, mujoco.MjData, np.random.Generator], Measured]
@@ -38,16 +39,17 @@ class Measure:
     relative: bool = False
     offset: bool = False
     hint: str = ""
-    together: tuple[str, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
 
 
 def measure_parameter(trial: Trial, parameter: str, measure: Measure) -> list[Quantity]:
     """Return one quantity for every object that the domain selects."""
     intended = trial.intention.by_object(parameter)
-    for other in measure.together:
-        for name, values in trial.intention.by_object(other).items():
-            if trial.intention.has(other) and name in intended:
-                intended[name] = intended[name] * values
+    for group in measure.together:
+        company: dict[str, Array] = {}
+        for other in group:
+            company = {**trial.intention.by_object(other), **company}
+        intended = {name: values * company.get(name, 1.0) for name, values in intended.items()}
     nominal = _take(measure, trial.nominal_world, trial.seed)
     rows = [_take(measure, world, trial.seed) for world in trial.shifted_worlds]
     named = trial.intention.named(parameter)

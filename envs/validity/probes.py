@@ -15,7 +15,7 @@ from .probes_actuators import ACTUATOR_MEASURES
 from .probes_contact import CONTACT_MEASURES
 from .probes_disturbances import DISTURBANCE_PROBES
 from .probes_joints import JOINT_MEASURES
-from .probes_mass import CENTRE_OF_MASS, probe_mass
+from .probes_mass import CENTRE_OF_MASS, probe_centre, probe_mass
 from .probes_sensors import SENSOR_PROBES
 from .probes_surroundings import SURROUNDINGS_MEASURES
 from .readings import probe_reading
@@ -40,7 +40,7 @@ PROBES: dict[str, Probe] = {
     "body_mass": probe_mass,
     "body_inertia": probe_mass,
     "payload": probe_mass,
-    **_measures(CENTRE_OF_MASS),
+    **{name: partial(probe_centre, measure) for name, measure in CENTRE_OF_MASS.items()},
     **_measures(CONTACT_MEASURES),
     **_measures(JOINT_MEASURES),
     **_measures(ACTUATOR_MEASURES),

@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from ..nominal import actuator_names
-from .measure import Measure
+from .measure import EXACT, Measure
 
 __all__ = ["ACTUATOR_MEASURES"]
 
@@ -44,7 +44,10 @@ def _gain(model: mujoco.MjModel, data: mujoco.MjData, actuator: int) -> float:
 
 
 def _limit(model: mujoco.MjModel, data: mujoco.MjData, actuator: int) -> float:
-    return max(abs(_force(model, data, actuator, end)) for end in _bounds(model, actuator))
+    """Return the largest force; NaN where it stays below the limit, which cannot be told then."""
+    force = max(abs(_force(model, data, actuator, end)) for end in _bounds(model, actuator))
+    limit = float(np.abs(model.actuator_forcerange[actuator]).max())
+    return np.nan if model.actuator_forcelimited[actuator] and force < limit * (1 - EXACT) else force
 
 
 def _brake(model: mujoco.MjModel, data: mujoco.MjData, actuator: int) -> float:
@@ -59,13 +62,13 @@ def _each(answer: Answer) -> Callable[[mujoco.MjModel, mujoco.MjData, np.random.
 
 ACTUATOR_MEASURES = {
     "actuator_strength": Measure(
-        _each(_gain), "the force per control over the nominal one", relative=True, together=("servo_kp",)
+        _each(_gain), "the force per control over the nominal one", relative=True, together=(("servo_kp", "servo_kd"),)
     ),
     "servo_kp": Measure(
-        _each(_gain), "the force per control over the nominal one", relative=True, together=("actuator_strength",)
+        _each(_gain), "the force per control over the nominal one", relative=True, together=(("actuator_strength",),)
     ),
     "servo_kd": Measure(
-        _each(_brake), "the force per speed over the nominal one", relative=True, together=("actuator_strength",)
+        _each(_brake), "the force per speed over the nominal one", relative=True, together=(("actuator_strength",),)
     ),
     "actuator_force_limit": Measure(_each(_limit), "the largest force over the nominal one", relative=True),
 }

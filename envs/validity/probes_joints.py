@@ -77,9 +77,8 @@ def measure_rest_pose(model: mujoco.MjModel, data: mujoco.MjData, rng: np.random
     """Return where the spring's force vanishes, from the position it has in the model's default."""
     found = {}
     for name, joint in joint_ids(model).items():
-        if model.jnt_type[joint] not in _SCALAR or not (slope := _slope(model, data, joint)):
-            continue
-        found[name] = _spring(model, data, joint, 0.0) / slope
+        if model.jnt_type[joint] in _SCALAR and (slope := _slope(model, data, joint)):
+            found[name] = _spring(model, data, joint, 0.0) / slope
     return found
 
 
@@ -107,6 +106,6 @@ JOINT_MEASURES = {
     "dof_armature": Measure(measure_armature, "the armature in the joint's inertia"),
     "dof_frictionloss": Measure(measure_friction_loss, "the friction among the running constraints"),
     "joint_stiffness": Measure(measure_stiffness, "the spring's force per displacement"),
-    "rest_pose": Measure(measure_rest_pose, "where the spring's force vanishes"),
+    "rest_pose": Measure(measure_rest_pose, "where the spring's force vanishes, from the nominal place", offset=True),
     "joint_range": Measure(measure_range, "the range between the limits that push back", relative=True),
 }

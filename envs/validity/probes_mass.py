@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..parameters import PARAMETERS
-from .measure import EXACT, Measure
+from .measure import EXACT, Measure, measure_parameter
 from .trial import Trial, body_ids
 from .verdict import Quantity, worst_of
 
-__all__ = ["CENTRE_OF_MASS", "probe_mass"]
+__all__ = ["CENTRE_OF_MASS", "probe_centre", "probe_mass"]
 
 Array = NDArray[np.float64]
 _REBUILT = ("link_length", "link_thickness")  # the compiler computes masses anew
@@ -111,6 +111,13 @@ def _recomputed(model: mujoco.MjModel) -> mujoco.MjModel:
     fresh = copy.copy(model)
     mujoco.mj_setConst(fresh, mujoco.MjData(fresh))
     return fresh
+
+
+def probe_centre(measure: Measure, trial: Trial, parameter: str) -> list[Quantity]:
+    """Return where centres of mass are; nothing where a link is rebuilt, whose own centre the compiler moves."""
+    if any(map(trial.intention.has, _REBUILT)):
+        return []
+    return measure_parameter(trial, parameter, measure)
 
 
 def _centre(axis: int) -> Measure:

@@ -100,7 +100,7 @@ class Recording:
 
     Attributes:
         actions: (num_steps, num_envs, act_dim) as given to `step`.
-        ctrl: (num_steps, num_envs, act_dim) as held by the physics.
+        ctrl: (num_steps, num_envs, act_dim) as handed to the physics.
         truth: (num_steps + 1, num_envs, obs_dim) the task's own observation of the physics.
         obs: (num_steps + 1, num_envs, obs_dim) as returned.
         state: (num_steps + 1, num_envs, nq + nv)
@@ -139,7 +139,7 @@ def record(env: AnyEnv, actions: Actions, seed: int, kick: float = 0.0) -> Recor
             obs, _, _, _, infos = env.step(action)
             sound &= ~infos["fault"]
             rows.add(truth=task.observe(physics), obs=obs, state=_state(physics), time=physics.bind("time"))
-            rows.add(actions=action, ctrl=physics.bind("ctrl"), forces=physics.bind("xfrc_applied"))
+            rows.add(actions=action, ctrl=physics.commands, forces=physics.bind("xfrc_applied"))
     return Recording(**rows.stacked(), sound=sound)
 
 
