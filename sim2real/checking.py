@@ -99,6 +99,8 @@ class Checks:
         self.env = self._config.env if self._config else env
         environment(self.env)
         self._policy, task = _open_policy(policy, self.env)
+        if self._config and policy is not None and self._config.task != task:
+            raise UserError(f"{policy}: its task has options {task}, {env} has {self._config.task}; must be the same")
         self._task = self._config.task if self._config else task
         self._gate = Gate(self.env, seed=derive_seed(seed, "check"), num_threads=num_threads, **self._task)
         self._seed, self._episodes, self._num_threads = seed, episodes, num_threads

@@ -178,6 +178,7 @@ def bench(
     With --only machines can share a grid by environments; `report` puts what they found together.
     """
     benchmark = Bench.begin(out, load_bench_config(config), config.parent)
+    benchmark.require_environments(only or ())
     failures = 0
     try:
         with interruptible("the same command continues"):

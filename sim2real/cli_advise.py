@@ -11,7 +11,7 @@ from rich.table import Table
 from .advise import Worth, advice_tables, worth_of_advice
 from .advise import advise as advise_on
 from .bench import Bench
-from .files import write_json
+from .files import require_folder, write_json
 from .progress import ProgressBoard
 from .run import RunDirectory
 from .terminal import Threads, console, interruptible
@@ -32,6 +32,7 @@ def advise(
     threads: Threads = 0,
 ) -> None:
     """Spend a few target steps with the source policy and say what to freeze and which method to try first."""
+    require_folder(json, "--json")
     with interruptible("nothing was written"):
         advice = advise_on(RunDirectory.open(source), target, steps=steps, seed=seed, num_threads=threads)
     for table in advice_tables(advice):
@@ -50,6 +51,7 @@ def advise_worth(
     threads: Threads = 0,
 ) -> None:
     """Measure what advice is worth: rank correlation of its scores with what a benchmark's methods reached."""
+    require_folder(json, "--json")
     benchmark = Bench.open(bench)
     with interruptible("nothing was written"), ProgressBoard(console) as board:
         worth, scores, outcomes = worth_of_advice(

@@ -13,7 +13,7 @@ from .calibration import calibrate as calibrate_shift
 from .calibration import check_drops
 from .check_table import check_table
 from .checking import Checks
-from .files import write_json
+from .files import require_folder, write_json
 from .policy_run import PolicyRun, require_absent
 from .progress import ProgressBoard
 from .seeding import derive_seed
@@ -34,6 +34,7 @@ def check(
     threads: Threads = 0,
 ) -> None:
     """Find out whether shifts do what they say, make a difference, and leave the task solvable."""
+    require_folder(json, "--json")
     checks = Checks(
         env,
         shifts=shift or [],

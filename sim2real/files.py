@@ -9,7 +9,13 @@ from typing import Any
 
 from .errors import UserError
 
-__all__ = ["read_json", "write_atomic", "write_json"]
+__all__ = ["read_json", "require_folder", "write_atomic", "write_json"]
+
+
+def require_folder(path: Path | None, option: str) -> None:
+    """Raise UserError if the file `path`, of an option, has no folder to lie in: before anything takes time."""
+    if path is not None and not path.parent.is_dir():
+        raise UserError(f"{option}: {path}: no such folder {str(path.parent)!r}")
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -186,6 +186,8 @@ class RunDirectory:
     def rewind_logs(self, bundle: Bundle | None) -> None:
         """Cut all logs to what they were at `bundle` (None: the beginning), so that nothing appears twice."""
         lengths: Mapping[str, int] = bundle.meta["clock"]["logs"] if bundle else {}
+        if "curve.jsonl" in lengths and not (self.path / "curve.jsonl").is_file():
+            raise UserError(f"{self.path}: damaged: curve.jsonl is missing, the checkpoint knows it")
         for file in self._logs():
             length = lengths.get(str(file.relative_to(self.path)))
             if length is None:

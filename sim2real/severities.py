@@ -46,7 +46,7 @@ def resolve_severities(content: Mapping[str, Any], file: Path) -> dict[str, Any]
 
 
 def _resolve(content: Mapping[str, Any], name: str, target: Any, file: Path) -> Any:
-    if not isinstance(target, Mapping) or target.get("shift") not in SHIFTS:
+    if not isinstance(target, Mapping) or not isinstance(target.get("shift"), str) or target["shift"] not in SHIFTS:
         return target
     severity, calibration = target.get("severity"), target.get("calibration")
     try:
@@ -88,12 +88,12 @@ def _calibrated(path: Path, wanted: Mapping[str, Any], level: Any) -> float:
     levels, absent = content.get("severities"), content.get("absent") or {}
     if not isinstance(levels, Mapping) or not isinstance(absent, Mapping):
         raise UserError(f"calibration: {path} is damaged: it has no severities")
-    if level in absent:
+    if isinstance(level, str) and level in absent:
         raise UserError(f"severity: {path} found no {level!r}: {absent[level]}; valid: {', '.join(levels) or 'none'}")
-    if level not in levels:
+    if not isinstance(level, str) or level not in levels:
         raise UserError(f"severity: {unknown_name(f'level of {path}', level, map(str, levels))}")
     number = levels[level].get("severity") if isinstance(levels[level], Mapping) else None
-    if not isinstance(number, int | float) or not math.isfinite(number):
+    if not isinstance(number, int | float) or isinstance(number, bool) or not math.isfinite(number):
         raise UserError(f"calibration: {path} is damaged: the severity of {level!r} is {number!r}, no number")
     return float(number)
 

@@ -57,6 +57,8 @@ def test_perfect_and_reversed_orders() -> None:
     assert good.fixed == pytest.approx(1.0)
     bad = worth(dict.fromkeys(outcomes, TURNED), outcomes)
     assert (bad.mean.point, bad.first_best, bad.regret) == pytest.approx((-1.0, 0.0, 1.0))
+    shared = worth({key: {**ORDER, "c": 4.0} for key in outcomes}, outcomes)
+    assert (shared.first_best, shared.regret) == pytest.approx((0.5, 37 / 63 / 2))  # one of the two is the best
     assert bad.fixed == pytest.approx(1.0)  # it does not look at the scores
 
 

@@ -77,6 +77,20 @@ def test_a_bench_runs_reports_skips_and_tells_of_failures(tmp_path: Path) -> Non
     assert "weights.safetensors" in bench.report().html.read_text()
 
 
+def test_a_bench_ends_when_all_that_is_left_fails_with_its_source(tmp_path: Path) -> None:
+    file, out = write_bench(tmp_path, [0]), tmp_path / "out"
+    bench = begin(file, out)
+    source = out / "source/small/seed0"
+    source.mkdir(parents=True)
+    (source / "something").touch()  # no run, and not empty: the source agent cannot be trained here
+    text = run_quietly(bench)
+    assert text.count("FAILED") == 1 + 2  # the source, zero_shot and frozen_encoder
+    assert "FAILED" in run_quietly(Bench.open(out))  # now nothing else is left to run
+    by_method = {record.method: record for record in bench.results().records}
+    assert by_method["scratch"].status == "finished"
+    assert "its source agent failed" in (by_method["zero_shot"].error or "")
+
+
 def test_a_folder_of_another_bench_is_refused(tmp_path: Path) -> None:
     file, out = write_bench(tmp_path, [0]), tmp_path / "out"
     begin(file, out)

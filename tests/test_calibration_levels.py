@@ -30,6 +30,8 @@ GOOD = {
         ({}, {"severity": "mld"}, ["severity: unknown level of", "'mld' (did you mean 'mild'?); valid: mild"]),
         ({}, {"severity": "severe"}, ["found no 'severe': no severity up to 2 costs it", "valid: mild"]),
         ({}, {"severity": 0.3}, ["severity: unknown level of", "0.3", "valid: mild"]),
+        ({}, {"severity": [1]}, ["severity: unknown level of", "[1]", "valid: mild"]),
+        ({"severities": {"mild": {"severity": True}}}, {}, ["damaged", "True", "no number"]),
         ({"severities": None}, {}, ["damaged", "no severities"]),
         ({"severities": {"mild": {"severity": "much"}}}, {}, ["damaged", "'much'", "no number"]),
     ],

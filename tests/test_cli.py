@@ -221,6 +221,25 @@ def test_a_full_disk_is_one_message_and_leaves_no_half_file(
     assert newest.read_bytes() == expected.read_bytes()
 
 
+def test_a_run_whose_curve_is_gone_is_not_continued(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, journey: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(journey / "source", tmp_path / "source")
+    ledger = json.loads((tmp_path / "source" / "ledger.json").read_text())
+    (tmp_path / "source" / "ledger.json").write_text(json.dumps({**ledger, "status": "running"}))
+    (tmp_path / "source" / "curve.jsonl").unlink()
+    arguments = ("pretrain", journey / "small.yaml", "--out", tmp_path / "source", "--resume")
+    refused(call(capsys, monkeypatch, *arguments), "damaged", "curve.jsonl is missing")
+
+
+def test_a_file_that_could_not_be_written_is_said_before_the_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, journey: Path, tmp_path: Path
+) -> None:
+    nowhere = ("--json", tmp_path / "nowhere" / "found.json")
+    for arguments in (("check", "hopper", "--shift", "heavy"), ("advise", journey / "source", "--target", "weak")):
+        refused(call(capsys, monkeypatch, *arguments, *nowhere), "--json", "no such folder", "nowhere")
+
+
 def test_usage_errors_have_exit_code_two(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments in (["pretrain"], ["fly"], ["evaluate", "x", "--episodes", "0"]):
         code, out, err = call(capsys, monkeypatch, *arguments)

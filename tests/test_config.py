@@ -51,6 +51,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"seed": -1}, ["seed", "-1", "greater than or equal to 0"]),
     ({"seed": "one"}, ["seed", "'one'", "integer"]),
     ({"device": "gpu"}, ["device", "'gpu'", "cuda"]),
+    ({"targets": {"x": {"shift": []}}}, ["targets.x.shift"]),
     ({"task": {"mass": 1}}, ["option of", "'mass'", "ctrl_weight"]),
     ({"source": {"fidelity": "fast"}}, ["fidelity", "'fast'", "cheap"]),
     ({"source": {"parameters": {"body_mas": {"scale": 1}}}}, ["parameter 'body_mas'", "did you mean 'body_mass'"]),

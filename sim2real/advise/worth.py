@@ -45,7 +45,8 @@ class Worth:
         mean: over cells, with its 95 % interval over seeds; a seed is drawn with all its targets.
         fixed: the same mean, were methods always ordered by their mean rank in all other cells: advice that looks at no
             target, but knows the outcomes elsewhere; NaN for a single cell.
-        first_best: share of cells in which no method did better than the one advised first.
+        first_best: how often the method advised first is the best one, over cells; where several share the first place,
+            as methods with the same traits do, the chance that one drawn from them is.
         regret: mean share of the span between best and worst outcome that following the advice costs, in [0, 1].
     """
 
@@ -77,17 +78,18 @@ def correlate(scores: Table, outcomes: Table, rng: np.random.Generator) -> Worth
         UserError: when no cell counts.
     """
     cells: dict[CellOf, float] = {}
-    costs = []
+    costs, hits = [], []
     known = _common(scores, outcomes)
     for cell, (said, came) in known.items():
         cells[cell] = _spearman(list(said.values()), list(came.values()))
-        best = np.mean([came[m] for m in said if said[m] == max(said.values())])  # any that shares the first place
-        costs.append(float((max(came.values()) - best) / (max(came.values()) - min(came.values()))))
+        first = np.array([came[m] for m in said if said[m] == max(said.values())])  # all that share the first place
+        hits.append(float(np.mean(first == max(came.values()))))
+        costs.append(float((max(came.values()) - first.mean()) / (max(came.values()) - min(came.values()))))
     if not cells:
         raise UserError(f"rank correlation: no cell has {_FEWEST} methods with scores and differing outcomes")
     mean = interval(_strata(cells), _mean_of_known, rng, bounds=(-1.0, 1.0))
     fixed = _fixed_order({cell: came for cell, (_, came) in known.items()})
-    return Worth(cells, mean, fixed, float(np.mean([cost == 0 for cost in costs])), float(np.mean(costs)))
+    return Worth(cells, mean, fixed, float(np.mean(hits)), float(np.mean(costs)))
 
 
 def _common(scores: Table, outcomes: Table) -> dict[CellOf, tuple[dict[str, float], dict[str, float]]]:

@@ -104,12 +104,16 @@ class Bench:
             EnvsError: when the grid has no such environment.
             UserError: when another process runs jobs of this folder.
         """
-        environments = dict.fromkeys(job.environment for job in self.jobs)
-        for name in only:
-            if name not in environments:
-                raise unknown_name("environment of this benchmark", name, environments)
+        self.require_environments(only)
         with working_on(self.path):
             return self._run([job for job in self.jobs if not only or job.environment in only], console, num_processes)
+
+    def require_environments(self, names: Sequence[str]) -> None:
+        """Raise EnvsError on a name, as of a folder, of an environment that the grid does not have."""
+        environments = dict.fromkeys(job.environment for job in self.jobs)
+        for name in names:
+            if name not in environments:
+                raise unknown_name("environment of this benchmark", name, environments)
 
     def _run(self, jobs: list[Job], console: Console, num_processes: int) -> int:
         ledger: dict[str, Any] = self._ledger()

@@ -55,8 +55,9 @@ def _record(
         source=job.source_kind,
         source_steps=source.get("steps", 0),
         companion_steps=ledger.get("source_steps", 0),
-        target_steps=ledger.get("steps", 0),
-        eval_steps=ledger.get("eval_steps", 0),
+        # the ledger is as old as the last checkpoint: a run that died later has spent what its curve says
+        target_steps=max([ledger.get("steps", 0), *(point["step"] for point in curve)]),
+        eval_steps=max(ledger.get("eval_steps", 0), sum(point.get("eval_steps", 0) for point in curve)),
         episodes=ledger.get("episodes", 0),
         falls=ledger.get("falls", 0),
         frozen_digest=_joint_digest(ledger.get("frozen_digests", {})),

@@ -68,6 +68,8 @@ def run_jobs(
                 queue.remove(job)
                 connection, process = _start(context, job, root)
                 running[connection] = _Running(job, process, board.job(job.name))
+            if not running:  # what was left has failed with its source
+                continue
             for ready_connection in wait(list(running)):
                 outcome = _receive(ready_connection, running)  # type: ignore[arg-type]
                 if outcome is not None:

@@ -122,12 +122,10 @@ def small_dip(groups: Sequence[Group], method: str) -> Bar:
         if reason := _too_few(group, method, NO_WARM_UP):
             open_ += 1
             evidence.append(unjudged(group, reason, figures))
-        elif not math.isfinite(control):
-            evidence.append(unjudged(group, f"no run of {NO_WARM_UP} with something to lose", figures))
+        elif reason := _few_to_lose(group, method, NO_WARM_UP):
+            evidence.append(unjudged(group, reason, figures))
         elif control <= DEEP:
             evidence.append(unjudged(group, f"{NO_WARM_UP} shows no dip", figures))
-        elif not math.isfinite(own):
-            evidence.append(unjudged(group, f"no run of {method} with something to lose", figures))
         else:
             evidence.append(judged(group, own <= DEEP, figures))
     known = [e for e in evidence if e.met is not None]
@@ -167,7 +165,8 @@ def warm_up_pays(groups: Sequence[Group], method: str) -> Bar:
         figures = {method: steps[0], ACTOR_ONLY: steps[1], "ratio": ratio}
         reason = "" if math.isfinite(ratio) else f"{ACTOR_ONLY} needs no step"
         evidence.append(Evidence(group.frame.env, group.frame.target, None, figures, reason))
-    found = _ratio(timed, method) if timed else None
+    arrivals = any(_arrived(group.cells[name]) > 0.0 for group in timed for name in (method, ACTOR_ONLY))
+    found = _ratio(timed, method) if arrivals else None
     known = found is not None and math.isfinite(found.point)
     return Bar(
         "warm_up_pays",
@@ -179,7 +178,9 @@ def warm_up_pays(groups: Sequence[Group], method: str) -> Bar:
         "ratio",
         f"ratio of steps over {len(timed)} of {len(groups)} cells; {_DIFFERENCES[ACTOR_ONLY]}"
         if known
-        else first_reason(evidence),
+        else first_reason(evidence)
+        if arrivals or not timed
+        else f"no run of {method} or {ACTOR_ONLY} gets there: nothing to compare",
         tuple(evidence),
         *((found.low, found.high) if found else ()),
     )
@@ -201,6 +202,16 @@ def _too_few(group: Group, *methods: str) -> str:
         num_runs = runs.num_runs if runs else 0
         if num_runs < MIN_SEEDS:
             return f"{name} has {num_runs} finished seeds here, {MIN_SEEDS} are needed"
+    return ""
+
+
+def _few_to_lose(group: Group, *methods: str) -> str:
+    """Say which of `methods` has fewer runs that can dip, as they start ahead, than a verdict needs; empty if none."""
+    for name in methods:
+        found = cell.quantities.get("dip_depth") if (cell := group.cells.get(name)) else None
+        num_runs = found.num_runs if found else 0
+        if num_runs < MIN_SEEDS:
+            return f"{num_runs} runs of {name} with something to lose, {MIN_SEEDS} are needed"
     return ""
 
 
