@@ -79,12 +79,13 @@ class PolicyRun:
         """Load the newest checkpoint of the run at `path`.
 
         Raises:
-            UserError: when it is no run, of another environment, or its checkpoint does not fit.
+            UserError: when it is no run or has not finished, is of another environment, or its checkpoint does not fit.
             EnvsError: for an unknown shift, or one the environment cannot have.
         """
         if shift not in SHIFTS:
             raise unknown_name("shift", shift, SHIFTS)
         directory = RunDirectory.open(path)
+        directory.require_finished("shifts are calibrated by it")
         config = directory.config()
         if config.env != env:
             raise UserError(

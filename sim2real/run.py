@@ -146,6 +146,11 @@ class RunDirectory:
         """Whether the run has reached its end."""
         return self.ledger().get("status") == "finished"
 
+    def require_finished(self, before: str) -> None:
+        """Raise UserError unless the run has reached its end: half an agent would pass for a whole one."""
+        if not self.finished:
+            raise UserError(f"{self.path}: has not finished; continue it with --resume before {before}")
+
     def save_checkpoint(self, step: int, *, weights: Any, state: Any, meta: Mapping[str, Any]) -> None:
         """Write the bundle of `step`, with the lengths all logs have by now, and drop the oldest ones."""
         logs = {str(f.relative_to(self.path)): f.stat().st_size for f in self._logs()}

@@ -79,8 +79,7 @@ def open_source(job: Transfer, worlds: DomainVectorEnv) -> SourceSide | None:
     method, run = job.row(), job.source
     if run is None or not method.needs_source:
         return None
-    if not run.finished:
-        raise UserError(f"{run.path}: has not finished; continue it with --resume before it is carried over")
+    run.require_finished("it is carried over")
     bundle = run.final()
     if method.needs_teacher:
         require_teacher(run, job.config, job.method)

@@ -140,9 +140,10 @@ def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, 
     nothing shows nothing.
 
     Raises:
-        UserError: for too few steps, a learner that cannot be looked at, or a run without a checkpoint.
+        UserError: for too few steps, a learner that cannot be looked at, or a run that has not finished.
         EnvsError: for an unknown target.
     """
+    run.require_finished("it is advised on")
     config = run.config()
     task = config.make_task()
     domain, source = config.target_domain(target, task), config.source_domain(task)
