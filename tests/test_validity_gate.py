@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from envs import SHIFTS, Domain, EnvsError, Gate, Verdict, check_shift
 from sim2real.cli import app, main
+from sim2real.errors import UserError
 from sim2real.pretraining import pretrain
 
 FINE = ("heavy", "slippery", "weak", "laggy", "noisy", "damped")
@@ -165,3 +166,7 @@ def test_a_policy_is_evaluated_in_both_worlds(tmp_path: Path) -> None:
         assert np.isfinite(returns[world]["mean"])
     assert returns["nominal"] != returns["shifted"]
     assert f"[{returns['shifted']['low']:.0f}, {returns['shifted']['high']:.0f}]" in result.output
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(small_content(task={"ctrl_weight": 0.5})))
+    refused = call(tmp_path / "other.yaml", "--shift", "heavy", *options)
+    assert isinstance(refused.exception, UserError)
+    assert "its task has options {}" in str(refused.exception)
