@@ -361,17 +361,22 @@ def test_wrong_shapes_and_numbers_are_refused(name: str) -> None:
     for mask, got in ((np.ones(3, bool), r"bool of shape \(3,\)"), (np.array([0, 2, 1, 0]), r"int64 of shape \(4,\)")):
         with pytest.raises(EnvsError, match=rf"reset_mask: must be bool of shape \(4,\), got {got}"):
             env.reset(options={"reset_mask": mask})
-    with pytest.raises(EnvsError, match="num_envs: must be >= 1, got 0"):
-        build(name, 0)
+    for num in (0, 2.0):
+        with pytest.raises(EnvsError, match=f"num_envs: must be a whole number >= 1, got {num}"):
+            build(name, num)
     with pytest.raises(EnvsError, match="num_threads: must be >= 0"):
         build(name, num_threads=-1)
-    with pytest.raises(EnvsError, match="autoreset_mode: must be SAME_STEP or DISABLED"):
-        build(name, autoreset_mode=AutoresetMode.NEXT_STEP)
-    for limit in (0, -5):
-        with pytest.raises(EnvsError, match=f"max_episode_steps: must be >= 1, .*, got {limit}"):
+    for mode in (AutoresetMode.NEXT_STEP, "DISABLED"):
+        with pytest.raises(
+            EnvsError, match=r"autoreset_mode: must be AutoresetMode.SAME_STEP or AutoresetMode.DISABLED"
+        ):
+            build(name, autoreset_mode=mode)
+    for limit in (0, -5, 2.5):
+        with pytest.raises(EnvsError, match=f"max_episode_steps: must be a whole number >= 1, .*, got {limit}"):
             build(name, max_episode_steps=limit)
-    with pytest.raises(EnvsError, match="seed: must be >= 0, got -1"):
-        build(name, seed=-1)
+    for seed in (-1, 1.5):
+        with pytest.raises(EnvsError, match=f"seed: must be a whole number >= 0, got {seed}"):
+            build(name, seed=seed)
     with pytest.raises(EnvsError, match="domain: expected a Domain or a mapping, got int"):
         build(name, domain=3)
 
