@@ -44,7 +44,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
     Every array in infos is (num_envs, ...) and has its mask under the same key with a leading underscore.
 
     A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward
-    zero and `infos["fault"]`; `num_faults` counts them.
+    zero and `infos["fault"]`; `num_faults` counts them. At `max_episode_steps` the others are truncated, if not None.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
@@ -90,8 +90,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self.task, self.domain, self.num_envs = task, domain or Domain(), num_envs
         self.metadata = {**self.metadata, "autoreset_mode": autoreset_mode}
         self._same_step = autoreset_mode is AutoresetMode.SAME_STEP
-        self._limit = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
-        self.physics = make_physics(task, num_envs, self.domain.fidelity, num_threads, self._limit)
+        self.max_episode_steps = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
+        self.physics = make_physics(task, num_envs, self.domain.fidelity, num_threads, self.max_episode_steps)
         check_task(task, self.physics)
         self._make_spaces()
         self._steps = StepStreams(seed)
@@ -217,7 +217,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         fault = (fault | ~sound) & ~idle
         terminated = np.array(self.task.terminated(self.physics))
         self._elapsed += ~idle
-        truncated = fault | (self._elapsed >= self._limit if self._limit is not None else False)
+        limit = self.max_episode_steps
+        truncated = fault | (self._elapsed >= limit if limit is not None else False)
         obs = self._sensors(reading)
         if fault.any() or idle.any():
             obs[fault | idle] = self._obs[fault | idle]

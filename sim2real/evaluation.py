@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from envs import Domain, make_vec
 
-__all__ = ["Actor", "Evaluation", "Policy", "evaluate"]
+__all__ = ["Actor", "Evaluation", "Policy", "charge", "evaluate"]
 
 Array = NDArray[np.float64]
 LARGEST_BATCH = 256  # worlds at once: enough to keep all cores busy, few enough to stay small
@@ -41,10 +41,10 @@ class Evaluation:
     """What some episodes gave.
 
     Attributes:
-        returns: (episodes,) undiscounted returns.
+        returns: (episodes,) undiscounted returns, those of diverged episodes as `charge` has them.
         lengths: (episodes,) control steps.
         falls: episodes that the task ended.
-        faults: episodes that ended because the simulation diverged; their returns are partial.
+        faults: episodes that ended because the simulation diverged.
         observations: (num, obs_dim) a sample of the observations met.
     """
 
@@ -124,16 +124,33 @@ def _evaluate_batch(
     )
     obs, _ = worlds.reset()
     returns, lengths = np.zeros(num), np.zeros(num, np.int64)
-    running, falls = np.ones(num, np.bool_), 0
+    running, falls, faulty = np.ones(num, np.bool_), 0, np.zeros(num, np.bool_)
     actor, started = agent.make_actor(num), np.ones(num, np.bool_)
     seen = []
     while running.any():
         seen.append(obs[running][:8])
-        obs, reward, terminated, truncated, _ = worlds.step(actor.act(obs.astype(np.float32), started))
+        obs, reward, terminated, truncated, infos = worlds.step(actor.act(obs.astype(np.float32), started))
         started = np.zeros(num, np.bool_)  # worlds that ended stand still
         returns += reward  # worlds that stand still give zero
         lengths += running
         falls += int((running & terminated).sum())
+        faulty |= infos["fault"]
         running &= ~(terminated | truncated)
     worlds.close()
-    return Evaluation(returns, lengths, falls, worlds.num_faults, np.concatenate(seen))
+    returns[faulty] = charge(returns[faulty], lengths[faulty], worlds.max_episode_steps)
+    return Evaluation(returns, lengths, falls, int(faulty.sum()), np.concatenate(seen))
+
+
+def charge(returns: Array, lengths: NDArray[np.int64], limit: int | None) -> Array:
+    """Return what episodes count with in which the simulation diverged.
+
+    That is their return if it is positive, else their mean reward over the longest episode there is. Breaking the
+    simulation must not pay: where reward is gained, none is gained after it; where it is a cost, it goes on.
+
+    Args:
+        returns: (episodes,) what was collected.
+        lengths: (episodes,) the steps it took, at least 1.
+        limit: control steps of the longest episode; None where there is none, and nothing to charge for.
+    """
+    missed = np.maximum(limit - lengths, 0) if limit is not None else 0
+    return returns + np.minimum(returns / lengths, 0.0) * missed

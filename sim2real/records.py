@@ -41,8 +41,9 @@ class RunRecord:
     evaluation episodes on the target domain. `source_return_before` is the source policy's return on the
     source domain (None for scratch), `source_return_after` the final agent's. `source_steps`, `target_steps`
     and `eval_steps` are environment steps, `episodes` and `falls` count training episodes on the target and
-    those that ended by termination, `wall_seconds` is s. `source_steps` are those of the source agent,
-    `companion_steps` those this run itself took in worlds of the source. `source` says which of an environment's
+    those that ended by termination, `eval_faults` evaluation episodes on the target in which the simulation diverged
+    (None: not counted, as in earlier versions), `wall_seconds` is s. `source_steps` are those of the source
+    agent, `companion_steps` those this run itself took in worlds of the source. `source` says which of an environment's
     and seed's source agents it began from: `source`, or `teacher` where the method needs one of those; None: from
     none, or unknown. A run that did not finish may hold a partial curve or none.
 
@@ -69,6 +70,7 @@ class RunRecord:
     wall_seconds: float
     source: str | None = None
     companion_steps: int = 0
+    eval_faults: int | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in (("steps", np.int64), ("returns", np.float64), ("return_sd", np.float64)):
@@ -79,6 +81,8 @@ class RunRecord:
         for name in ("seed", "source_steps", "target_steps", "eval_steps", "episodes", "falls", "companion_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{self.key}: {name} is {getattr(self, name)}, must not be negative")
+        if self.eval_faults is not None and self.eval_faults < 0:
+            raise ValueError(f"{self.key}: eval_faults is {self.eval_faults}, must not be negative")
 
     @property
     def key(self) -> str:
@@ -190,11 +194,10 @@ def results_from_mapping(mapping: object, where: str = "results") -> BenchResult
 
 
 def _record(value: object, where: str) -> dict[str, object]:
-    """Return the mapping of a record; those from before they said which source it was get a source of None.
-
-    They took no steps in worlds of the source themselves either.
+    """Return the mapping of a record, with what those of earlier versions lack: `source` and `eval_faults` are unknown,
+    steps in worlds of the source they took none themselves.
     """
-    return {"source": None, "companion_steps": 0, **_mapping(value, where)}
+    return {"source": None, "companion_steps": 0, "eval_faults": None, **_mapping(value, where)}
 
 
 _Reader: TypeAlias = Callable[[object, str], Any]
@@ -271,6 +274,7 @@ _RECORD_FIELDS: dict[str, _Reader] = {
     "wall_seconds": _number,
     "source": _or_none(_text),
     "companion_steps": _count,
+    "eval_faults": _or_none(_count),
 }
 _RESULT_FIELDS: dict[str, _Reader] = {
     "name": _text,

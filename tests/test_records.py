@@ -68,6 +68,13 @@ def test_nan_and_infinity_become_null() -> None:
     }
 
 
+def test_faults_of_records_from_before_they_were_counted_are_unknown() -> None:
+    mapping = to_mapping(make_results(replace(RUN, eval_faults=2)))
+    assert results_from_mapping(mapping).records[0].eval_faults == 2
+    del mapping["records"][0]["eval_faults"]
+    assert results_from_mapping(mapping).records[0].eval_faults is None
+
+
 def test_curves_cannot_be_written_to() -> None:
     with pytest.raises(ValueError, match="read-only"):
         RUN.returns[0] = 1.0
@@ -90,6 +97,7 @@ def test_a_record_does_not_follow_the_callers_array() -> None:
         ({"returns": np.array([0.0, math.nan, 1.0])}, "must be finite"),
         ({"target_steps": 199}, "last evaluation at step 200, but target_steps is 199"),
         ({"falls": -1}, "falls is -1, must not be negative"),
+        ({"eval_faults": -1}, "eval_faults is -1, must not be negative"),
     ],
 )
 def test_contradictions_are_refused_by_name(changes: dict[str, object], message: str) -> None:

@@ -192,6 +192,16 @@ def test_failed_missing_and_short_runs_are_counted_and_listed() -> None:
     assert "ended at step 500, before the budget of its target" in page
 
 
+def test_diverged_evaluations_are_counted_and_said(tmp_path: Path) -> None:
+    sound, broken = compare(GOOD), compare(GOOD).records
+    assert "diverged." not in make_page(sound, summarise(sound))
+    results = make_results(replace(broken[0], eval_faults=2), replace(broken[1], eval_faults=0), *broken[2:])
+    summary = summarise(results)
+    assert summary.eval_faults == only(summary).cells["scratch"].costs.eval_faults == 2
+    assert "In 2 evaluation episodes the simulation diverged." in make_page(results, summary)
+    assert "In 2 evaluation episodes" in write_report(results, tmp_path).markdown.read_text(encoding="utf-8")
+
+
 def test_names_in_the_page_are_escaped() -> None:
     results = compare(GOOD)
     page = make_page(results, summarise(results))

@@ -58,6 +58,7 @@ def _record(
         # the ledger is as old as the last checkpoint: a run that died later has spent what its curve says
         target_steps=max([ledger.get("steps", 0), *(point["step"] for point in curve)]),
         eval_steps=max(ledger.get("eval_steps", 0), sum(point.get("eval_steps", 0) for point in curve)),
+        eval_faults=sum(point.get("faults", 0) for point in curve),
         episodes=ledger.get("episodes", 0),
         falls=ledger.get("falls", 0),
         frozen_digest=_joint_digest(ledger.get("frozen_digests", {})),

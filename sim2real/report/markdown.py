@@ -11,7 +11,7 @@ from .cards import make_cards
 from .method_rows import make_env_table, make_method_table
 from .target_tables import make_effects, make_quantities
 from .view import Table, Value, make_budgets, make_settings
-from .wording import answer
+from .wording import answer, tell_faults
 
 __all__ = ["make_markdown"]
 
@@ -70,7 +70,8 @@ def make_markdown(results: BenchResults, summary: Summary) -> str:
         out += _section(make_env_table(summary, env), "###", "method")
         for table in (make_effects(summary, env), *make_quantities(summary, env)):
             out += _section(table, "###", "method")
-    out += ["## Budgets", "", *_table(make_budgets(summary), "target, method")]
+    faults = tell_faults(summary)
+    out += ["## Budgets", "", *([faults, ""] if faults else []), *_table(make_budgets(summary), "target, method")]
     out += ["## Runs that do not count", ""]
     if summary.problems:
         rows = [[p.env, p.target, p.method, str(p.seed), p.status, p.reason] for p in summary.problems]

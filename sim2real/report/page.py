@@ -24,7 +24,7 @@ from .results_json import make_json
 from .tables_csv import make_csv
 from .target_tables import make_effects, make_quantities
 from .view import make_budgets, make_settings
-from .wording import answer, name_target
+from .wording import answer, name_target, tell_faults
 
 __all__ = ["ReportPaths", "make_page", "write_report"]
 
@@ -111,6 +111,7 @@ def make_page(results: BenchResults, summary: Summary) -> str:
         frames=[_frame(group) for group in summary.groups],
         few=any(c.verdict and c.verdict.word is Word.TOO_FEW for g in summary.groups for c in g.cells.values()),
         min_seeds=MIN_SEEDS,
+        faults=tell_faults(summary),
         reference=REFERENCE,
         harm=HARM,
         css=Markup(_read("style.css")),

@@ -70,13 +70,13 @@ def jobs_of(group: Group) -> list[tuple[str, Cell | Oracle]]:
 
 
 def make_budgets(summary: Summary) -> Table:
-    """What it cost: steps on the target, for evaluation and on the source apart, episodes, falls, time."""
-    rows, sums = [], [0, 0, 0, 0]
+    """What it cost: steps on the target, for evaluation and on the source apart, episodes, falls, faults, time."""
+    rows, sums = [], [0, 0, 0, 0, 0]
     seconds = 0.0
     for group in summary.groups:
         for name, cell in jobs_of(group):
             c = cell.costs
-            counted = (c.target_steps, c.eval_steps, c.episodes, c.falls)
+            counted = (c.target_steps, c.eval_steps, c.episodes, c.falls, c.eval_faults)
             sums = [total + value for total, value in zip(sums, counted, strict=True)]
             seconds += c.wall_seconds
             texts = (*map(count, counted), count(c.source_steps), duration(c.wall_seconds))
@@ -84,7 +84,8 @@ def make_budgets(summary: Summary) -> Table:
     totals = (*map(count, sums), count(summary.source_steps), duration(seconds))
     jobs = Value(f"{summary.num_finished} of {summary.num_jobs}")
     rows.append(("all, a shared source agent once", (jobs, *map(Value, totals))))
-    columns = ("Runs", "Target steps", "Evaluation steps", "Episodes", "Falls", "Source steps", "Wall time")
+    spent = ("Target steps", "Evaluation steps", "Episodes", "Falls", "Diverged evaluations")
+    columns = ("Runs", *spent, "Source steps", "Wall time")
     return Table("Budgets", columns, tuple(rows))
 
 

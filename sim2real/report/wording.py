@@ -7,7 +7,7 @@ from collections import Counter
 from ..stats import MIN_SEEDS, REFERENCE, Group, Summary, Verdict, Word
 from .numbers import between, compute_decimals, count, number
 
-__all__ = ["TONES", "answer", "leading_verdict", "name_target", "seeds"]
+__all__ = ["TONES", "answer", "leading_verdict", "name_target", "seeds", "tell_faults"]
 
 TONES: dict[Word, str] = {
     Word.POSITIVE: "positive",
@@ -35,6 +35,17 @@ def name_target(group: Group) -> str:
 def seeds(num: int) -> str:
     """`5 seeds`."""
     return f"{num} seed" if num == 1 else f"{num} seeds"
+
+
+def tell_faults(summary: Summary) -> str:
+    """How many evaluation episodes diverged and what they count with; empty when none did."""
+    if not summary.eval_faults:
+        return ""
+    episodes = "episode" if summary.eval_faults == 1 else "episodes"
+    return (
+        f"In {count(summary.eval_faults)} evaluation {episodes} the simulation diverged. "
+        "Such an episode counts with its return if that is positive, else with its mean reward over a whole episode."
+    )
 
 
 def leading_verdict(summary: Summary, group: Group) -> Verdict:

@@ -71,6 +71,7 @@ class Arm:
 class Costs:
     """Environment steps, episodes and falls summed over all runs that reported any, failed ones too; wall time in s.
 
+    `eval_faults` are evaluation episodes in which the simulation diverged, of the runs that counted them.
     `source_steps` are those of the agents the runs began from and those they took in worlds of the source themselves.
     """
 
@@ -79,6 +80,7 @@ class Costs:
     eval_steps: int
     episodes: int
     falls: int
+    eval_faults: int
     wall_seconds: float
 
 
@@ -90,6 +92,7 @@ def compute_costs(records: Sequence[RunRecord]) -> Costs:
         eval_steps=sum(r.eval_steps for r in records),
         episodes=sum(r.episodes for r in records),
         falls=sum(r.falls for r in records),
+        eval_faults=sum(r.eval_faults or 0 for r in records),
         wall_seconds=math.fsum(r.wall_seconds for r in records),
     )
 

@@ -31,7 +31,8 @@ class Summary:
     `env_tables` over those of an environment, in both cases at least two with a span. `bars` are what the default
     method is held to, empty without it.
     `source_steps` counts the training of every source agent (environment x seed) once, however many jobs
-    shared it, and what jobs took beyond that in worlds of the source.
+    shared it, and what jobs took beyond that in worlds of the source. `eval_faults` counts the evaluation episodes in
+    which the simulation diverged.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Summary:
     num_jobs: int
     num_finished: int
     source_steps: int
+    eval_faults: int
     threshold_fraction: float
 
     @property
@@ -118,5 +120,6 @@ def summarise(results: BenchResults) -> Summary:
         num_jobs=len(records),
         num_finished=sum(r.finished for r in records),
         source_steps=sum(sources.values()) + sum(r.companion_steps for r in records),
+        eval_faults=sum(r.eval_faults or 0 for r in records),
         threshold_fraction=results.threshold_fraction,
     )
