@@ -26,6 +26,7 @@ __all__ = [
     "Strict",
     "TargetConfig",
     "config_digest",
+    "content_digest",
     "load_config",
     "read_yaml",
     "resolve_config",
@@ -251,5 +252,9 @@ def resolve_config(content: Mapping[str, Any], file: Path, where: str) -> RunCon
 
 def config_digest(config: Strict) -> str:
     """Return the sha256 of the resolved configuration: two runs with the same one do the same."""
-    text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return content_digest(config.model_dump(mode="json"))
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """Return the `config_digest` of a configuration that has been dumped, by this version or an earlier one."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

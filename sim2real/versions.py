@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 
 from . import __version__
 
-__all__ = ["collect_versions"]
+__all__ = ["collect_versions", "join_versions"]
 
 PACKAGES = ("torch", "mujoco", "gymnasium", "stable-baselines3", "numpy", "scipy")
 
@@ -16,3 +17,12 @@ def collect_versions() -> dict[str, str]:
     """Return name -> version of this package, Python and the packages results depend on."""
     packages = {name: metadata.version(name) for name in PACKAGES}
     return {"sim2real": __version__, "python": platform.python_version(), **packages}
+
+
+def join_versions(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return package -> version, all that occur where `several` differ."""
+    found: dict[str, dict[str, None]] = {}
+    for versions in several:
+        for name, version in versions.items():
+            found.setdefault(name, {})[version] = None
+    return {name: ", ".join(own) for name, own in found.items()}

@@ -20,6 +20,7 @@ from small_runs import small_content
 from sim2real.bench import Bench, load_bench_config
 from sim2real.errors import UserError
 from sim2real.records import load_results
+from sim2real.versions import collect_versions
 
 ENVIRONMENTS = ["hopper", "half_cheetah", "walker2d"]
 METHODS = ["zero_shot", "scratch", "frozen_encoder"]
@@ -89,6 +90,28 @@ def test_a_bench_ends_when_all_that_is_left_fails_with_its_source(tmp_path: Path
     by_method = {record.method: record for record in bench.results().records}
     assert by_method["scratch"].status == "finished"
     assert "its source agent failed" in (by_method["zero_shot"].error or "")
+
+
+def test_a_run_of_another_configuration_in_a_jobs_place_does_not_count(tmp_path: Path) -> None:
+    file, out = write_bench(tmp_path, [0]), tmp_path / "out"
+    bench = begin(file, out)
+    job = next(job for job in bench.jobs if job.method == "zero_shot")
+    run_quietly(bench)
+    assert bench.results().versions == collect_versions()
+    manifest = json.loads((out / job.path / "manifest.json").read_text())
+    manifest |= {"config": "0" * 64, "versions": {**manifest["versions"], "torch": "1.0"}}
+    (out / job.path / "manifest.json").write_text(json.dumps(manifest))
+    found = {record.method: record for record in bench.results().records}
+    assert {method: record.status for method, record in found.items()} == {
+        "zero_shot": "failed",
+        "scratch": "finished",
+        "frozen_encoder": "finished",
+    }
+    assert "holds a run of another config" in (found["zero_shot"].error or "")
+    assert "1.0" in bench.results().versions["torch"].split(", ")
+    text = run_quietly(Bench.open(out))
+    assert text.count("FAILED") == 1
+    assert "--resume continues the same run only" in text
 
 
 def test_a_folder_of_another_bench_is_refused(tmp_path: Path) -> None:

@@ -27,9 +27,8 @@ from ..locking import working_on
 from ..progress import ProgressBoard
 from ..records import BenchResults
 from ..report import ReportPaths, write_report
-from ..run import RunDirectory
-from ..versions import collect_versions
-from .collect import collect_record
+from ..versions import collect_versions, join_versions
+from .collect import collect_record, has_finished, made_with
 from .config import BenchConfig
 from .grid import Job, make_jobs
 from .launcher import Outcome, run_jobs
@@ -118,7 +117,7 @@ class Bench:
     def _run(self, jobs: list[Job], console: Console, num_processes: int) -> int:
         ledger: dict[str, Any] = self._ledger()
         failures: list[Job] = []
-        waiting = [job for job in jobs if not self._finished(job)]
+        waiting = [job for job in jobs if not has_finished(self.path, job)]
         with ProgressBoard(console, overall=len(jobs)) as board:
             if len(waiting) < len(jobs):
                 board.count("finished before, skipped", done=len(jobs) - len(waiting))
@@ -149,12 +148,13 @@ class Bench:
             **self.config.model_dump(mode="json"),
             "runs": {j.environment: j.config for j in self.jobs if j.target is None and j.source_kind == "source"},
         }
+        versions = join_versions(made_with(self.path, job) for job in self.jobs) or collect_versions()
         created = datetime.now(UTC).isoformat(timespec="seconds")
         return BenchResults(
             self.config.name,
             records,
             settings,
-            collect_versions(),
+            versions,
             self.config.threshold_fraction,
             self.config.default_method,
             created,
@@ -163,13 +163,6 @@ class Bench:
     def report(self) -> ReportPaths:
         """Write the report and return where it is."""
         return write_report(self.results(), self.path / "report")
-
-    def _finished(self, job: Job) -> bool:
-        run = RunDirectory(self.path / job.path)
-        try:
-            return (run.path / "manifest.json").is_file() and run.finished
-        except UserError:
-            return False  # damaged: the job itself will say what is wrong
 
     def _ledger(self) -> dict[str, Any]:
         file = self.path / "ledger.json"

@@ -1,19 +1,21 @@
-"""What a job's run directory says, as a RunRecord."""
+"""What a job's run directory says: whether it is the job's, how it went, and what made it."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..config import content_digest
 from ..errors import UserError
 from ..records import RunRecord, Status
 from ..run import RunDirectory
 from .grid import Job
 
-__all__ = ["collect_record"]
+__all__ = ["collect_record", "has_finished", "made_with"]
 
 _DAMAGES = (UserError, ValueError, KeyError, TypeError, AttributeError)  # what a file that is not as written leads to
 
@@ -28,11 +30,41 @@ def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
     """
     run = RunDirectory(root / job.path)
     try:
+        _require_own(run, job)
         ledger, curve = run.ledger(), run.curve()
         source = RunDirectory(root / job.source).ledger() if job.source else {}
         return _record(job, ledger, curve, source, error)
     except _DAMAGES as damage:  # one bad run must not hide all others
         return _record(job, {}, [], {}, f"damaged: {damage}")
+
+
+def has_finished(root: Path, job: Job) -> bool:
+    """Tell whether a job's run is there and at its end; one that is damaged or another's is not: the job will say so."""
+    run = RunDirectory(root / job.path)
+    try:
+        _require_own(run, job)
+        return run.finished
+    except UserError:
+        return False
+
+
+def made_with(root: Path, job: Job) -> Mapping[str, str]:
+    """Return package -> version of a job's run; empty where it never began, or does not say."""
+    try:
+        versions = RunDirectory.open(root / job.path).manifest().get("versions", {})
+    except UserError:
+        return {}
+    return versions if isinstance(versions, dict) else {}
+
+
+def _require_own(run: RunDirectory, job: Job) -> None:
+    """Raise UserError when the folder of a job holds the run of another one, as of another configuration."""
+    if not (run.path / "manifest.json").is_file():
+        return
+    held = run.manifest()
+    wanted = {"config": content_digest(job.config), "seed": job.seed, "target": job.target, "method": job.method}
+    if different := [key for key, value in wanted.items() if held.get(key) != value]:
+        raise UserError(f"{run.path}: holds a run of another {', '.join(different)} than this job's; move it away")
 
 
 def _record(

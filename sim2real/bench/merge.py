@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..records import BenchResults, RunRecord, Status, load_results, to_mapping
+from ..versions import join_versions
 from .bench import Bench
 
 __all__ = ["merge_results", "read_results"]
@@ -61,7 +62,7 @@ def merge_results(parts: Mapping[str, BenchResults]) -> BenchResults:
         base.name,
         tuple(record for _, record in found.values()),
         {**base.settings, _RUNS: _join_runs(parts)},
-        _join([part.versions for part in parts.values()]),
+        join_versions(part.versions for part in parts.values()),
         base.threshold_fraction,
         base.default_method,
         max(part.created for part in parts.values()),
@@ -70,7 +71,7 @@ def merge_results(parts: Mapping[str, BenchResults]) -> BenchResults:
 
 def _outcome(record: RunRecord) -> Any:
     """Return what two runs of a job have in common: not how long they took, nor what older files do not say."""
-    left_out = ("wall_seconds", "source", "companion_steps")
+    left_out = ("wall_seconds", "source", "companion_steps", "eval_faults")
     return {name: value for name, value in to_mapping(record).items() if name not in left_out}
 
 
@@ -106,9 +107,3 @@ def _require_same_sources(records: Sequence[tuple[str, RunRecord]]) -> None:
                 f"{place} and {name}: source agents of {record.env} seed {record.seed} differ (return {known:g} and "
                 f"{before:g}); run all methods of an environment in one place (bench --only)"
             )
-
-
-def _join(versions: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Return package -> version, all that occur where places differ."""
-    names = dict.fromkeys(name for own in versions for name in own)
-    return {name: ", ".join(dict.fromkeys(own[name] for own in versions if name in own)) for name in names}
