@@ -86,14 +86,13 @@ class TransferRun:
         return describe_origin(prepared.job.config, prepared.identity, prepared.worlds, prepared.agent)
 
     def _evaluate(self, role: str, home: RunConfig, domain: Domain) -> Evaluation:
-        """Evaluate in worlds of `domain` of `home`'s environment; how often, and the seed, are this run's."""
-        config = self.prepared.job.config
+        """Evaluate in worlds of `domain` of `home`'s environment, in its episodes: as many, and of its seed."""
         return evaluate(
             self.prepared.agent,
             home.env,
             domain,
-            episodes=config.budget.eval_episodes,
-            seed=derive_seed(config.seed, role, "evaluation"),
+            episodes=home.budget.eval_episodes,
+            seed=derive_seed(home.seed, role, "evaluation"),
             num_threads=self.num_threads,
             task_kwargs=home.task,
         )
@@ -109,7 +108,7 @@ class TransferRun:
         return result.point()
 
     def _retention(self) -> Evaluation:
-        """Evaluate on the source again, in the domain where the source agent's own return was found.
+        """Evaluate on the source again, in the very episodes where the source agent's own return was found.
 
         Where a space_map has left nothing that can act there, and without a source agent: in the source domain of the
         configuration of this run (see `source_home`).

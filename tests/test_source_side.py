@@ -124,8 +124,8 @@ def test_the_sources_worlds_are_of_a_branch_of_the_runs_own_seed() -> None:
 def test_a_policy_that_nothing_moved_returns_on_the_source_what_it_did(
     sources: dict[str, RunDirectory], tmp_path: Path
 ) -> None:
-    """With the source run's seed and episodes exactly, whatever the configuration calls its source."""
-    config = config_for("zero_shot", seed=0, source=OTHER)
+    """Exactly, in the source run's episodes, whatever seed and number of episodes the carrying run has."""
+    config = config_for("zero_shot", seed=5, source=OTHER, budget={**BUDGET, "eval_episodes": 3})
     ledger = carry(config, sources["ewc"], tmp_path / "still", "zero_shot").ledger()
     assert ledger["source_return_after"] == ledger["source_return_before"]
 

@@ -39,7 +39,7 @@ def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
 
 
 def has_finished(root: Path, job: Job) -> bool:
-    """Tell whether a job's run is there and at its end; one that is damaged or another's is not: the job will say so."""
+    """Tell whether a job's run is at its end; one that is damaged or another's is not: running the job will say so."""
     run = RunDirectory(root / job.path)
     try:
         _require_own(run, job)
