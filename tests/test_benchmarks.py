@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim2real.bench import load_bench_config, merge_results
-from sim2real.records import load_results
+from sim2real.results_file import load_results
 from sim2real.stats import summarise
 
 ROOT = Path(__file__).parent.parent

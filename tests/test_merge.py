@@ -19,7 +19,8 @@ from sim2real.bench import merge_results, read_results
 from sim2real.cli import app
 from sim2real.errors import UserError
 from sim2real.locking import working_on
-from sim2real.records import BenchResults, RunRecord, load_results, to_mapping
+from sim2real.records import BenchResults, RunRecord, to_mapping
+from sim2real.results_file import load_results
 
 METHODS = ["scratch", "frozen_encoder"]
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim2real.records import BenchResults, RunRecord, Status, load_results
+from sim2real.records import BenchResults, RunRecord, Status
 from sim2real.report import make_page, write_report
 from sim2real.report.numbers import between, compute_decimals, number, percent, short_steps, tick_number
+from sim2real.results_file import load_results
 from sim2real.stats import Group, Interval, Summary, Word, censored_interval, summarise
 from sim2real.stats.verdicts import compute_headline
 

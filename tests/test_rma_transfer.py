@@ -22,7 +22,8 @@ from sim2real.config import RunConfig
 from sim2real.errors import UserError
 from sim2real.evaluation import evaluate
 from sim2real.pretraining import pretrain
-from sim2real.records import BenchResults, RunRecord, results_from_mapping, to_mapping
+from sim2real.records import BenchResults, RunRecord, to_mapping
+from sim2real.results_file import results_from_mapping
 from sim2real.run import RunDirectory
 from sim2real.seeding import derive_seed
 from sim2real.stats import summarise

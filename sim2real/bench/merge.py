@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..records import BenchResults, RunRecord, Status, load_results, to_mapping
+from ..records import BenchResults, RunRecord, Status, to_mapping
+from ..results_file import load_results
 from ..versions import join_versions
 from .bench import Bench
 
