@@ -18,6 +18,8 @@ from envs import EnvsError, Twin, make_vec
 from sim2real import cli
 from sim2real.advise import RULES, SIGNALS, TRAITS, Advice, advise
 from sim2real.advise.advice import choose_num_envs
+from sim2real.advise.candidates import candidates
+from sim2real.advise.experience import recall
 from sim2real.advise.ranking import advise_parts, rank
 from sim2real.advise.signals import Reading
 from sim2real.advise.traits import compute_traits
@@ -231,11 +233,12 @@ def test_a_wider_gap_never_speaks_for_leaving_the_policy_alone(
     cartpole: RunDirectory, traits: dict[str, frozenset[str]]
 ) -> None:
     policy = load_agent(cartpole, cartpole.config())[0].policy
+    choice = {name: traits[name] for name in candidates(cartpole.config())}
     for signal in SIGNALS:
         places, trained = [], []
         for value in (0.0, 0.05, 0.2, 0.6, 2.0):
             readings = {name: Reading(value if name == signal else 0.0, "x") for name in SIGNALS}
-            ranked = [row.method for row in rank(traits, readings)]
+            ranked = [row.method for row in rank(choice, readings, recall(choice, readings))]
             places.append(ranked.index("zero_shot"))
             trained.append({row.part for row in advise_parts(policy, readings) if row.action == "train"})
         assert places == sorted(places)

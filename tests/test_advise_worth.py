@@ -13,7 +13,8 @@ from small_runs import CONTENT, SAC, silent, small_config, small_content
 
 from sim2real import cli
 from sim2real.advise import Worth, correlate
-from sim2real.advise.worth import CellOf, outcomes_of
+from sim2real.advise.experience import CellOf
+from sim2real.advise.worth import outcomes_of
 from sim2real.bench import Bench, load_bench_config
 from sim2real.config import RunConfig, validate
 from sim2real.errors import UserError
