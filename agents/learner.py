@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, NoReturn
 
-import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -24,6 +23,7 @@ from .phase import Phase
 from .phase_runner import PhaseRunner, require_exact_budgets
 from .plan import TransferPlan
 from .regularisers import ActivePenalties, Origin, Penalties
+from .seeds import Seeds
 from .surgery import Surgery, operate, require_whole
 from .training_state import get_training_state, set_training_state, source_moments
 from .transition import Transition
@@ -42,6 +42,7 @@ class Learner(BaseAlgorithm):
     `pretrain_plan()`: everything trains.
 
     Attributes:
+        seeds: branches of the one seed.
         generator: of noise, permutations and batches; on the CPU whatever the device: the same numbers everywhere.
         iteration: rollouts collected.
         phases: where the learner stands in its plan.
@@ -59,6 +60,7 @@ class Learner(BaseAlgorithm):
     policy: Any
     env: VecEnv
     phases: PhaseRunner
+    seeds: Seeds
     generator: torch.Generator
     iteration: int
     source_env: VecEnv | None
@@ -108,20 +110,15 @@ class Learner(BaseAlgorithm):
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Seed the learner's own generator (noise, permutations); no global generator is touched."""
-        init_seed, noise_seed = np.random.SeedSequence(seed).generate_state(2, np.uint64)
-        self._init_seed = int(init_seed)
-        self._measuring_seed, self._adapting_seed = (
-            int(np.random.SeedSequence(seed, spawn_key=(branch,)).generate_state(1, np.uint64)[0]) for branch in (0, 1)
-        )
-        self.generator.manual_seed(int(noise_seed))
+        self.seeds = Seeds.of(seed)
+        self.generator.manual_seed(self.seeds.noise)
 
     def lend_randomness(self) -> AbstractContextManager[None]:
         """Lend an update torch's global generators, which a Dropout in somebody's module draws from.
 
         They begin at a number of the seed and the steps taken, so that a run that is continued draws the same.
         """
-        found = np.random.SeedSequence(self._init_seed, spawn_key=(self.num_timesteps,)).generate_state(1, np.uint64)
-        return seeded(int(found[0]), self.device)
+        return seeded(self.seeds.of_update(self.num_timesteps), self.device)
 
     # what a kind of learner says of itself
 
@@ -195,10 +192,10 @@ class Learner(BaseAlgorithm):
         policy = self.make_fresh_policy()
         loaded = carry_over(policy, plan, source_tensors)
         if plan.surgery is not None:
-            operate(policy, plan.surgery, self._init_seed)
+            operate(policy, plan.surgery, self.seeds.weights)
         if plan.exploration is not None and loaded:
             raise_exploration(policy, plan, done=0.0)
-        adaptation = adapt(policy, companion, plan.adaptation, self._adapting_seed) if plan.adaptation else None
+        adaptation = adapt(policy, companion, plan.adaptation, self.seeds.adapting) if plan.adaptation else None
         phases = PhaseRunner(policy, plan, self.n_envs)
         self.adopt(policy)
         self.phases, self.adaptation = phases, adaptation
@@ -206,7 +203,7 @@ class Learner(BaseAlgorithm):
         self.source_env = companion
         self.origin = None
         if source_tensors is not None:
-            self.origin = Origin(source_tensors, self.make_fresh_policy, companion, self._measuring_seed)
+            self.origin = Origin(source_tensors, self.make_fresh_policy, companion, self.seeds.measuring)
         self.penalties = Penalties(self.origin)
         self.renew_optimizer()
         self.plan_begun()
@@ -220,7 +217,7 @@ class Learner(BaseAlgorithm):
 
         Raises PlanError as `surgery.operate`. A plan that wants a surgery brings it about itself.
         """
-        operate(self.policy, surgery, self._init_seed)
+        operate(self.policy, surgery, self.seeds.weights)
         self.adopt(self.policy)
         self.phases = PhaseRunner(self.policy, self.plan, self.n_envs)
         self.renew_optimizer()

@@ -90,7 +90,7 @@ class PPO(Learner, stable_baselines3.PPO):
     def make_fresh_policy(self) -> AgentPolicy:
         """Return a policy with the initial weights of this seed, on the learner's device."""
         built_for = self.observation_space, self.action_space, self.lr_schedule, self.settings
-        return make_policy(*built_for, self._init_seed).to(self.device)
+        return make_policy(*built_for, self.seeds.weights).to(self.device)
 
     def adopt(self, policy: AgentPolicy) -> None:
         """Make `policy` the one that acts and learns; rollouts have room for its features."""

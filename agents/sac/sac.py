@@ -122,7 +122,7 @@ class SAC(Learner, stable_baselines3.SAC):
 
     def make_fresh_policy(self) -> SacPolicy:
         """Return a policy with the initial weights of this seed, on the learner's device."""
-        return make_policy(self.observation_space, self.action_space, self.settings, self._init_seed).to(self.device)
+        return make_policy(self.observation_space, self.action_space, self.settings, self.seeds.weights).to(self.device)
 
     def apply_plan(
         self,
@@ -148,7 +148,9 @@ class SAC(Learner, stable_baselines3.SAC):
         self.due, self.judged = 0.0, None
         self.stream = None
         if plan.source_data is not None and self.source_env is not None:
-            self.stream = SourceStream(plan.source_data, self.source_env, self.policy, self.settings, self._init_seed)
+            self.stream = SourceStream(
+                plan.source_data, self.source_env, self.policy, self.settings, self.seeds.weights
+            )
         return loaded
 
     @property

@@ -1,0 +1,28 @@
+"""Seeds: branches of one seed, the same for the same, and no two alike."""
+
+from dataclasses import astuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.seeds import Seeds
+
+SEED = st.integers(0, 2**32 - 1)
+
+
+@given(SEED)
+def test_branches_are_the_seeds_own_and_differ(seed: int) -> None:
+    own = astuple(Seeds.of(seed))
+    assert own == astuple(Seeds.of(seed))
+    assert len(set(own)) == 4
+    assert not set(own) & set(astuple(Seeds.of(seed + 1)))
+
+
+@given(SEED, st.integers(0, 2**40))
+def test_an_update_has_a_seed_of_the_steps_before_it(seed: int, steps: int) -> None:
+    assert Seeds.of(seed).of_update(steps) == Seeds.of(seed).of_update(steps)
+    assert Seeds.of(seed).of_update(steps) != Seeds.of(seed).of_update(steps + 1)
+
+
+def test_without_a_seed_every_learner_has_its_own() -> None:
+    assert Seeds.of(None) != Seeds.of(None)
