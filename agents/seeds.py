@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,7 +15,7 @@ class Seeds:
     """Branches of a seed.
 
     Attributes:
-        weights: of everything fresh in a policy.
+        weights: of everything that begins fresh: policies, surgeries, classifiers; updates branch off it.
         noise: of the learner's own generator: actions, permutations, batches.
         measuring: of what a regulariser measures in worlds of the source.
         adapting: of an adaptation.
@@ -28,10 +28,10 @@ class Seeds:
 
     @classmethod
     def of(cls, seed: int | None) -> Self:
-        """Return the branches of `seed`; None: of entropy from the system."""
+        """Return the branches of `seed`; None: of a seed from the system's entropy."""
         root = np.random.SeedSequence(seed)
         weights, noise = root.generate_state(2, np.uint64)
-        measuring, adapting = (_branch(seed, branch) for branch in (0, 1))
+        measuring, adapting = (_branch(root.entropy, branch) for branch in (0, 1))
         return cls(int(weights), int(noise), measuring, adapting)
 
     def of_update(self, steps: int) -> int:
@@ -39,5 +39,5 @@ class Seeds:
         return _branch(self.weights, steps)
 
 
-def _branch(seed: int | None, key: int) -> int:
+def _branch(seed: Any, key: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(key,)).generate_state(1, np.uint64)[0])

@@ -44,7 +44,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
     Every array in infos is (num_envs, ...) and has its mask under the same key with a leading underscore.
 
     A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward
-    zero and `infos["fault"]`; `num_faults` counts them. At `max_episode_steps` the others are truncated, if not None.
+    zero and `infos["fault"]`; `num_faults` counts them. Unless it is None, `max_episode_steps` truncates every episode.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}

@@ -76,6 +76,7 @@ def _worth_table(worth: Worth) -> Table:
     table.add_section()
     table.add_row("mean [95 %]", "", "", f"{mean.point:+.2f}{ends}")
     table.add_row("fixed order of the other cells", "", "", f"{worth.fixed:+.2f}")
+    table.add_row("of other environments alone", "", "", f"{worth.elsewhere:+.2f}")
     table.add_row("first advised is best", "", "", f"{worth.first_best:.0%}")
     table.add_row("regret", "", "", f"{worth.regret:.0%}")
     return table

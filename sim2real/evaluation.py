@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from envs import Domain, make_vec
 
-__all__ = ["Actor", "Evaluation", "Policy", "charge", "evaluate"]
+from .errors import UserError
+
+__all__ = ["Actor", "Evaluation", "Policy", "evaluate", "settle_faults"]
 
 Array = NDArray[np.float64]
 LARGEST_BATCH = 256  # worlds at once: enough to keep all cores busy, few enough to stay small
@@ -41,7 +43,7 @@ class Evaluation:
     """What some episodes gave.
 
     Attributes:
-        returns: (episodes,) undiscounted returns, those of diverged episodes as `charge` has them.
+        returns: (episodes,) undiscounted returns, as `settle_faults` has them.
         lengths: (episodes,) control steps.
         falls: episodes that the task ended.
         faults: episodes that ended because the simulation diverged.
@@ -94,25 +96,68 @@ def evaluate(
 
     The same seed gives the same worlds and initial states, so a learning curve compares like with like. No world tells
     its parameters here, not even to a teacher on the source: what counts is what an agent does where nobody knows them.
+
+    Raises:
+        UserError: as `settle_faults`.
     """
-    batches = [LARGEST_BATCH] * (episodes // LARGEST_BATCH)
-    batches += [episodes % LARGEST_BATCH] if episodes % LARGEST_BATCH else []
-    parts = [
+    sizes = [LARGEST_BATCH] * (episodes // LARGEST_BATCH)
+    sizes += [episodes % LARGEST_BATCH] if episodes % LARGEST_BATCH else []
+    batches = [
         _evaluate_batch(agent, env, domain, num, seed + index, num_threads, task_kwargs or {})
-        for index, num in enumerate(batches)
+        for index, num in enumerate(sizes)
     ]
+    returns, lengths, faulty = (np.concatenate(parts) for parts in zip(*(b[:3] for b in batches), strict=True))
     return Evaluation(
-        np.concatenate([p.returns for p in parts]),
-        np.concatenate([p.lengths for p in parts]),
-        sum(p.falls for p in parts),
-        sum(p.faults for p in parts),
-        np.concatenate([p.observations for p in parts]),
+        settle_faults(returns, lengths, faulty, batches[0].limit),
+        lengths,
+        sum(b.falls for b in batches),
+        int(faulty.sum()),
+        np.concatenate([b.observations for b in batches]),
     )
+
+
+def settle_faults(returns: Array, lengths: NDArray[np.int64], faulty: NDArray[np.bool_], limit: int | None) -> Array:
+    """Return what episodes count with, (episodes,): sound ones with their return, diverged ones with the lowest.
+
+    That is the lowest of all that episodes are known to have come to: sound ones to their return, diverged ones to what
+    they had collected, or, where that is a cost, to what it would have been at its mean over the longest episode. So,
+    as far as episodes tell, breaking the simulation does not pay, be reward a gain or a cost.
+
+    Args:
+        returns: (episodes,) what was collected.
+        lengths: (episodes,) the steps it took; in the last step of a diverged episode nothing is collected.
+        faulty: (episodes,) which have diverged.
+        limit: control steps of the longest episode; None where there is none.
+
+    Raises:
+        UserError: when all diverged in their first step: nothing is known then.
+    """
+    if not faulty.any():
+        return returns
+    steps = lengths - faulty
+    known = steps > 0
+    if not known.any():
+        raise UserError(f"evaluation: all {len(returns)} episodes diverged in their first step, nothing was measured")
+    mean = returns[known] / steps[known]
+    missed = np.where(faulty, 0 if limit is None else limit - steps, 0)[known]
+    lowest = (returns[known] + np.minimum(mean, 0.0) * missed).min()
+    return np.where(faulty, lowest, returns)
+
+
+class _Batch(NamedTuple):
+    """Episodes that ran side by side: returns, lengths and which have diverged, each (num,); falls; the limit."""
+
+    returns: Array
+    lengths: NDArray[np.int64]
+    faulty: NDArray[np.bool_]
+    falls: int
+    limit: int | None
+    observations: Array
 
 
 def _evaluate_batch(
     agent: Policy, env: str, domain: Domain, num: int, seed: int, num_threads: int, task_kwargs: dict[str, Any]
-) -> Evaluation:
+) -> _Batch:
     worlds = make_vec(
         env,
         num_envs=num,
@@ -137,20 +182,4 @@ def _evaluate_batch(
         faulty |= infos["fault"]
         running &= ~(terminated | truncated)
     worlds.close()
-    returns[faulty] = charge(returns[faulty], lengths[faulty], worlds.max_episode_steps)
-    return Evaluation(returns, lengths, falls, int(faulty.sum()), np.concatenate(seen))
-
-
-def charge(returns: Array, lengths: NDArray[np.int64], limit: int | None) -> Array:
-    """Return what episodes count with in which the simulation diverged.
-
-    That is their return if it is positive, else their mean reward over the longest episode there is. Breaking the
-    simulation must not pay: where reward is gained, none is gained after it; where it is a cost, it goes on.
-
-    Args:
-        returns: (episodes,) what was collected.
-        lengths: (episodes,) the steps it took, at least 1.
-        limit: control steps of the longest episode; None where there is none, and nothing to charge for.
-    """
-    missed = np.maximum(limit - lengths, 0) if limit is not None else 0
-    return returns + np.minimum(returns / lengths, 0.0) * missed
+    return _Batch(returns, lengths, faulty, falls, worlds.max_episode_steps, np.concatenate(seen))

@@ -47,9 +47,7 @@ def results_from_mapping(mapping: object, where: str = "results") -> BenchResult
 
 
 def _record(value: object, where: str) -> dict[str, object]:
-    """Return the mapping of a record, with what those of earlier versions lack: `source` and `eval_faults` are unknown,
-    steps in worlds of the source they took none themselves.
-    """
+    """Return the mapping of a record, with defaults for the keys that earlier versions lack."""
     return {"source": None, "companion_steps": 0, "eval_faults": None, **_mapping(value, where)}
 
 

@@ -104,7 +104,7 @@ def _no_source_worlds(job: Transfer, run: RunDirectory) -> UserError:
 
 
 def source_home(job: Transfer, source: SourceSide | None) -> RunConfig:
-    """Return the configuration whose environment, task and source domain are the source of `job`.
+    """Return the configuration whose environment, task, source domain and evaluation are those of the source of `job`.
 
     That of the source's run. Without a source, or where what is carried over cannot act there (`SourceSide.differs`),
     the target's own.

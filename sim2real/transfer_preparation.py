@@ -31,7 +31,7 @@ class Preparation:
         worlds: of the target, to train in.
         agent: the learner, its plan applied.
         source: what it was carried over from; None for a method that needs none.
-        home: whose environment, task and source domain the source's are (see `source_home`).
+        home: whose environment, task, source domain and evaluation the source's are (see `source_home`).
         companion: worlds of the source beside the target's, for methods that want some.
         identity: what, besides configuration and seed, decides the result.
     """

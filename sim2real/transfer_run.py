@@ -86,7 +86,7 @@ class TransferRun:
         return describe_origin(prepared.job.config, prepared.identity, prepared.worlds, prepared.agent)
 
     def _evaluate(self, role: str, home: RunConfig, domain: Domain) -> Evaluation:
-        """Evaluate in worlds of `domain` of `home`'s environment, in its episodes: as many, and of its seed."""
+        """Evaluate in worlds of `domain` of `home`'s environment, with `home`'s seed and number of episodes."""
         return evaluate(
             self.prepared.agent,
             home.env,

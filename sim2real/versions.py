@@ -10,6 +10,7 @@ from . import __version__
 
 __all__ = ["collect_versions", "join_versions"]
 
+_AND = ", "  # between versions
 PACKAGES = ("torch", "mujoco", "gymnasium", "stable-baselines3", "numpy", "scipy")
 
 
@@ -20,9 +21,9 @@ def collect_versions() -> dict[str, str]:
 
 
 def join_versions(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return package -> version, all that occur where `several` differ."""
+    """Return package -> version, all that occur where `several` differ: `1.0, 2.0`, which may be joined again."""
     found: dict[str, dict[str, None]] = {}
     for versions in several:
         for name, version in versions.items():
-            found.setdefault(name, {})[version] = None
-    return {name: ", ".join(own) for name, own in found.items()}
+            found.setdefault(name, {}).update(dict.fromkeys(version.split(_AND)))
+    return {name: _AND.join(own) for name, own in found.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from fabricated_table import SHAPES, make_record
 from small_runs import CONTENT, SAC, silent, small_config, small_content
 
 from sim2real import cli
-from sim2real.advise import Worth, correlate
+from sim2real.advise import Advice, Worth, advise, correlate
 from sim2real.advise.experience import CellOf
 from sim2real.advise.worth import outcomes_of
 from sim2real.bench import Bench, load_bench_config
@@ -89,6 +90,10 @@ def test_a_fixed_order_is_worth_what_it_foretells_of_other_targets() -> None:
     found = worth(outcomes, outcomes)
     assert found.mean.point == pytest.approx(1.0)
     assert found.fixed == pytest.approx(-1.0)
+    assert np.isnan(found.elsewhere)  # one environment
+    both = {**outcomes, cell(0, "heavy", "ant"): ORDER, cell(0, "weak", "ant"): {**ORDER, "a": 9.0}}
+    # in ant a, b, c, d have the mean ranks 2.5, 1.5, 2.5, 3.5; in hopper they are all the same, which orders nothing
+    assert worth(both, both).elsewhere == pytest.approx((0.0 + 0.0 + 0.632456 - 0.632456) / 4, abs=1e-5)
     assert found.to_mapping()["mean"]["low"] is None  # one seed: its spread is unknown
     assert json.dumps(found.to_mapping(), allow_nan=False)
 
@@ -138,6 +143,13 @@ def test_a_benchmark_is_advised_on_and_left_as_it_is(
     carry_out(bench, leave_out="rma")  # its teacher is there, beside the agent that is advised on
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
 
+    asked: list[bool] = []
+
+    def watch(*args: Any, held_out: bool, **options: Any) -> Advice:
+        asked.append(held_out)
+        return advise(*args, held_out=held_out, **options)
+
+    monkeypatch.setattr("sim2real.advise.worth.advise", watch)
     file = tmp_path / "worth.json"
     line = ["advise-worth", tmp_path / "out", "--steps", 500, "--threads", 1, "--json", file]
     monkeypatch.setattr("sys.argv", ["sim2real", *map(str, line)])
@@ -145,6 +157,7 @@ def test_a_benchmark_is_advised_on_and_left_as_it_is(
         cli.main()
     assert not stop.value.code
     assert "rank correlation" in capsys.readouterr().out
+    assert asked == [True]  # no outcomes of the environment itself
     content = json.loads(file.read_text())
     assert [(row["env"], row["target"], row["seed"]) for row in content["cells"]] == [
         ("small", "heavy", 0),

@@ -107,11 +107,33 @@ def test_a_run_of_another_configuration_in_a_jobs_place_does_not_count(tmp_path:
         "scratch": "finished",
         "frozen_encoder": "finished",
     }
-    assert "holds a run of another config" in (found["zero_shot"].error or "")
-    assert "1.0" in bench.results().versions["torch"].split(", ")
+    assert "differs from this job's in config" in (found["zero_shot"].error or "")
+    assert bench.results().versions == collect_versions()  # those of the runs that count
     text = run_quietly(Bench.open(out))
     assert text.count("FAILED") == 1
     assert "--resume continues the same run only" in text
+
+
+def test_a_run_counts_only_with_its_manifest_and_from_the_source_agent_that_lies_there(tmp_path: Path) -> None:
+    file, out = write_bench(tmp_path, [0]), tmp_path / "out"
+    bench = begin(file, out)
+    run_quietly(bench)
+    paths = {job.method: out / job.path for job in bench.jobs}
+    (paths["scratch"] / "manifest.json").unlink()
+    ledger = json.loads((paths["frozen_encoder"] / "ledger.json").read_text())
+    (paths["frozen_encoder"] / "ledger.json").write_text(json.dumps({**ledger, "source_return_before": 0.125}))
+    curve = [json.loads(line) for line in (paths["zero_shot"] / "curve.jsonl").read_text().splitlines()]
+    (paths["zero_shot"] / "curve.jsonl").write_text(json.dumps({**curve[0], "faults": 2}) + "\n")
+    found = {record.method: record for record in bench.results().records}
+    assert {method: record.status for method, record in found.items()} == {
+        "zero_shot": "finished",
+        "scratch": "failed",
+        "frozen_encoder": "failed",
+    }
+    assert "manifest.json" in (found["scratch"].error or "")
+    assert "began from a source agent of return 0.125" in (found["frozen_encoder"].error or "")
+    assert (found["zero_shot"].eval_faults, found["scratch"].eval_faults) == (2, 0)
+    assert run_quietly(Bench.open(out)).count("skipped") == 1
 
 
 def test_a_folder_of_another_bench_is_refused(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_places_that_contradict_each_other_are_refused_by_name() -> None:
         merge_results({"one": one, "two": results(settings={"seeds": [1]})})
     with pytest.raises(UserError, match="one and two: a/heavy/frozen_encoder/seed 0 finished otherwise in each"):
         merge_results({"one": one, "two": results(record("a", "frozen_encoder", falls=2))})
-    slower = results(record("a", "frozen_encoder", wall_seconds=9.0))
+    slower = results(record("a", "frozen_encoder", wall_seconds=9.0, eval_faults=0))
     assert merge_results({"one": one, "two": slower}).records == one.records
     other = results(record("a", "fine_tune", source_return_before=11.0))
     with pytest.raises(UserError, match=r"one and two: source agents of a seed 0 differ \(return 10 and 11\).*--only"):

@@ -15,7 +15,8 @@ import pytest
 
 from sim2real.records import BenchResults, RunRecord, Status
 from sim2real.report import make_page, write_report
-from sim2real.report.numbers import between, compute_decimals, number, percent, short_steps, tick_number
+from sim2real.report.numbers import MISSING, between, compute_decimals, number, percent, short_steps, tick_number
+from sim2real.report.view import make_budgets
 from sim2real.results_file import load_results
 from sim2real.stats import Group, Interval, Summary, Word, censored_interval, summarise
 from sim2real.stats.verdicts import compute_headline
@@ -198,9 +199,15 @@ def test_diverged_evaluations_are_counted_and_said(tmp_path: Path) -> None:
     assert "diverged." not in make_page(sound, summarise(sound))
     results = make_results(replace(broken[0], eval_faults=2), replace(broken[1], eval_faults=0), *broken[2:])
     summary = summarise(results)
-    assert summary.eval_faults == only(summary).cells["scratch"].costs.eval_faults == 2
+    assert summary.eval_faults == 2
     assert "In 2 evaluation episodes the simulation diverged." in make_page(results, summary)
     assert "In 2 evaluation episodes" in write_report(results, tmp_path).markdown.read_text(encoding="utf-8")
+    known = make_results(*(replace(record, eval_faults=1) for record in broken))
+    assert summarise(known).eval_faults == len(broken)
+    rows = dict(make_budgets(summary).rows)
+    place = make_budgets(summary).columns.index("Diverged in evaluation")
+    assert rows["hopper \N{RIGHTWARDS ARROW} heavy, scratch"][place].text == MISSING  # two of its runs do not say
+    assert make_budgets(summarise(known)).rows[-1][1][place].text == str(len(broken))
 
 
 def test_names_in_the_page_are_escaped() -> None:

@@ -170,7 +170,7 @@ def advise(
     readings = read_signals(measures)
     goal = Target(config.env, target, domain, config.budget.target_steps, config.transfer.num_envs)
     traits = _traits_of_methods(config, subject, bundle, goal)
-    recalled = recall(traits, readings, without=config.env if held_out else None)
+    recalled = recall(config.agent.algorithm, traits, readings, without=config.env if held_out else None)
     return Advice(
         run=str(run.path),
         checkpoint=bundle.digest,

@@ -1,8 +1,8 @@
 """EXPERIENCE: how far each method got on targets elsewhere, which signals of a target do not tell.
 
-Unlike the rules, this is measured: it comes of the records in `benchmarks/methods`, by `measure_experience`. It only
-speaks where the policy loses something: on a target where it is as good as on its source, what methods do elsewhere is
-no reason to touch it.
+Unlike the rules, this is measured: it comes of the records in `benchmarks/methods`, by `measure_experience`. Where it
+speaks it outweighs them; they then sort methods that got about as far. It only speaks where the policy loses something:
+on a target where it is as good as on its source, what methods do elsewhere is no reason to touch it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .rules import RULES
 from .signals import Reading
 
 __all__ = ["EXPERIENCE", "CellOf", "Recalled", "Table", "compute_shares", "measure_experience", "recall"]
@@ -66,8 +67,9 @@ EXPERIENCE: Mapping[str, Mapping[str, float]] = {
 }
 """environment -> method -> share of the way from the worst to the best method, mean over targets and seeds."""
 
+_MEASURED_WITH = "ppo"
 _POINTS = 50.0  # of the rules, for the whole way: chosen on hopper and half_cheetah, before walker2d was measured
-_LEAST_LOST = 0.1  # of the source's return, as of the rule `return`
+_LEAST_LOST = next(rule.least for rule in RULES if rule.name == "return")
 _HELD_STILL = "zero_shot"  # the policy as it is: it stands at 0 for the rules too
 
 
@@ -76,7 +78,7 @@ class Recalled(NamedTuple):
 
     Attributes:
         envs: where it comes from.
-        shares: method -> share of the way from the worst to the best one there, mean over `envs`.
+        shares: method -> share of the way from the worst to the best one there, mean over `envs`; zero_shot among them.
     """
 
     envs: tuple[str, ...]
@@ -95,23 +97,30 @@ class Recalled(NamedTuple):
         )
 
 
-def recall(methods: Collection[str], readings: Mapping[str, Reading], without: str | None = None) -> Recalled | None:
-    """Return what experience says of `methods`; None where it is silent.
+def recall(
+    algorithm: str, methods: Collection[str], readings: Mapping[str, Reading], without: str | None = None
+) -> Recalled | None:
+    """Return what experience says of `methods`, and of zero_shot; None where it is silent.
 
-    That is where the policy loses little, and where some method was never measured: it could not be compared.
+    That is with another learner than it was made with, where the policy loses little or an unknown share of its return,
+    and where it is left without an environment. A method that was never measured counts as the mean of those that were.
 
     Args:
+        algorithm: the learner.
         methods: those to choose among.
         readings: what the signals show.
         without: an environment whose outcomes are left out: advice there is then about an environment never seen.
     """
-    known = {env: shares for env, shares in EXPERIENCE.items() if env != without}
-    if not known or not readings["return_lost"].value >= _LEAST_LOST:
+    known = [env for env in EXPERIENCE if env != without]
+    if algorithm != _MEASURED_WITH or not known or not readings["return_lost"].value >= _LEAST_LOST:
         return None
-    if any(name not in shares for name in (*methods, _HELD_STILL) for shares in known.values()):
-        return None
-    mean = {name: float(np.mean([shares[name] for shares in known.values()])) for name in methods}
-    return Recalled(tuple(known), mean)
+    measured = {
+        name: float(np.mean([EXPERIENCE[env][name] for env in known if name in EXPERIENCE[env]]))
+        for name in dict.fromkeys((*methods, _HELD_STILL))
+        if any(name in EXPERIENCE[env] for env in known)
+    }
+    mean = float(np.mean(list(measured.values())))
+    return Recalled(tuple(known), {name: measured.get(name, mean) for name in (*methods, _HELD_STILL)})
 
 
 def compute_shares(outcomes: Mapping[str, float]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ class Worth:
         mean: over cells, with its 95 % interval over seeds; a seed is drawn with all its targets.
         fixed: the same mean, were methods always ordered by their mean rank in all other cells: advice that looks at no
             target, but knows the outcomes elsewhere; NaN for a single cell.
+        elsewhere: the same, but by the cells of other environments alone, which is all that advice knows here; NaN for
+            a single environment.
         first_best: how often the method advised first is the best one, over cells; where several share the first place,
             as methods with the same traits do, the chance that one drawn from them is.
         regret: mean share of the span between best and worst outcome that following the advice costs, in [0, 1].
@@ -43,6 +45,7 @@ class Worth:
     cells: dict[CellOf, float]
     mean: Interval
     fixed: float
+    elsewhere: float
     first_best: float
     regret: float
 
@@ -50,7 +53,7 @@ class Worth:
         """Return everything as what JSON can hold."""
         mean = {key: _plain(value) for key, value in asdict(self.mean).items()}
         rows = [{**cell._asdict(), "rank_correlation": value} for cell, value in self.cells.items()]
-        shares = {name: _plain(getattr(self, name)) for name in ("fixed", "first_best", "regret")}
+        shares = {name: _plain(getattr(self, name)) for name in ("fixed", "elsewhere", "first_best", "regret")}
         return {"cells": rows, "mean": mean, **shares}
 
 
@@ -79,8 +82,10 @@ def correlate(scores: Table, outcomes: Table, rng: np.random.Generator) -> Worth
     if not cells:
         raise UserError(f"rank correlation: no cell has {_FEWEST} methods with scores and differing outcomes")
     mean = interval(_strata(cells), _mean_of_known, rng, bounds=(-1.0, 1.0))
-    fixed = _fixed_order({cell: came for cell, (_, came) in known.items()})
-    return Worth(cells, mean, fixed, float(np.mean(hits)), float(np.mean(costs)))
+    came_of = {cell: came for cell, (_, came) in known.items()}
+    fixed = _fixed_order(came_of, lambda cell, other: cell != other)
+    elsewhere = _fixed_order(came_of, lambda cell, other: cell.env != other.env)
+    return Worth(cells, mean, fixed, elsewhere, float(np.mean(hits)), float(np.mean(costs)))
 
 
 def _common(scores: Table, outcomes: Table) -> dict[CellOf, tuple[dict[str, float], dict[str, float]]]:
@@ -101,15 +106,15 @@ def _spearman(said: Sequence[float], came: Sequence[float]) -> float:
     return float(stats.spearmanr(said, came).statistic)
 
 
-def _fixed_order(outcomes: Table) -> float:
-    """Return the mean rank correlation of every cell's outcomes with the methods' mean rank in all other cells."""
+def _fixed_order(outcomes: Table, counts: Callable[[CellOf, CellOf], bool]) -> float:
+    """Return the mean rank correlation of each cell's outcomes with the methods' mean rank in others that count."""
     ranks = {
         cell: dict(zip(came, stats.rankdata(list(came.values())) / len(came), strict=True))
         for cell, came in outcomes.items()
     }
     found = []
     for cell, came in outcomes.items():
-        others = [own for other, own in ranks.items() if other != cell]
+        others = [own for other, own in ranks.items() if counts(cell, other)]
         known = {m: float(np.mean([own[m] for own in others if m in own])) for m in came if any(m in o for o in others)}
         if len(known) >= _FEWEST:
             found.append(_spearman(list(known.values()), [came[m] for m in known]))
@@ -138,8 +143,8 @@ def worth_of_advice(
     """Advise on every finished cell of a benchmark and hold the scores against what its methods reached.
 
     Only the methods of the benchmark that advice is about count (see `outcomes_of`). Advice knows no outcomes of the
-    environment it is about here, so that what it is worth is what it is worth on an environment never seen. It uses
-    `steps` target steps of its own a cell, which the benchmark's ledgers do not know.
+    environment it is about here, as on an environment never seen; but how much experience weighs was chosen on hopper
+    and half_cheetah. It uses `steps` target steps of its own a cell, which the benchmark's ledgers do not know.
 
     Args:
         bench: the benchmark; nothing is written into its folder.

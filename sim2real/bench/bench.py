@@ -27,7 +27,7 @@ from ..locking import working_on
 from ..progress import ProgressBoard
 from ..records import BenchResults
 from ..report import ReportPaths, write_report
-from ..versions import collect_versions, join_versions
+from ..versions import join_versions
 from .collect import collect_record, has_finished, made_with
 from .config import BenchConfig
 from .grid import Job, make_jobs
@@ -148,7 +148,7 @@ class Bench:
             **self.config.model_dump(mode="json"),
             "runs": {j.environment: j.config for j in self.jobs if j.target is None and j.source_kind == "source"},
         }
-        versions = join_versions(made_with(self.path, job) for job in self.jobs) or collect_versions()
+        versions = join_versions(made_with(self.path, job) for job in self.jobs)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         return BenchResults(
             self.config.name,

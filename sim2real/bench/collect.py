@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,43 +27,58 @@ def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
         job: a job with a target.
         error: why it failed, if the launcher knows.
     """
-    run = RunDirectory(root / job.path)
     try:
-        _require_own(run, job)
-        ledger, curve = run.ledger(), run.curve()
+        run = _open_own(root, job)
+        ledger, curve = (run.ledger(), run.curve()) if run is not None else ({}, [])
         source = RunDirectory(root / job.source).ledger() if job.source else {}
         return _record(job, ledger, curve, source, error)
     except _DAMAGES as damage:  # one bad run must not hide all others
-        return _record(job, {}, [], {}, f"damaged: {damage}")
+        return _record(job, {}, [], {}, f"damaged, or another's: {damage}")
 
 
 def has_finished(root: Path, job: Job) -> bool:
     """Tell whether a job's run is at its end; one that is damaged or another's is not: running the job will say so."""
-    run = RunDirectory(root / job.path)
     try:
-        _require_own(run, job)
-        return run.finished
+        run = _open_own(root, job)
+        return run is not None and run.finished
     except UserError:
         return False
 
 
-def made_with(root: Path, job: Job) -> Mapping[str, str]:
-    """Return package -> version of a job's run; empty where it never began, or does not say."""
+def made_with(root: Path, job: Job) -> dict[str, str]:
+    """Return package -> version of a job's run; empty where it never began, is another's, or does not say."""
     try:
-        versions = RunDirectory.open(root / job.path).manifest().get("versions", {})
+        run = _open_own(root, job)
+        versions = run.manifest().get("versions") if run is not None else None
     except UserError:
         return {}
-    return versions if isinstance(versions, dict) else {}
+    found = versions if isinstance(versions, dict) else {}
+    return {name: version for name, version in found.items() if isinstance(version, str)}
 
 
-def _require_own(run: RunDirectory, job: Job) -> None:
-    """Raise UserError when the folder of a job holds the run of another one, as of another configuration."""
-    if not (run.path / "manifest.json").is_file():
-        return
+def _open_own(root: Path, job: Job) -> RunDirectory | None:
+    """Return a job's run; None where it never began.
+
+    Raises:
+        UserError: when the folder holds no run, that of another configuration, seed, target or method, or one that
+            began from another source agent than lies there.
+    """
+    path = root / job.path
+    if not path.is_dir() or not any(path.iterdir()):
+        return None
+    run = RunDirectory.open(path)
     held = run.manifest()
     wanted = {"config": content_digest(job.config), "seed": job.seed, "target": job.target, "method": job.method}
     if different := [key for key, value in wanted.items() if held.get(key) != value]:
-        raise UserError(f"{run.path}: holds a run of another {', '.join(different)} than this job's; move it away")
+        raise UserError(f"{run.path}: the run there differs from this job's in {', '.join(different)}; move it away")
+    if job.source is not None and run.finished:
+        before = run.ledger().get("source_return_before")
+        now = RunDirectory(root / job.source).ledger().get("source_return")
+        if None not in (before, now) and before != now:
+            raise UserError(
+                f"{run.path}: began from a source agent of return {before}, {job.source} has {now}; move it away"
+            )
+    return run
 
 
 def _record(
@@ -90,7 +104,7 @@ def _record(
         # the ledger is as old as the last checkpoint: a run that died later has spent what its curve says
         target_steps=max([ledger.get("steps", 0), *(point["step"] for point in curve)]),
         eval_steps=max(ledger.get("eval_steps", 0), sum(point.get("eval_steps", 0) for point in curve)),
-        eval_faults=sum(point.get("faults", 0) for point in curve),
+        eval_faults=sum(point["faults"] for point in curve) if all("faults" in point for point in curve) else None,
         episodes=ledger.get("episodes", 0),
         falls=ledger.get("falls", 0),
         frozen_digest=_joint_digest(ledger.get("frozen_digests", {})),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..stats import ORACLE, Cell, CensoredInterval, Group, Oracle, Summary
+from ..stats import ORACLE, Cell, CensoredInterval, Costs, Group, Oracle, Summary, add_costs
 from .numbers import MISSING, between, count, duration
 from .wording import name_target
 
@@ -71,22 +71,19 @@ def jobs_of(group: Group) -> list[tuple[str, Cell | Oracle]]:
 
 def make_budgets(summary: Summary) -> Table:
     """What it cost: steps on the target, for evaluation and on the source apart, episodes, falls, faults, time."""
-    rows, sums = [], [0, 0, 0, 0, 0]
-    seconds = 0.0
-    for group in summary.groups:
-        for name, cell in jobs_of(group):
-            c = cell.costs
-            counted = (c.target_steps, c.eval_steps, c.episodes, c.falls, c.eval_faults)
-            sums = [total + value for total, value in zip(sums, counted, strict=True)]
-            seconds += c.wall_seconds
-            texts = (*map(count, counted), count(c.source_steps), duration(c.wall_seconds))
-            rows.append((f"{name_target(group)}, {name}", (make_runs(cell), *map(Value, texts))))
-    totals = (*map(count, sums), count(summary.source_steps), duration(seconds))
-    jobs = Value(f"{summary.num_finished} of {summary.num_jobs}")
-    rows.append(("all, a shared source agent once", (jobs, *map(Value, totals))))
-    spent = ("Target steps", "Evaluation steps", "Episodes", "Falls", "Diverged evaluations")
-    columns = ("Runs", *spent, "Source steps", "Wall time")
-    return Table("Budgets", columns, tuple(rows))
+    jobs = [(group, name, cell) for group in summary.groups for name, cell in jobs_of(group)]
+    rows = [(f"{name_target(group)}, {name}", (make_runs(cell), *_costs(cell.costs))) for group, name, cell in jobs]
+    total = replace(add_costs(cell.costs for _, _, cell in jobs), source_steps=summary.source_steps)
+    runs = Value(f"{summary.num_finished} of {summary.num_jobs}")
+    rows.append(("all, a shared source agent once", (runs, *_costs(total))))
+    spent = ("Target steps", "Evaluation steps", "Episodes", "Falls", "Diverged in evaluation")
+    return Table("Budgets", ("Runs", *spent, "Source steps", "Wall time"), tuple(rows))
+
+
+def _costs(costs: Costs) -> tuple[Value, ...]:
+    counted = map(count, (costs.target_steps, costs.eval_steps, costs.episodes, costs.falls))
+    faults = MISSING if costs.eval_faults is None else count(costs.eval_faults)
+    return tuple(map(Value, (*counted, faults, count(costs.source_steps), duration(costs.wall_seconds))))
 
 
 def make_settings(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -44,7 +44,7 @@ def tell_faults(summary: Summary) -> str:
     episodes = "episode" if summary.eval_faults == 1 else "episodes"
     return (
         f"In {count(summary.eval_faults)} evaluation {episodes} the simulation diverged. "
-        "Such an episode counts with its return if that is positive, else with its mean reward over a whole episode."
+        "Such an episode counts with the lowest return of its evaluation, or with its own carried on, if that is lower."
     )
 
 

@@ -7,7 +7,7 @@ from .bars import BARS, compute_bars
 from .cells import Cell
 from .censoring import CensoredInterval, censored_interval
 from .curves import ORACLE, REFERENCE, Curves
-from .frame import Costs, Frame
+from .frame import Costs, Frame, add_costs
 from .groups import Group, Problem, rank_methods
 from .intervals import (
     Interval,
@@ -65,6 +65,7 @@ __all__ = [
     "Summary",
     "Verdict",
     "Word",
+    "add_costs",
     "area_under_curve",
     "asymptotic_return",
     "band",

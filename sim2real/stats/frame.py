@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..records import RunRecord
 from .curves import Curves
 from .metrics import threshold
 
-__all__ = ["HEAD_START", "ORACLE_SHARE", "Arm", "Costs", "Frame", "compute_costs", "generator_for"]
+__all__ = ["HEAD_START", "ORACLE_SHARE", "Arm", "Costs", "Frame", "add_costs", "compute_costs", "generator_for"]
 
 HEAD_START = 0.1
 """Share of the span by which a run must start above the floor for its dip to count. Relative to the span, so that it
@@ -71,7 +71,7 @@ class Arm:
 class Costs:
     """Environment steps, episodes and falls summed over all runs that reported any, failed ones too; wall time in s.
 
-    `eval_faults` are evaluation episodes in which the simulation diverged, of the runs that counted them.
+    `eval_faults` are evaluation episodes on the target in which the simulation diverged, None where some are unknown.
     `source_steps` are those of the agents the runs began from and those they took in worlds of the source themselves.
     """
 
@@ -80,20 +80,38 @@ class Costs:
     eval_steps: int
     episodes: int
     falls: int
-    eval_faults: int
+    eval_faults: int | None
     wall_seconds: float
 
 
 def compute_costs(records: Sequence[RunRecord]) -> Costs:
     """Sum what runs have spent."""
+    return add_costs(
+        Costs(
+            source_steps=r.source_steps + r.companion_steps,
+            target_steps=r.target_steps,
+            eval_steps=r.eval_steps,
+            episodes=r.episodes,
+            falls=r.falls,
+            eval_faults=r.eval_faults,
+            wall_seconds=r.wall_seconds,
+        )
+        for r in records
+    )
+
+
+def add_costs(several: Iterable[Costs]) -> Costs:
+    """Sum costs; faults that one of them does not know are unknown of all."""
+    costs = tuple(several)
+    faults = [c.eval_faults for c in costs if c.eval_faults is not None]
     return Costs(
-        source_steps=sum(r.source_steps + r.companion_steps for r in records),
-        target_steps=sum(r.target_steps for r in records),
-        eval_steps=sum(r.eval_steps for r in records),
-        episodes=sum(r.episodes for r in records),
-        falls=sum(r.falls for r in records),
-        eval_faults=sum(r.eval_faults or 0 for r in records),
-        wall_seconds=math.fsum(r.wall_seconds for r in records),
+        source_steps=sum(c.source_steps for c in costs),
+        target_steps=sum(c.target_steps for c in costs),
+        eval_steps=sum(c.eval_steps for c in costs),
+        episodes=sum(c.episodes for c in costs),
+        falls=sum(c.falls for c in costs),
+        eval_faults=sum(faults) if len(faults) == len(costs) else None,
+        wall_seconds=math.fsum(c.wall_seconds for c in costs),
     )
 
 

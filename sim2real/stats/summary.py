@@ -31,8 +31,8 @@ class Summary:
     `env_tables` over those of an environment, in both cases at least two with a span. `bars` are what the default
     method is held to, empty without it.
     `source_steps` counts the training of every source agent (environment x seed) once, however many jobs
-    shared it, and what jobs took beyond that in worlds of the source. `eval_faults` counts the evaluation episodes in
-    which the simulation diverged.
+    shared it, and what jobs took beyond that in worlds of the source. `eval_faults` counts the evaluation episodes on
+    the target in which the simulation diverged, of the jobs that counted them.
     """
 
     name: str
