@@ -64,6 +64,23 @@ EXPERIENCE: Mapping[str, Mapping[str, float]] = {
         "progressive": 0.884,
         "low_rank": 0.882,
     },
+    "walker2d": {
+        "zero_shot": 0.363,
+        "scratch": 0.039,
+        "recalibrate": 0.152,
+        "feature_extraction": 0.045,
+        "frozen_encoder": 0.771,
+        "fine_tune": 0.768,
+        "actor_only": 0.831,
+        "gradual_unfreeze": 0.842,
+        "layerwise_lr": 0.783,
+        "l2_sp": 0.809,
+        "kl_source": 0.730,
+        "ewc": 0.762,
+        "residual": 0.793,
+        "progressive": 0.747,
+        "low_rank": 0.792,
+    },
 }
 """environment -> method -> share of the way from the worst to the best method, mean over targets and seeds."""
 
