@@ -18,8 +18,6 @@ from envs import EnvsError, Twin, make_vec
 from sim2real import cli
 from sim2real.advise import RULES, SIGNALS, TRAITS, Advice, advise
 from sim2real.advise.advice import choose_num_envs
-from sim2real.advise.candidates import candidates
-from sim2real.advise.experience import recall
 from sim2real.advise.ranking import advise_parts, rank
 from sim2real.advise.signals import Reading
 from sim2real.advise.traits import compute_traits
@@ -153,26 +151,6 @@ def test_weak_motors_are_seen_in_physics_and_return_and_not_in_the_sensors(balan
     assert advice.measures.layers["encoder"].cka.target < advice.measures.layers["encoder"].cka.source
 
 
-def test_experience_elsewhere_is_told_and_that_of_the_environment_itself_may_be_left_out(
-    balancer: RunDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = {"elsewhere": {"zero_shot": 0.5, "ewc": 0.6}, balancer.config().env: {"zero_shot": 0.5, "l2_sp": 1.0}}
-    monkeypatch.setattr("sim2real.advise.experience.EXPERIENCE", table)
-    told, apart = (advise(balancer, "weak", steps=1000, num_threads=1, held_out=held_out) for held_out in (False, True))
-    assert told.recalled is not None
-    assert apart.recalled is not None
-    assert (told.recalled.envs, apart.recalled.envs) == (tuple(table), ("elsewhere",))
-    assert told.first.method == "l2_sp"
-    assert "experience" in told.first.pros
-    assert told.reasons["experience"].startswith(f"on elsewhere, {balancer.config().env} l2_sp went 100% of the way")
-    assert told.to_mapping()["experience"]["shares"]["l2_sp"] == 1.0
-    assert json.dumps(told.to_mapping(), allow_nan=False)
-    plain = advise(balancer, "same", steps=1000, num_threads=1)
-    assert plain.recalled is None
-    assert plain.to_mapping()["experience"] is None
-    assert "experience" not in plain.reasons
-
-
 def test_noisy_sensors_are_seen_by_the_encoder(balancer: RunDirectory) -> None:
     advice = advise(balancer, "noisy", steps=1000, num_threads=1)
     measures = advice.measures
@@ -253,12 +231,11 @@ def test_a_wider_gap_never_speaks_for_leaving_the_policy_alone(
     cartpole: RunDirectory, traits: dict[str, frozenset[str]]
 ) -> None:
     policy = load_agent(cartpole, cartpole.config())[0].policy
-    choice = {name: traits[name] for name in candidates(cartpole.config())}
     for signal in SIGNALS:
         places, trained = [], []
         for value in (0.0, 0.05, 0.2, 0.6, 2.0):
             readings = {name: Reading(value if name == signal else 0.0, "x") for name in SIGNALS}
-            ranked = [row.method for row in rank(choice, readings, recall("ppo", choice, readings))]
+            ranked = [row.method for row in rank(traits, readings)]
             places.append(ranked.index("zero_shot"))
             trained.append({row.part for row in advise_parts(policy, readings) if row.action == "train"})
         assert places == sorted(places)

@@ -1,7 +1,6 @@
 """Advice before a transfer: some target steps of the source policy say what differs and what to try first."""
 
 from .advice import Advice, advise
-from .experience import EXPERIENCE
 from .rules import RULES
 from .signals import SIGNALS
 from .table import advice_tables
@@ -9,7 +8,6 @@ from .traits import TRAITS
 from .worth import Worth, correlate, worth_of_advice
 
 __all__ = [
-    "EXPERIENCE",
     "RULES",
     "SIGNALS",
     "TRAITS",

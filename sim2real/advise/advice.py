@@ -18,7 +18,6 @@ from ..methods import Target
 from ..run import RunDirectory
 from ..seeding import derive_seed
 from .candidates import candidates
-from .experience import Recalled, recall
 from .measures import Measures, measure
 from .probe import Probe, run_probe
 from .ranking import PartAdvice, Ranked, advise_parts, rank
@@ -48,7 +47,6 @@ class Advice:
         measures: everything that was measured.
         value_note: what the agent's values hold besides discounted rewards, in words; empty if nothing.
         readings: what the signals made of it show.
-        recalled: what experience says of the methods; None where it is silent.
         methods: the methods, best first.
         parts: what to freeze and what to train.
     """
@@ -65,15 +63,13 @@ class Advice:
     measures: Measures
     value_note: str
     readings: dict[str, Reading]
-    recalled: Recalled | None
     methods: list[Ranked]
     parts: list[PartAdvice]
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Rules that hold -> their reasons, with numbers; `experience` last, of the first method."""
-        reasons = {rule.name: rule.explain(self.readings) for rule in RULES if rule.holds(self.readings)}
-        return reasons | ({"experience": self.recalled.explain(self.first.method)} if self.recalled else {})
+        """Rules that hold -> their reasons, with numbers."""
+        return {rule.name: rule.explain(self.readings) for rule in RULES if rule.holds(self.readings)}
 
     @property
     def first(self) -> Ranked:
@@ -103,7 +99,6 @@ class Advice:
             "value_note": self.value_note,
             "signals": signals,
             "rules": rules,
-            "experience": self.recalled._asdict() if self.recalled else None,
             "reasons": self.reasons,
             "parts": [row._asdict() for row in self.parts],
             "methods": [row._asdict() for row in self.methods],
@@ -137,20 +132,12 @@ def choose_num_envs(steps: int, episode_steps: int) -> int:
     return max(num for num in range(1, steps // episode_steps + 1) if steps % num == 0)
 
 
-def advise(
-    run: RunDirectory,
-    target: str,
-    *,
-    steps: int = 5000,
-    seed: int = 0,
-    num_threads: int = 0,
-    held_out: bool = False,
-) -> Advice:
+def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, num_threads: int = 0) -> Advice:
     """Spend exactly `steps` target steps with the policy of `run` and say what to try first.
 
     The policy acts as in training, exploration included: its values were learnt on that, and mean actions would
     show fewer states. Source worlds begin with the same initial states and noise, so that a target that changes
-    nothing shows nothing. With `held_out`, experience leaves out the environment itself, as if it were a new one.
+    nothing shows nothing.
 
     Raises:
         UserError: for too few steps, a learner that cannot be looked at, or a run that has not finished.
@@ -169,8 +156,6 @@ def advise(
     measures = measure(subject, here, there, tuple(task.observation_names), rng)
     readings = read_signals(measures)
     goal = Target(config.env, target, domain, config.budget.target_steps, config.transfer.num_envs)
-    traits = _traits_of_methods(config, subject, bundle, goal)
-    recalled = recall(config.agent.algorithm, traits, readings, without=config.env if held_out else None)
     return Advice(
         run=str(run.path),
         checkpoint=bundle.digest,
@@ -184,8 +169,7 @@ def advise(
         measures=measures,
         value_note=subject.value_note,
         readings=readings,
-        recalled=recalled,
-        methods=rank(traits, readings, recalled),
+        methods=rank(_traits_of_methods(config, subject, bundle, goal), readings),
         parts=advise_parts(subject.policy, readings),
     )
 

@@ -1,4 +1,4 @@
-"""Ranking: what experience and the rules that hold add up to, for every method and for every part."""
+"""Ranking: what the rules that hold add up to, for every method and for every part."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from agents import best_pattern, parts
 
-from .experience import Recalled
 from .rules import RULES, Rule
 from .signals import Reading
 
@@ -15,7 +14,7 @@ __all__ = ["PartAdvice", "Ranked", "advise_parts", "rank"]
 
 
 class Ranked(NamedTuple):
-    """A method, its score, and why: the rules that count for it and against it, by name; `experience` beside them."""
+    """A method, its score, and why: the rules that count for it and against it, by name."""
 
     method: str
     score: float
@@ -35,22 +34,17 @@ def _points(rule: Rule, traits: Collection[str]) -> float:
     return sum(points for trait, points in rule.points.items() if trait in traits)
 
 
-def rank(
-    traits: Mapping[str, Collection[str]], readings: Mapping[str, Reading], recalled: Recalled | None = None
-) -> list[Ranked]:
+def rank(traits: Mapping[str, Collection[str]], readings: Mapping[str, Reading]) -> list[Ranked]:
     """Return the methods, best first; equal scores in the order given.
 
     Args:
         traits: method -> which of TRAITS it has.
         readings: what the signals show.
-        recalled: what experience says of the methods; None: nothing.
     """
     held = [rule for rule in RULES if rule.holds(readings)]
 
     def ranked(method: str, own: Collection[str]) -> Ranked:
         points = {rule.name: _points(rule, own) for rule in held}
-        if recalled is not None:
-            points["experience"] = recalled.points[method]
         pros, cons = ([name for name, n in points.items() if n * sign > 0] for sign in (1, -1))
         return Ranked(method, sum(points.values()), tuple(pros), tuple(cons))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -18,10 +18,20 @@ from ..run import RunDirectory
 from ..stats import FloatArray, Interval, asymptotic_return, interval
 from .advice import advise
 from .candidates import candidates
-from .experience import CellOf, Table, compute_shares
 
-__all__ = ["Worth", "correlate", "outcomes_of", "worth_of_advice"]
+__all__ = ["CellOf", "Worth", "correlate", "outcomes_of", "worth_of_advice"]
 
+
+class CellOf(NamedTuple):
+    """What one advice is about: an environment, a target, and the seed of the source agent."""
+
+    env: str
+    target: str
+    seed: int
+
+
+Table = Mapping[CellOf, Mapping[str, float]]
+"""cell -> method -> number"""
 
 _FEWEST = 3  # methods in a cell: two are in the right order half of the time by chance
 
@@ -35,8 +45,8 @@ class Worth:
         mean: over cells, with its 95 % interval over seeds; a seed is drawn with all its targets.
         fixed: the same mean, were methods always ordered by their mean rank in all other cells: advice that looks at no
             target, but knows the outcomes elsewhere; NaN for a single cell.
-        elsewhere: the same, but by the cells of other environments alone, which is all that advice knows here; NaN for
-            a single environment.
+        elsewhere: the same, but by the cells of other environments alone, as on an environment never seen; NaN for a
+            single environment.
         first_best: how often the method advised first is the best one, over cells; where several share the first place,
             as methods with the same traits do, the chance that one drawn from them is.
         regret: mean share of the span between best and worst outcome that following the advice costs, in [0, 1].
@@ -75,10 +85,10 @@ def correlate(scores: Table, outcomes: Table, rng: np.random.Generator) -> Worth
     known = _common(scores, outcomes)
     for cell, (said, came) in known.items():
         cells[cell] = _spearman(list(said.values()), list(came.values()))
-        shares = compute_shares(came)
-        first = np.array([shares[m] for m in said if said[m] == max(said.values())])  # all that share the first place
-        hits.append(float(np.mean(first == 1.0)))
-        costs.append(float(1.0 - first.mean()))
+        worst, best = min(came.values()), max(came.values())
+        first = np.array([came[m] for m in said if said[m] == max(said.values())])  # all that share the first place
+        hits.append(float(np.mean(first == best)))
+        costs.append(float((best - first.mean()) / (best - worst)))
     if not cells:
         raise UserError(f"rank correlation: no cell has {_FEWEST} methods with scores and differing outcomes")
     mean = interval(_strata(cells), _mean_of_known, rng, bounds=(-1.0, 1.0))
@@ -142,9 +152,8 @@ def worth_of_advice(
 ) -> tuple[Worth, Table, Table]:
     """Advise on every finished cell of a benchmark and hold the scores against what its methods reached.
 
-    Only the methods of the benchmark that advice is about count (see `outcomes_of`). Advice knows no outcomes of the
-    environment it is about here, as on an environment never seen; but how much experience weighs was chosen on hopper
-    and half_cheetah. It uses `steps` target steps of its own a cell, which the benchmark's ledgers do not know.
+    Only the methods of the benchmark that advice is about count (see `outcomes_of`). Advice uses `steps` target steps
+    of its own a cell, which the benchmark's ledgers do not know.
 
     Args:
         bench: the benchmark; nothing is written into its folder.
@@ -168,7 +177,7 @@ def worth_of_advice(
         if report is not None:
             report(done, len(outcomes), f"{cell.env} {cell.target} seed {cell.seed}")
         run = RunDirectory.open(bench.path / sources[cell.env, cell.seed].path)
-        scores[cell] = advise(run, cell.target, steps=steps, seed=seed, num_threads=num_threads, held_out=True).scores
+        scores[cell] = advise(run, cell.target, steps=steps, seed=seed, num_threads=num_threads).scores
     return correlate(scores, outcomes, np.random.default_rng(seed)), scores, outcomes
 
 
