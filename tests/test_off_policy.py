@@ -84,7 +84,9 @@ def source_steps(agent: SAC) -> int:
 
 def batches_of(agent: SAC, num: int) -> list[Batch]:
     generator = torch.Generator().manual_seed(3)
-    return list(iterate_batches(agent.policy, agent._pools(), agent.settings, generator, num))
+    return list(
+        iterate_batches(agent.policy, agent.experience.pools(agent.settings.batch_size), agent.settings, generator, num)
+    )
 
 
 def test_wsrl_updates_nothing_before_its_budget_and_keeps_no_source_data(source: Bundle) -> None:
@@ -99,7 +101,7 @@ def test_wsrl_updates_nothing_before_its_budget_and_keeps_no_source_data(source:
     now = parts.digests(agent.policy)
     assert all(now[part] != digest for part, digest in before.items())
     assert agent._n_updates == (STEPS - 64) // 4  # nothing is owed for the steps before
-    assert agent.stream is None
+    assert agent.experience.stream is None
     assert source_steps(agent) == 0
     assert agent.replay.size == agent.replay.total == STEPS
     assert float(agent.replay.recent(80).rewards.max()) < BONUS / 2
@@ -119,7 +121,7 @@ def test_wsrl_collects_a_tenth_or_five_thousand_in_whole_steps(steps: int, num_e
 def test_every_batch_of_rlpd_is_half_and_half(source: Bundle) -> None:
     agent = begun("rlpd", source)
     agent.learn(STEPS)
-    assert source_steps(agent) == STEPS == agent.stream.replay.size  # type: ignore[union-attr]
+    assert source_steps(agent) == STEPS == agent.experience.stream.replay.size  # type: ignore[union-attr]
     for batch in batches_of(agent, 600):  # more than are drawn at once
         assert batch.rewards.shape == (32,)
         assert bool((batch.rewards[:16] > BONUS / 2).all())
@@ -171,8 +173,8 @@ def test_source_steps_are_taken_by_the_source_policy_before_the_first_on_the_tar
 
     agent.learn(8 * 3, callback=Watch())
     assert seen == [80, 80, 80]
-    assert agent.stream is not None
-    rows = agent.stream.replay.recent(10)
+    assert agent.experience.stream is not None
+    rows = agent.experience.stream.replay.recent(10)
     expected, _ = whole.predict(rows.obs.numpy(), deterministic=True)
     np.testing.assert_allclose(rows.actions.numpy(), expected, atol=1e-4)
 
@@ -188,10 +190,10 @@ def test_darc_learns_from_source_transitions_alone_and_takes_ten_a_step(source: 
     assert source_steps(agent) == 65 + 10 * STEPS  # five worlds: 64 rounded up
     for batch in batches_of(agent, 10):
         assert bool((batch.rewards > BONUS / 2).all())
-    assert agent.stream is not None
-    assert agent.stream.classifiers is not None
-    rows = agent.stream.replay.recent(20)
-    assert float(agent.stream.classifiers.correction(rows).abs().mean()) > 0.0
+    assert agent.experience.stream is not None
+    assert agent.experience.stream.classifiers is not None
+    rows = agent.experience.stream.replay.recent(20)
+    assert float(agent.experience.stream.classifiers.correction(rows).abs().mean()) > 0.0
 
 
 def test_cached_features_of_both_replays_give_the_same_training(source: Bundle) -> None:
@@ -203,8 +205,8 @@ def test_cached_features_of_both_replays_give_the_same_training(source: Bundle) 
         agent = SAC(LinearWorld(8, seed=5), {**TINY, "cache_features": cache}, seed=1, device="cpu")
         agent.apply_plan(plan, source.weights, PaysMore(8, seed=6))
         agent.learn(8 * 30)
-        assert agent.stream is not None
-        assert agent.stream.cache.valid == cache
+        assert agent.experience.stream is not None
+        assert agent.experience.stream.cache.valid == cache
         ends.append(parts.tensors(agent.policy))
     for name, tensor in ends[0].items():
         torch.testing.assert_close(tensor, ends[1][name], rtol=1e-4, atol=1e-4, msg=name)

@@ -161,10 +161,10 @@ def test_other_weights_loaded_into_a_frozen_encoder_are_noticed() -> None:
     agent, other = (SAC(LinearWorld(8), {**settings, "buffer_size": 512}, seed=s, device="cpu") for s in (0, 1))
     agent.learn(8 * 16)
     parts.hold_still(agent.policy, [unit for unit in parts.unit_names(agent.policy) if not unit.startswith("encoder")])
-    agent.cache.refresh(agent.policy.encoder)
+    agent.experience.cache.refresh(agent.policy.encoder)
     parts.load(agent.policy, parts.tensors(other.policy))  # all parts: another agent in its place
-    agent.cache.refresh(agent.policy.encoder)
+    agent.experience.cache.refresh(agent.policy.encoder)
     rows = torch.arange(agent.replay.size)
     with torch.no_grad():
         expected = other.policy.encoder(agent.replay.gather(rows).obs)
-    torch.testing.assert_close(agent.cache.gather(rows)[0], expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(agent.experience.cache.gather(rows)[0], expected, rtol=1e-5, atol=1e-6)

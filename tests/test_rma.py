@@ -345,8 +345,8 @@ def test_transitions_of_the_source_tell_nothing_that_the_targets_do_not(correcte
         TransferPlan(parted, phases, source_data=wanted), parts.tensors(sac_teacher().policy), HiddenGain(8, seed=6)
     )
     student.learn(64)
-    assert student.stream is not None
-    own, theirs = student.replay.recent(16), student.stream.replay.recent(16)
+    assert student.experience.stream is not None
+    own, theirs = student.replay.recent(16), student.experience.stream.replay.recent(16)
     for rows in (own, theirs):
         assert not rows.obs[:, -2:].any()
         assert not rows.next_obs[:, -2:].any()

@@ -73,7 +73,7 @@ def test_a_frozen_encoder_keeps_every_bit_and_so_does_its_slow_copy(
         assert torch.equal(tensor, source[name])
         assert torch.equal(tensor, parts.references(policy)[name.replace("encoder", "encoder_target", 1)])
     agent.learn(8 * 30)
-    assert agent.caches == agent.cache.valid == cache
+    assert agent.caches == agent.experience.cache.valid == cache
     assert moved(agent, before) == {"policy_head", "critic", "critic_target", "temperature"}
 
 
@@ -136,11 +136,11 @@ def test_a_slow_copy_begins_anew_where_its_original_begins_to_train(source: dict
     agent.learn(8 * 20)
     lagging = parts.tensors(agent.policy, ["encoder_target"])
     agent.learn(8 * 9, reset_num_timesteps=False)
-    assert agent.cache.valid
+    assert agent.experience.cache.valid
     for name, tensor in parts.tensors(agent.policy, ["encoder_target"]).items():
         assert torch.equal(tensor, lagging[name]), name
     agent.learn(8, reset_num_timesteps=False)
-    assert not agent.cache.valid
+    assert not agent.experience.cache.valid
     for name, tensor in parts.tensors(agent.policy, ["encoder"]).items():
         assert torch.equal(tensor, parts.tensors(agent.policy)[name.replace("encoder", "encoder_target", 1)])
     agent.learn(8 * 10, reset_num_timesteps=False)

@@ -43,8 +43,8 @@ def a_batch(agent: SAC, cached: bool = False) -> Batch:
     """Return one minibatch out of the agent's replay."""
     cache = None
     if cached:
-        agent.cache.refresh(agent.policy.encoder)
-        cache = agent.cache
+        agent.experience.cache.refresh(agent.policy.encoder)
+        cache = agent.experience.cache
     generator = torch.Generator().manual_seed(7)
     pool = Pool(agent.replay, agent.settings.batch_size, cache)
     return next(iterate_batches(agent.policy, [pool], agent.settings, generator, 1))

@@ -14,7 +14,6 @@ from ..freezing import is_frozen
 from ..stepping import step_worlds
 from ..transition import Transition
 from .policy import SacPolicy
-from .replay import Replay
 
 __all__ = ["Collector", "collect", "draw_actions", "sample_actions"]
 
@@ -26,7 +25,6 @@ class Collector(Protocol):
     device: torch.device
     action_space: Any
     generator: torch.Generator
-    replay: Replay
     _last_obs: Any
 
     @property
@@ -38,8 +36,8 @@ class Collector(Protocol):
         """Count a step of all worlds and keep what it leaves."""
         ...
 
-    def note_rows(self, rows: slice) -> None:
-        """Take notice of the rows of the replay that were just written."""
+    def remember(self, obs: NDArray[np.float32], actions: NDArray[np.float32], transition: Transition) -> None:
+        """Keep the step's transitions: what all worlds showed, the scaled actions there, and what came of them."""
         ...
 
 
@@ -78,7 +76,7 @@ def collect(learner: Collector, env: VecEnv, callback: BaseCallback, num_steps: 
         actions = np.clip(policy.unscale_action(buffer_actions), space.low, space.high)
         transition, infos = step_worlds(env, actions)
         new_obs, rewards, dones = transition.obs, transition.reward, transition.done
-        learner.note_rows(learner.replay.add(obs, buffer_actions, transition))
+        learner.remember(obs, buffer_actions, transition)
         learner.note_step(transition)
         callback.update_locals(locals())
         if not callback.on_step():

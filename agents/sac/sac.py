@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, Self, cast
 
 import gymnasium as gym
+import numpy as np
 import stable_baselines3
 import torch
 from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.utils import LinearSchedule
@@ -17,18 +19,17 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ..budget import rollout_steps
 from ..device import choose_device
-from ..errors import AgentsError, CheckpointError, PlanError
+from ..errors import AgentsError, PlanError
 from ..freezing import is_frozen
 from ..learner import Learner
 from ..optimizer import make_optimizer, set_learning_rate
 from ..parts import count
 from ..phase_runner import PhaseRunner
 from ..plan import TransferPlan, pretrain_plan
-from ..training_state import below
 from ..transition import Transition
-from .batches import Pool, iterate_batches
+from .batches import iterate_batches
 from .collection import collect
-from .feature_cache import FeatureCache
+from .experience import Experience
 from .judging import JUDGE_EVERY, judge_critics
 from .policy import SacPolicy, make_policy, require_bounded_actions
 from .replay import Replay
@@ -39,7 +40,7 @@ from .update import Optimizers, Updater
 __all__ = ["SAC"]
 
 _EPS = 1e-8  # of Adam, stable-baselines3's value for SAC
-_ENCODER, _SLOW, _STREAM = "encoder.", "encoder_target.", "source/"  # prefixes of tensor names
+_ENCODER, _SLOW = "encoder.", "encoder_target."  # prefixes of tensor names
 
 
 class SAC(Learner, stable_baselines3.SAC):
@@ -53,7 +54,7 @@ class SAC(Learner, stable_baselines3.SAC):
 
     takes_penalties = takes_source_data = True
     policy: SacPolicy  # type: ignore[assignment] # stable-baselines3 only asks it to predict
-    replay: Replay
+    experience: Experience
 
     def __init__(
         self,
@@ -102,10 +103,9 @@ class SAC(Learner, stable_baselines3.SAC):
         obs_dim, action_dim = self.observation_space.shape[0], self.policy.action_space.shape[0]  # type: ignore[index]
         entropy = self.settings.target_entropy
         self.target_entropy = -float(action_dim) if entropy is None else entropy
-        self.replay = Replay(self.settings.buffer_size, obs_dim, action_dim, self.n_envs, self.device)
+        replay = Replay(self.settings.buffer_size, obs_dim, action_dim, self.n_envs, self.device)
+        self.experience = Experience(replay, self.device)
         self._require_room()
-        self.cache = FeatureCache(self.replay, self.device)
-        self.stream: SourceStream | None = None  # transitions of the source, for plans that want them
         self.due = 0.0  # updates that are owed, fractions too
         self.judged: float | None = None  # what the phase's stop rule last judged
         self.phases = PhaseRunner(self.policy, pretrain_plan(), self.n_envs)
@@ -142,16 +142,25 @@ class SAC(Learner, stable_baselines3.SAC):
             own = {name: tensor for name, tensor in source_tensors.items() if not name.startswith(_SLOW)}
             slow = {_SLOW + name.removeprefix(_ENCODER): own[name] for name in own if name.startswith(_ENCODER)}
             source_tensors = {**own, **slow}
-        loaded = super().apply_plan(plan, source_tensors, *args, **kwargs)
-        self.replay.clear()
-        self.cache.forget()
+        return super().apply_plan(plan, source_tensors, *args, **kwargs)
+
+    def plan_begun(self) -> None:
+        """Forget all transitions, and make what gives those of the source, if the plan wants any."""
+        wanted, worlds, stream = self.plan.source_data, self.source_env, None
+        if wanted is not None and worlds is not None:
+            stream = SourceStream(wanted, worlds, self.policy, self.settings, self.seeds.weights)
+        self.experience.begin(stream)
         self.due, self.judged = 0.0, None
-        self.stream = None
-        if plan.source_data is not None and self.source_env is not None:
-            self.stream = SourceStream(
-                plan.source_data, self.source_env, self.policy, self.settings, self.seeds.weights
-            )
-        return loaded
+
+    @property
+    def replay(self) -> Replay:
+        """The transitions of the current plan, in the learner's own worlds."""
+        return self.experience.replay
+
+    @property
+    def caches(self) -> bool:
+        """Whether batches hold features that were computed once."""
+        return self.experience.encoder is not None
 
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:
@@ -164,11 +173,8 @@ class SAC(Learner, stable_baselines3.SAC):
             critics=self._make_optimizer("encoder", "critic"),
             policy=self._make_optimizer("policy_head", "adapters", "temperature"),
         )
-        self.caches = self.settings.cache_features and self.policy.keeps_features
-        if not self.caches:
-            self.cache.forget()
-            if self.stream is not None:
-                self.stream.cache.forget()
+        cached = self.settings.cache_features and self.policy.keeps_features
+        self.experience.cache_features(self.policy.encoder if cached else None)
         self._updater: Updater | None = None
         self.continue_source_moments()
 
@@ -189,10 +195,9 @@ class SAC(Learner, stable_baselines3.SAC):
         super().note_step(transition)
         self._episode_num += len(transition.ended)
 
-    def note_rows(self, rows: slice) -> None:
-        """Hold features of the transitions that were just written, where the encoder is frozen."""
-        if self.caches:
-            self.cache.refresh(self.policy.encoder, rows)
+    def remember(self, obs: NDArray[np.float32], actions: NDArray[np.float32], transition: Transition) -> None:
+        """Keep the transitions of a step of all worlds; see `Collector.remember`."""
+        self.experience.add(obs, actions, transition)
 
     def collect_rollouts(self, env: VecEnv, callback: BaseCallback, num_steps: int) -> bool:  # type: ignore[override]
         """Take `num_steps` steps of every world; False if a callback ended the training."""
@@ -205,11 +210,10 @@ class SAC(Learner, stable_baselines3.SAC):
         self.keep_exploring()
         for optimizer in self.optimizers:
             set_learning_rate(optimizer, self.rate_now)
-        if self.caches:
-            self.cache.refresh(policy.encoder)
         if self._updater is None:
             self._updater = Updater(policy, self.settings, self._optimizers, float(self.target_entropy), self.caches)
-        batches = iterate_batches(policy, self._pools(), self.settings, self.generator, gradient_steps)
+        pools = self.experience.pools(self.settings.batch_size)
+        batches = iterate_batches(policy, pools, self.settings, self.generator, gradient_steps)
         done = 1.0 - self._current_progress_remaining
         with self.lend_randomness():
             log = self._updater.run(batches, self._n_updates, self.active_penalties(), done)
@@ -218,11 +222,6 @@ class SAC(Learner, stable_baselines3.SAC):
             self.logger.record(f"train/{name}", value)
         self.logger.record("train/learning_rate", self.rate_now)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-
-    def _pools(self) -> list[Pool]:
-        """Return where batches are drawn from."""
-        own = Pool(self.replay, self.settings.batch_size, self.cache if self.caches else None)
-        return [own] if self.stream is None else self.stream.pools(own, self.policy.encoder if self.caches else None)
 
     def _updates_due(self, num_steps: int) -> int:
         """Return how many whole updates are due after `num_steps` more steps of every world; the rest stays owed."""
@@ -273,9 +272,7 @@ class SAC(Learner, stable_baselines3.SAC):
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
         callback.on_training_start(locals(), globals())
-        if self.stream is not None and not self.stream.begun:
-            assert self.origin is not None  # SourceData.check
-            self.stream.begin(cast(SacPolicy, self.origin.policy()), self.generator)
+        self.experience.begin_source(self.origin, self.generator)
         while self.num_timesteps < total_timesteps and not self.phases.finished:
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
             left = total_timesteps - self.num_timesteps
@@ -284,10 +281,9 @@ class SAC(Learner, stable_baselines3.SAC):
             if not self.collect_rollouts(self.env, callback, num_steps):
                 break
             self.iteration += 1
-            if self.stream is not None:
-                loss = self.stream.follow(self.policy, self.replay, num_steps * self.n_envs, self.generator)
-                if loss is not None:
-                    self.logger.record("transfer/classifier_loss", loss)
+            loss = self.experience.follow(self.policy, num_steps * self.n_envs, self.generator)
+            if loss is not None:
+                self.logger.record("transfer/classifier_loss", loss)
             if updates := self._updates_due(num_steps):
                 self.train(updates)
             self._end_steps(num_steps)
@@ -302,8 +298,8 @@ class SAC(Learner, stable_baselines3.SAC):
         """Log where the plan stands."""
         self.logger.record("transfer/phase", self.phases.index)
         self.logger.record("train/replay_size", self.replay.size)
-        if self.stream is not None:
-            self.logger.record("train/source_replay_size", self.stream.replay.size)
+        if self.experience.stream is not None:
+            self.logger.record("train/source_replay_size", self.experience.stream.replay.size)
         if self.judged is not None:
             self.logger.record("transfer/explained_variance", self.judged)
 
@@ -316,20 +312,11 @@ class SAC(Learner, stable_baselines3.SAC):
         raise AgentsError("SAC.load_replay_buffer would unpickle: the replay is part of set_training_state()")
 
     def get_own_state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """Return the replay's filled part, the updates that are owed, and counters."""
-        tensors, replay = self.replay.get_state()
-        state = {"replay": replay, "due": self.due, "judged": self.judged, "num_episodes": self._episode_num}
-        if self.stream is not None:
-            found, state["source"] = self.stream.get_state()
-            tensors |= {_STREAM + name: tensor for name, tensor in found.items()}
-        return tensors, state
+        """Return all transitions, the updates that are owed, and counters."""
+        tensors, state = self.experience.get_state()
+        return tensors, {**state, "due": self.due, "judged": self.judged, "num_episodes": self._episode_num}
 
     def set_own_state(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
-        """Continue from what `get_own_state` returned; features of a frozen encoder are computed again."""
-        self.replay.set_state(tensors, state["replay"])
-        self.cache.forget()
-        if (self.stream is not None) != ("source" in state):
-            raise CheckpointError("the training state is that of another plan: apply the run's own plan first")
-        if self.stream is not None:
-            self.stream.set_state(below(_STREAM, tensors), state["source"])
+        """Continue from what `get_own_state` returned."""
+        self.experience.set_state(tensors, state)
         self.due, self.judged, self._episode_num = float(state["due"]), state["judged"], int(state["num_episodes"])
