@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .errors import EnvsError
 from .fidelity import Fidelity
+from .gym_episodes import GymEpisodes
 from .physics import FAULTS, SETCONST_INPUTS, Physics, exploded
 
 __all__ = ["GymPhysics"]
@@ -84,12 +85,7 @@ class GymPhysics(Physics):
         self.rewards: Array = np.zeros(num_envs)
         self.terminations: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)
         self.infos: dict[str, Array] = {}
-        self._seeds = np.full(num_envs, -1, np.int64)
-        self._lengths = np.zeros(num_envs, np.int64)
-        self._longest = max_episode_steps or _LONGEST
-        self._actions: Array = np.zeros((num_envs, self._longest, len(low)))
-        self._single = np.zeros(1, np.bool_)  # whether actions come in single precision: environments compute in it
-        self._moved: dict[str, Array] = {}  # field -> (num_envs, longest, size) what it was at every step
+        self._episodes = GymEpisodes(num_envs, len(low), max_episode_steps or _LONGEST)
 
     def bind(self, field: str) -> Array:
         """Return a (num_envs, ...) array over a field of MjData, refreshed at every step and restart."""
@@ -125,7 +121,7 @@ class GymPhysics(Physics):
         """Remember these fields at every step, as a saved episode is lived through again."""
         for field in fields:
             row = self.bind(field)[0] if field in _EXCHANGED else self.expand(field)[0]
-            self._moved[field] = np.zeros((self.num_envs, self._longest, row.size))
+            self._episodes.follow(field, row.size)
 
     def reset(self, ids: Ids) -> None:
         """Leave the worlds as they are: `restart` follows."""
@@ -133,7 +129,7 @@ class GymPhysics(Physics):
     def restart(self, ids: Ids, seeds: NDArray[np.int64]) -> None:
         """Reset the environments `ids` (n,) with `seeds` (n,)."""
         for i, seed in zip(ids.tolist(), seeds.tolist(), strict=True):
-            self._seeds[i], self._lengths[i] = seed, 0
+            self._episodes.begin(i, seed)
             obs, _ = self._envs[i].reset(seed=seed)
             self._take_in(i, obs)
             self.rewards[i], self.terminations[i] = 0.0, False
@@ -158,24 +154,17 @@ class GymPhysics(Physics):
         fault = np.zeros(self.num_envs, np.bool_)
         for values in self.infos.values():
             values[:] = 0.0
-        self._single[:] = ctrl.dtype == np.float32
         moving = np.arange(self.num_envs) if active is None else np.flatnonzero(active)
         self.commands[moving] = ctrl[moving]
         for i in moving.tolist():
-            self._remember(i, ctrl[i])
+            self._episodes.note(i, ctrl[i], {field: self._held(field)[i] for field in self._episodes.followed})
             fault[i] = not self._step_one(i, ctrl[i])
         fault[moving] |= exploded(self.qpos[moving], self.qvel[moving])
         return fault
 
-    def _remember(self, i: int, action: NDArray[np.floating]) -> None:
-        """Note the action, and what has been moved, of environment `i`'s coming step."""
-        step = self._lengths[i]
-        if step < self._longest:
-            self._actions[i, step] = action
-            for field, rows in self._moved.items():
-                held = self._bound if field in _EXCHANGED else self._fields
-                rows[i, step] = held[field][i].ravel()
-        self._lengths[i] += 1
+    def _held(self, field: str) -> Array:
+        """Return what there is of a field that may be written from outside, (num_envs, ...)."""
+        return self._bound[field] if field in _EXCHANGED else self._fields[field]
 
     def _step_one(self, i: int, action: NDArray[np.floating]) -> bool:
         """Step environment `i`; return whether its state is sound."""
@@ -222,55 +211,39 @@ class GymPhysics(Physics):
         return self._envs[index].model, self._envs[index].data
 
     def get_state(self) -> State:
-        """Return MuJoCo's states, and how each episode came about: its seed, its actions and what moved.
-
-        Raises:
-            EnvsError: when an episode is longer than actions are remembered.
-        """
-        if (self._lengths > self._longest).any():
-            raise EnvsError(
-                f"an episode of {self._lengths.max()} steps cannot be saved, its first {self._longest} "
-                "actions are remembered; give the environment a time limit"
-            )
-        rows = np.stack([_state_row(env) for env in self._envs])
-        moved = {f"moved.{field}": values.copy() for field, values in self._moved.items()}
-        return {"rows": rows, **moved, **{name: array.copy() for name, array in self._own_arrays().items()}}
-
-    def _own_arrays(self) -> State:
-        return {"seeds": self._seeds, "lengths": self._lengths, "actions": self._actions, "single": self._single}
+        """Return MuJoCo's states, and how each episode came about; see `GymEpisodes.get_state`."""
+        return {"rows": np.stack([_state_row(env) for env in self._envs]), **self._episodes.get_state()}
 
     def set_state(self, state: State) -> None:
         """Continue from what `get_state` returned.
 
         What an environment keeps outside MuJoCo is brought back by living through its episode again.
         """
-        for name, array in self._own_arrays().items():
-            array[:] = state[name]
-        for field, values in self._moved.items():
-            values[:] = state[f"moved.{field}"]
-        for i in np.flatnonzero(self._seeds >= 0).tolist():
+        self._episodes.set_state(state)
+        for i in np.flatnonzero(self._episodes.seeds >= 0).tolist():
             self._live_again(i, np.asarray(state["rows"][i], np.float64))
 
     def _live_again(self, i: int, row: Array) -> None:
         """Bring environment `i` to the state `row` (nstate,) by its episode's seed and actions."""
         env = self._envs[i]
         now = {field: values[i].copy() for field, values in self._fields.items()}
-        obs, _ = env.reset(seed=int(self._seeds[i]))
-        for step, action in enumerate(self._actions[i, : self._lengths[i]]):
-            for field, rows in self._moved.items():
+        written = [field for field in self._episodes.followed if field not in _EXCHANGED]
+        obs, _ = env.reset(seed=int(self._episodes.seeds[i]))
+        for action, moved in self._episodes.steps(i):
+            for field, values in moved.items():
                 if field in _EXCHANGED:
-                    getattr(env.data, field).flat[:] = rows[i, step]
+                    getattr(env.data, field).flat[:] = values
                 else:
-                    self._fields[field][i] = rows[i, step].reshape(now[field].shape)
-            self.set_const(np.array([i]), [field for field in self._moved if field not in _EXCHANGED])
+                    self._fields[field][i] = values.reshape(now[field].shape)
+            self.set_const(np.array([i]), written)
             try:
-                obs, *_, info = env.step(action.astype(np.float32) if self._single[0] else action)
+                obs, *_, info = env.step(action)
             except mujoco.FatalError:  # as it did then: a fault, whose state comes from outside below
                 continue
             self._take_in_infos(i, info)
         for field, values in now.items():
             self._fields[field][i] = values
-        self.set_const(np.array([i]), [field for field in self._moved if field not in _EXCHANGED])
+        self.set_const(np.array([i]), written)
         if not np.array_equal(_state_row(env), row):  # a state was written from outside
             mujoco.mj_setState(env.model, env.data, row, _STATE)
         self._take_in(i, obs)
