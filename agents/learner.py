@@ -20,11 +20,12 @@ from .errors import AgentsError, PlanError
 from .lent_generator import seeded
 from .optimizer import add_moments
 from .phase import Phase
-from .phase_runner import PhaseRunner, require_exact_budgets
+from .phase_runner import PhaseRunner
 from .plan import TransferPlan
 from .regularisers import ActivePenalties, Origin, Penalties
+from .requirements import require_possible
 from .seeds import Seeds
-from .surgery import Surgery, operate, require_whole
+from .surgery import Surgery, operate
 from .training_state import get_training_state, set_training_state, source_moments
 from .transition import Transition
 from .vec_adapter import VectorAdapter
@@ -172,23 +173,10 @@ class Learner(BaseAlgorithm):
         that ask for them. Returns the names of the loaded tensors. Raises PlanError if the plan does not fit, or
         wants of the source what is not given; PartsError if the source does not fit. Nothing has changed then.
         """
-        if source_state is None and not (plan.fresh_optimizer and plan.restart_schedule):
-            raise PlanError(
-                "the plan goes on with the source's optimizer or learning rate: it needs its training state"
-            )
-        require_whole(source_tensors or ())
         companion = None if source_env is None else self._wrap_env(source_env)
+        require_possible(plan, self, source_tensors, companion, source_state is not None)
         if companion is not None and plan.adaptation is not None:
             self._let_tell(companion)  # whoever else looks at the source sees it untold, as nothing tells on the target
-        if not self.takes_penalties and any(phase.regularisers for phase in plan.phases):
-            raise PlanError(f"the plan's regularisers would have no effect: {type(self).__name__} knows none")
-        if plan.source_data is not None:
-            if not self.takes_source_data:
-                raise PlanError(f"the plan wants transitions of the source: {type(self).__name__} has no use for them")
-            plan.source_data.check(source_tensors, companion, self.env)
-        for phase in plan.phases:
-            Penalties.check(phase.regularisers, source_tensors, companion, self.env)
-        require_exact_budgets(plan, self.n_envs)
         policy = self.make_fresh_policy()
         loaded = carry_over(policy, plan, source_tensors)
         if plan.surgery is not None:
