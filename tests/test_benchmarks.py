@@ -16,11 +16,14 @@ FOLDERS = sorted(folder for folder in (ROOT / "benchmarks").iterdir() if folder.
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_measured_records_are_those_of_their_grid(folder: Path) -> None:
-    grid = load_bench_config(ROOT / "configs" / "bench" / f"{folder.name}.yaml")
+    path = ROOT / "configs" / "bench" / f"{folder.name}.yaml"
+    grid = load_bench_config(path)
     files = sorted(folder.glob("*.json"))
     parts = {str(file): load_results(file) for file in files}
     for file, part in zip(files, parts.values(), strict=True):
         assert {name: item for name, item in part.settings.items() if name != "runs"} == grid.model_dump(mode="json")
+        run = part.settings["runs"][file.stem]  # what ran is what the grid would run today
+        assert grid.run_config(file.stem, run["seed"], path.parent).model_dump(mode="json") == run
         ran = {(r.env, r.target, r.method, r.seed): r.status for r in part.records}
         wanted = {(file.stem, t, m, s) for t in grid.targets for m in grid.methods for s in grid.seeds}
         assert ran.keys() == wanted

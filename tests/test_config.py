@@ -16,6 +16,7 @@ from sim2real.errors import UserError
 from sim2real.methods import METHODS
 from sim2real.shipped import shipped_configs
 
+BUDGET = {"source_steps": 6400, "target_steps": 640}
 BENCHES = sorted((next(iter(shipped_configs().values())).parent / "bench").glob("*.yaml"))
 
 
@@ -124,6 +125,7 @@ def test_bench_refuses_unknown_names(tmp_path: Path) -> None:
         ({"seeds": []}, ["seeds", "at least 1"]),
         ({"default_method": "fine_tune"}, ["default_method", "'fine_tune'"]),
         ({"threshold_fraction": 0.0}, ["threshold_fraction", "greater than 0"]),
+        ({"environment_overrides": {"walker2d": {}}}, ["environment_overrides", "'walker2d'", "['hopper']"]),
     ):
         file = tmp_path / "bench.yaml"
         file.write_text(yaml.safe_dump({**base, **change}))
@@ -135,6 +137,20 @@ def test_bench_refuses_unknown_names(tmp_path: Path) -> None:
         load_bench_config(file).run_config("hopper", 0, tmp_path)
     with pytest.raises(UserError, match="no such file"):
         load_bench_config(file).run_config("absent.yaml", 0, tmp_path)
+
+
+def test_what_a_bench_overrides_for_one_environment_counts_there_alone(tmp_path: Path) -> None:
+    file = tmp_path / "bench.yaml"
+    grid = {"name": "b", "environments": ["hopper", "walker2d"], "targets": ["heavy"], "methods": ["scratch"]}
+    grid |= {"seeds": [0], "default_method": "scratch", "overrides": {"agent": {"num_envs": 8}, "budget": BUDGET}}
+    own = {"agent": {"num_envs": 2, "settings": {"gamma": 0.5}}}
+    file.write_text(yaml.safe_dump({**grid, "environment_overrides": {"walker2d": own}}))
+    hopper, walker = (load_bench_config(file).run_config(name, 0, tmp_path) for name in ("hopper", "walker2d"))
+    shipped = {name: load_config(path) for name, path in shipped_configs().items()}
+    assert (hopper.agent.num_envs, walker.agent.num_envs) == (8, 2)
+    assert hopper.agent.settings == shipped["hopper"].agent.settings
+    assert walker.agent.settings == {**shipped["walker2d"].agent.settings, "gamma": 0.5}
+    assert hopper.budget.source_steps == walker.budget.source_steps == BUDGET["source_steps"]
 
 
 def test_configurations_that_come_along_are_known_by_name() -> None:

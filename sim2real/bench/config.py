@@ -56,6 +56,8 @@ class BenchConfig(Strict):
             agent's on the source; fixed before anything is run.
         oracle_budget: how closely runs of methods with the source's budget are watched.
         overrides: keys that replace those of every run configuration, e.g. budgets.
+        environment_overrides: the same for one environment, by its entry of `environments`; against `overrides` it
+            has the last word.
     """
 
     name: str
@@ -67,6 +69,7 @@ class BenchConfig(Strict):
     threshold_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
     oracle_budget: OracleBudget = OracleBudget()
     overrides: dict[str, Any] = {}
+    environment_overrides: dict[str, dict[str, Any]] = {}
 
     @field_validator("methods")
     @classmethod
@@ -75,6 +78,13 @@ class BenchConfig(Strict):
             if name not in METHODS:
                 raise unknown_name("method", name, METHODS)
         return value
+
+    @model_validator(mode="after")
+    def _overridden_environments_exist(self) -> Self:
+        for name in self.environment_overrides:
+            if name not in self.environments:
+                raise ValueError(f"environment_overrides: {name!r} is not among environments {self.environments}")
+        return self
 
     @model_validator(mode="after")
     def _no_repetition(self) -> Self:
@@ -111,7 +121,8 @@ class BenchConfig(Strict):
                 method.
         """
         path = _find(environment, folder)
-        content = {**_merge(read_yaml(path), self.overrides), "seed": seed}
+        own = _merge(self.overrides, self.environment_overrides.get(environment, {}))
+        content = {**_merge(read_yaml(path), own), "seed": seed}
         config = resolve_config(content, path, f"{path} with the benchmark's overrides")
         for method in self.methods:
             try:
