@@ -32,7 +32,7 @@ from .regularisers import Regulariser
 from .sac import SAC, SacPolicy, SACSettings
 from .source_data import SourceData
 from .space_map import carry_entries
-from .surgery import SURGERIES, Surgery
+from .surgery import SURGERIES, Surgery, operate, require_whole
 from .value_scale import ReturnScale
 from .vec_adapter import VectorAdapter
 
@@ -85,8 +85,10 @@ __all__ = [
     "is_frozen",
     "load_bundle",
     "make_agent",
+    "operate",
     "parts",
     "pretrain_plan",
+    "require_whole",
     "save_bundle",
     "unfreeze",
     "verify",
@@ -124,6 +126,12 @@ def make_agent(
     return learner
 
 
-def check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    """Check plain settings of the learner called `name`; AgentsError as in `make_agent`."""
-    look_up("agent", name, AGENTS).settings.from_mapping(settings)
+def check_settings(name: str, settings: Mapping[str, Any], steps: int | None = None) -> None:
+    """Check plain settings of the learner called `name`; AgentsError as in `make_agent`.
+
+    With `steps`, also if a run of so many would end before its first update.
+    """
+    found = look_up("agent", name, AGENTS).settings.from_mapping(settings)
+    starts = getattr(found, "learning_starts", 0)
+    if steps is not None and steps < starts:
+        raise AgentsError(f"learning_starts is {starts:,}: a run of {steps:,} steps would end before its first update")

@@ -153,12 +153,16 @@ def _require_known(name: str, units: Iterable[str]) -> None:
 
 
 def parameters(policy: Parted, names: Iterable[str]) -> list[nn.Parameter]:
-    """Return the trainable tensors of the parts or units called `names`, buffers left out; PartsError as `digests`."""
+    """Return the trainable tensors of the parts or units called `names`, each once, buffers left out.
+
+    Raises PartsError as `digests`.
+    """
     wanted, units = tuple(names), _units(policy)
     for name in wanted:
         _require_known(name, units)
     found = [own for unit, own in units.items() if set(wanted) & set(ancestors(unit))]
-    return [tensor for own in found for tensor in own.values() if isinstance(tensor, nn.Parameter)]
+    # a dict for its order; a tensor that stands in two places of a user's module is one
+    return list(dict.fromkeys(tensor for own in found for tensor in own.values() if isinstance(tensor, nn.Parameter)))
 
 
 def count(policy: Parted, *names: str) -> int:

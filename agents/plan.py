@@ -58,7 +58,7 @@ class TransferPlan:
         adaptation: what an rma encoder's student learns in the source's worlds before the first phase.
         fresh_optimizer: False: go on with the source's moments where a tensor is kept, in the first phase that trains
             it.
-        restart_schedule: False: go on at the learning rate at which the source ended.
+        restart_schedule: False: stay at the point of the schedule at which the source ended, of the target's own rate.
         reset_return_scale: True: the unit of a value head that is kept is measured on the target alone; what the head
             says, in units of reward, does not change thereby (Pop-Art, van Hasselt et al. 2016, arXiv 1602.07714).
             From then on the unit follows the target's returns, as it did the source's.

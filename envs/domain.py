@@ -98,7 +98,7 @@ class Domain:
             if key not in ("fidelity", "parameters"):
                 raise unknown_name("key in domain", key, ("fidelity", "parameters"))
         fidelity = Fidelity.parse(mapping.get("fidelity", "nominal"), cheap)
-        parameters = mapping.get("parameters") or {}
+        parameters = {} if mapping.get("parameters") is None else mapping["parameters"]
         if not isinstance(parameters, Mapping):
             raise EnvsError(f"parameters: expected a mapping from parameter to operation, got {parameters!r}")
         entries = []
@@ -106,6 +106,8 @@ class Domain:
             if name not in PARAMETERS:
                 raise unknown_name("parameter", name, PARAMETERS)
             several = isinstance(value, list)
+            if several and not value:
+                raise EnvsError(f"parameters.{name}: an empty list; give an operation, or leave the parameter out")
             for index, item in enumerate(value if several else [value]):
                 entries.append(_parse_entry(name, item, f"parameters.{name}" + (f"[{index}]" if several else "")))
         names = [e.name for e in entries]

@@ -10,7 +10,9 @@ import mujoco
 
 from .errors import EnvsError, number_hint, unknown_name
 
-__all__ = ["NOMINAL", "Fidelity"]
+__all__ = ["MOST_SUBSTEPS", "NOMINAL", "Fidelity"]
+
+MOST_SUBSTEPS = 10_000  # simulation steps in a control step: more is a mistyped sim_dt
 
 INTEGRATORS = {
     "Euler": mujoco.mjtIntegrator.mjINT_EULER,
@@ -131,7 +133,13 @@ class Fidelity:
         for key, bounds in _NUMBERS.items():
             if (value := getattr(self, key)) is not None:
                 setattr(option, _OPTION.get(key, key), bounds.number(value))
-        substeps: int = round(ctrl_dt / option.timestep)
+        ratio = ctrl_dt / max(option.timestep, ctrl_dt / (2 * MOST_SUBSTEPS))
+        substeps: int = round(ratio)
+        if substeps > MOST_SUBSTEPS:
+            raise EnvsError(
+                f"fidelity.sim_dt: {option.timestep:g} s makes more than {MOST_SUBSTEPS:,} steps of a control step of "
+                f"{ctrl_dt:g} s"
+            )
         if substeps < 1 or abs(substeps * option.timestep - ctrl_dt) > 1e-9:
             valid = ", ".join(f"{ctrl_dt / k:g}" for k in (1, 2, 4, 5, 8))
             raise EnvsError(

@@ -57,6 +57,19 @@ def exploded(qpos: Array, qvel: Array) -> NDArray[np.bool_]:
     return ~within
 
 
+def _compile_whole(spec: mujoco.MjSpec) -> mujoco.MjModel:
+    """Return the compiled model; a copy of the spec would have lost, unsaid, what refers to a name that is unknown.
+
+    Raises:
+        EnvsError: with what MuJoCo says.
+    """
+    try:
+        with compile_quietly():
+            return spec.compile()
+    except ValueError as error:
+        raise EnvsError(f"the model does not compile: {' '.join(str(error).split())}") from error
+
+
 class Physics:
     """The simulated worlds: one model, `num_envs` states, and model fields that differ per world.
 
@@ -87,7 +100,7 @@ class Physics:
             num_threads: threads that step worlds; 0 means all cores this process may use.
 
         Raises:
-            EnvsError: when the fidelity does not fit or a size is not positive.
+            EnvsError: when the fidelity does not fit, the model does not compile or a size is not positive.
         """
         if num_envs < 1:
             raise EnvsError(f"num_envs: must be >= 1, got {num_envs}")
@@ -95,8 +108,8 @@ class Physics:
             raise EnvsError(f"num_threads: must be >= 0 (0: all cores), got {num_threads}")
         self.ctrl_dt = spec.option.timestep * frame_skip
         self.substeps = fidelity.apply(spec, self.ctrl_dt)
-        self._spec = spec
-        self.model: mujoco.MjModel = self.variant(lambda spec: None)
+        self._spec = spec.copy()
+        self.model = _compile_whole(spec)
         self.num_envs = num_envs
         self.action_names = actuator_names(self.model)
         low, high = self.model.actuator_ctrlrange.astype(np.float32).T

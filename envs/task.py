@@ -105,6 +105,7 @@ def make_physics(
     if isinstance(task, _BringsPhysics):
         return task.make_physics(num_envs, fidelity, num_threads, max_episode_steps)
     owner = type(task).__name__
+    _check_attributes(task, owner)
     try:
         spec = task.spec()
     except Exception as error:  # whatever the task raises is its author's to read
@@ -113,6 +114,19 @@ def make_physics(
     if not isinstance(spec, mujoco.MjSpec):
         raise EnvsError(f"{owner}.spec: must return a mujoco.MjSpec, got {type(spec).__name__}")
     return Physics(spec, num_envs, frame_skip=task.frame_skip, fidelity=fidelity, num_threads=num_threads)
+
+
+def _check_attributes(task: Task, owner: str) -> None:
+    """Raise EnvsError naming the first attribute that is not what Task says."""
+    for name in ("frame_skip", "max_episode_steps"):
+        value = getattr(task, name)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise EnvsError(f"{owner}.{name}: must be a whole number >= 1, got {value!r}")
+    names = task.observation_names
+    if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names) or not names:
+        raise EnvsError(f"{owner}.observation_names: must be a tuple of names, got {names!r}")
+    if not isinstance(task.cheap, Fidelity):
+        raise EnvsError(f"{owner}.cheap: must be a Fidelity, got {task.cheap!r}")
 
 
 def check_task(task: Task, physics: Physics) -> None:

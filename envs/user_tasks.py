@@ -70,7 +70,7 @@ def _import(name: str, place: str) -> ModuleType:
     import_from(Path.cwd())
     try:
         return importlib.import_module(place)
-    except Exception as error:  # whatever the user's module raises is the user's to read
+    except (Exception, SystemExit) as error:  # whatever the user's module raises is the user's to read
         absent = isinstance(error, ModuleNotFoundError) and error.name == place.partition(".")[0]
         hint = (
             f"; looked for beside the configuration, in the working directory {Path.cwd()} and where Python looks for "
@@ -88,13 +88,14 @@ def _checked(name: str, task_class: type) -> Callable[..., Task]:
         """Make the task; whatever goes wrong in the user's code is told as an EnvsError."""
         try:
             task = task_class(**options)
+            missing = [member for member in _REQUIRED if not hasattr(task, member)]
         except EnvsError:
             raise
         except Exception as error:  # as above
             raise EnvsError(
                 f"env {name!r}: cannot be made with options {options}: {type(error).__name__}: {error}"
             ) from error
-        if missing := [member for member in _REQUIRED if not hasattr(task, member)]:
+        if missing:
             raise EnvsError(
                 f"env {name!r}: {task_class.__name__} is no Task, it lacks {', '.join(missing)}; see envs.Task"
             )

@@ -25,6 +25,7 @@ __all__ = ["DomainVectorEnv"]
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Ids = NDArray[np.intp]
+_MOST_DRAWS = 10  # of a world in a row, until its first observation is finite
 StepResult = tuple[Array, Array, Mask, Mask, dict[str, Any]]
 
 
@@ -111,6 +112,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
     def _make_spaces(self) -> None:
         self._obs_dim = len(self.task.observation_names)
         low, high = self.physics.action_bounds
+        if not low.size:
+            raise EnvsError(f"{type(self.task).__name__}: its model has no actuators: there is nothing to act with")
         if unbounded := [name for name, empty in zip(self.physics.action_names, low >= high, strict=True) if empty]:
             raise EnvsError(
                 f"actions {', '.join(unbounded)} have no room between their bounds; give each actuator a ctrlrange"
@@ -163,9 +166,26 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         return self._obs.copy(), {}
 
     def _begin(self, ids: Ids) -> None:
-        """Draw the worlds `ids` (k,) anew and put their first observation into `_obs`."""
-        if not len(ids):
-            return
+        """Start an episode in the worlds `ids` (k,); those that are not sound then are faults, and drawn once more.
+
+        Raises:
+            EnvsError: when a world is not sound however often it is drawn.
+        """
+        for _ in range(_MOST_DRAWS):
+            if not len(ids):
+                return
+            unsound = self._draw(ids)
+            self.num_faults += len(unsound)
+            ids = unsound
+        if len(ids):
+            entry = int(np.argwhere(~np.isfinite(self._obs[ids]))[0, 1])
+            raise EnvsError(
+                f"{type(self.task).__name__}: observation {self.task.observation_names[entry]!r} is not finite when an "
+                f"episode starts, {_MOST_DRAWS} times in a row in the same world"
+            )
+
+    def _draw(self, ids: Ids) -> Ids:
+        """Draw the worlds `ids` (k,) anew, observe them into `_obs`; return those in which that is not finite."""
         draws = self._streams.next_episode(ids, self.worlds.num_draws)
         self.worlds.draw(ids, draws.parameters)
         self.physics.reset(ids)
@@ -176,12 +196,10 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._actuators.begin(ids)
         self._disturbances.begin(ids, draws)
         reading = self.task.observe(self.physics)[ids]
-        if not np.isfinite(reading).all():
-            name = self.task.observation_names[int(np.argwhere(~np.isfinite(reading))[0, 1])]
-            raise EnvsError(f"{type(self.task).__name__}: observation {name!r} is not finite when an episode starts")
         self._obs[ids] = self._sensors.begin(ids, reading, draws)
         for name, values in self._measure().items():
             self._measured[name][ids] = values[ids]
+        return ids[~np.isfinite(self._obs[ids]).all(axis=1)]
 
     def _measure(self) -> dict[str, Array]:
         return {name: values.copy() for name, values in self.task.measure(self.physics).items()}
@@ -212,14 +230,15 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         told = {**self.task.info(before, after, self.physics), **terms}
         infos: dict[str, NDArray[Any]] = {name: values.copy() for name, values in told.items()}
         reward, reading = sum(terms.values(), np.zeros(self.num_envs)), np.array(self.task.observe(self.physics))
+        obs = self._sensors(reading)
         # An absurd action is a fault at once, also where a delay still keeps it from the physics.
-        sound = np.isfinite(actions).all(axis=1) & np.isfinite(reward) & np.isfinite(reading).all(axis=1)
+        sound = np.isfinite(actions).all(axis=1) & np.isfinite(reward)
+        sound &= np.isfinite(reading).all(axis=1) & np.isfinite(obs).all(axis=1)
         fault = (fault | ~sound) & ~idle
         terminated = np.array(self.task.terminated(self.physics))
         self._elapsed += ~idle
         limit = self.max_episode_steps
         truncated = fault | (self._elapsed >= limit if limit is not None else False)
-        obs = self._sensors(reading)
         if fault.any() or idle.any():
             obs[fault | idle] = self._obs[fault | idle]
             self._silence(fault | idle, reward, infos)

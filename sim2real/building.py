@@ -54,13 +54,16 @@ def target_learner(config: RunConfig, method: str) -> AgentConfig:
     """Return the learner on the target: the one configured for it, and over its settings what the method demands.
 
     A method that spends the source's budget there learns as the source agent does: those settings are for so many
-    steps, and a yardstick trained with those of a tenth would be shorter than the target allows.
+    steps, and a yardstick trained with those of a tenth would be shorter than the target allows. Actions at random on
+    the target there are none, however the source agent began, unless `transfer.settings` asks for them.
     """
     row, algorithm = METHODS[method], config.agent.algorithm
     if row.budget == "source":
-        num_envs, settings = config.agent.num_envs, config.agent.settings
+        num_envs, settings = config.agent.num_envs, dict(config.agent.settings)
     else:
         num_envs, settings = config.transfer.num_envs, config.transfer_settings()
+    if "random_start" in settings:
+        settings["random_start"] = config.transfer.settings.get("random_start", 0)
     return AgentConfig(algorithm=algorithm, num_envs=num_envs, settings={**settings, **row.settings})
 
 

@@ -168,11 +168,14 @@ class RunConfig(Strict):
         self._try_domain("source", lambda: self.source_domain(task))
         for name in self.targets:
             self._try_domain(f"targets.{name}", lambda name=name: self.target_domain(name, task))  # type: ignore[misc]
-        check_settings(self.agent.algorithm, self.transfer_settings())
-        for key, steps, num in (
-            ("source_steps", self.budget.source_steps, self.agent.num_envs),
-            ("target_steps", self.budget.target_steps, self.transfer.num_envs),
+        for key, steps, num, settings in (
+            ("source_steps", self.budget.source_steps, self.agent.num_envs, self.agent.settings),
+            ("target_steps", self.budget.target_steps, self.transfer.num_envs, self.transfer_settings()),
         ):
+            try:
+                check_settings(self.agent.algorithm, settings, steps)
+            except ValueError as error:
+                raise ValueError(f"budget.{key}: {error}") from None
             if steps % num:
                 raise ValueError(
                     f"budget.{key}: {steps} is not a multiple of num_envs {num}, and steps are counted exactly; "

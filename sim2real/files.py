@@ -9,13 +9,22 @@ from typing import Any
 
 from .errors import UserError
 
-__all__ = ["read_json", "require_folder", "write_atomic", "write_json"]
+__all__ = ["read_json", "require_folder", "require_place", "write_atomic", "write_json"]
 
 
 def require_folder(path: Path | None, option: str) -> None:
     """Raise UserError if the file `path`, of an option, has no folder to lie in: before anything takes time."""
     if path is not None and not path.parent.is_dir():
         raise UserError(f"{option}: {path}: no such folder {str(path.parent)!r}")
+    if path is not None and path.is_dir():
+        raise UserError(f"{option}: {path}: is a folder; name a file in it")
+
+
+def require_place(path: Path) -> None:
+    """Raise UserError if nothing can be made at `path` because a folder on the way to it is a file."""
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise UserError(f"{path}: {above} is no folder")
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -19,7 +19,7 @@ from .calibration import Calibration, Level, Sides
 from .config import RunConfig
 from .errors import UserError
 from .evaluation import Policy, evaluate
-from .files import write_atomic
+from .files import require_place, write_atomic
 from .run import RunDirectory
 from .seeding import derive_seed
 from .stats import FloatArray
@@ -37,6 +37,7 @@ def require_absent(path: Path) -> None:
     Raises:
         UserError: when something is.
     """
+    require_place(path)
     if path.exists():
         raise UserError(f"{path}: is there already, and configurations may name it; choose another --out or remove it")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,9 +137,15 @@ class TransferRun:
                 "source_steps": companion.counts["steps"] if isinstance(companion, VectorAdapter) else 0,
                 "adaptation": agent.adaptation and agent.adaptation._asdict(),
                 "eval_steps": sum(point["eval_steps"] for point in curve) + after.steps,
-                "source_return_before": source.run.ledger().get("source_return") if source is not None else None,
+                "source_return_before": _source_return(source.run.ledger()) if source is not None else None,
                 "source_return_after": after.mean,
                 "frozen_digests": parts.digests(agent.policy, frozen),
                 "wall_seconds": training.wall_seconds,
             }
         )
+
+
+def _source_return(ledger: Mapping[str, Any]) -> float | None:
+    """Return what a run, whichever kind, has come to on the source."""
+    known = ledger.get("source_return", ledger.get("source_return_after"))
+    return None if known is None else float(known)

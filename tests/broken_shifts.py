@@ -142,3 +142,16 @@ class _Delay(VectorWrapper):
 def delayed(action: int = 0, observation: int = 0) -> Factory:
     """Delays right if asked for the number intended, and off by one if asked for another."""
     return lambda num_envs, seed: _Delay(hopper(num_envs, seed), action, observation)
+
+
+def also(field: str, factor: float, make: Factory) -> Factory:
+    """Does what `make` does, and multiplies another field of the model, unsaid."""
+
+    def edited(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = make(num_envs, seed)
+        assert isinstance(env, DomainVectorEnv)
+        env.physics.expand(field)[:] *= factor
+        env.physics.set_const(np.arange(num_envs), [field])
+        return env
+
+    return edited

@@ -238,3 +238,17 @@ def test_sim_dt_must_divide_ctrl_dt() -> None:
         build({}, fidelity={"sim_dt": 0.003})
     with pytest.raises(EnvsError, match=r"0\.02 s does not divide ctrl_dt = 0\.008 s"):
         build({}, fidelity={"sim_dt": 0.02})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"body_mass": []}, r"parameters\.body_mass: an empty list"),
+        ([], "expected a mapping"),
+        (False, "expected a map"),
+    ],
+)
+def test_what_says_nothing_is_refused(parameters: Any, message: str) -> None:
+    with pytest.raises(EnvsError, match=message):
+        Domain.parse({"parameters": parameters})
+    assert Domain.parse({"parameters": None}) == Domain.parse({"parameters": {}}) == Domain()

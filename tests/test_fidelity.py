@@ -154,3 +154,9 @@ def test_describe() -> None:
 def test_values_of_the_wrong_type_are_refused(fidelity: Any, message: str) -> None:
     with pytest.raises(EnvsError, match=message):
         build("hopper", fidelity)
+
+
+@pytest.mark.parametrize("sim_dt", [5e-324, 1e-300, 1e-12])
+def test_a_timestep_that_would_take_forever_is_refused(sim_dt: float) -> None:
+    with pytest.raises(EnvsError, match=r"fidelity\.sim_dt: .* more than 10,000 steps of a control step of 0\.008 s"):
+        make_vec("hopper", num_envs=1, domain={"fidelity": {"sim_dt": sim_dt}})

@@ -16,6 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents import PPO, Bundle, TransferPlan, parts
 from envs import Domain
 from sim2real.building import target_learner
+from sim2real.config import load_config
 from sim2real.methods import METHODS, Target
 from sim2real.methods.layers import encoder_from_the_top, stack_layers
 from sim2real.methods.warm_up import critic_warm_up
@@ -264,3 +265,14 @@ def test_ewc_counts_source_steps_apart_and_continues_after_a_kill(
     assert again.final().digest == whole.final().digest
     assert again.ledger()["source_steps"] == 64
     np.testing.assert_equal([p["return"] for p in again.curve()], [p["return"] for p in whole.curve()])
+
+
+def test_no_learner_acts_at_random_on_the_target_unless_transfer_says_so() -> None:
+    config = load_config(Path("hopper_sac"))
+    assert config.agent.settings["random_start"] == 4000
+    own = config.transfer.model_copy(update={"settings": {}})
+    silent = config.model_copy(update={"transfer": own})
+    asked = config.model_copy(update={"transfer": own.model_copy(update={"settings": {"random_start": 80}})})
+    for method in ("oracle", "scratch", "fine_tune"):
+        assert target_learner(silent, method).settings["random_start"] == 0
+        assert target_learner(asked, method).settings["random_start"] == 80

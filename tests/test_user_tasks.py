@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import yaml
 from small_runs import small_content
 
-from envs import ENVS, DomainVectorEnv, EnvsError, Fidelity, environment, make_vec
+from envs import ENVS, Domain, DomainVectorEnv, EnvsError, Fidelity, environment, make_vec
 from envs.task import check_task
 from envs.user_tasks import import_from
 from sim2real import cli
@@ -247,3 +248,71 @@ def test_what_spec_raises_is_told_with_its_name(answer: Any, message: str) -> No
     task = type("Mine", (Whole,), {"spec": lambda self: answer()})()
     with pytest.raises(EnvsError, match=message):
         DomainVectorEnv(task, num_envs=1)
+
+
+TYPO = ROBOT.replace("</actuator>", '<motor joint="absent"/></actuator>')
+IDLE = re.sub("<actuator>.*</actuator>", "", ROBOT, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("robot", "message"),
+    [
+        (TYPO, "the model does not compile: .*absent"),  # a copy of its spec compiles, without the motor
+        (IDLE, "Mine: its model has no actuators"),
+    ],
+)
+def test_a_model_that_lacks_what_it_should_have_is_refused(robot: str, message: str) -> None:
+    task = type("Mine", (Whole,), {"spec": lambda self: mujoco.MjSpec.from_string(robot)})()
+    with pytest.raises(EnvsError, match=message):
+        DomainVectorEnv(task, num_envs=1)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "message"),
+    [
+        ("frame_skip", "2", r"Mine\.frame_skip: must be a whole number >= 1, got '2'"),
+        ("frame_skip", 0, r"Mine\.frame_skip: must be a whole number >= 1, got 0"),
+        ("max_episode_steps", "50", r"Mine\.max_episode_steps: must be a whole number >= 1, got '50'"),
+        ("observation_names", None, r"Mine\.observation_names: must be a tuple of names, got None"),
+        ("cheap", None, r"Mine\.cheap: must be a Fidelity, got None"),
+    ],
+)
+def test_an_attribute_of_the_wrong_kind_is_told_by_name(attribute: str, value: Any, message: str) -> None:
+    with pytest.raises(EnvsError, match=message):
+        DomainVectorEnv(type("Mine", (Whole,), {attribute: value})(), num_envs=1)
+
+
+class Unsound(Whole):
+    """A task whose worlds are, now and then, not finite when they start."""
+
+    share = 0.3
+
+    def reset(self, physics: Any, ids: Any, draws: Any) -> None:
+        physics.qpos[ids] = np.where(draws.random(1) < self.share, 0.5, 0.25)
+
+    def observe(self, physics: Any) -> Any:
+        return np.where(physics.qpos == 0.5, np.nan, super().observe(physics))
+
+
+def test_a_world_that_is_not_finite_when_it_starts_is_a_fault_and_drawn_anew() -> None:
+    worlds = DomainVectorEnv(Unsound(), num_envs=200, num_threads=1)
+    obs, _ = worlds.reset(seed=0)
+    assert (obs[:, 0] == 0.25).all()
+    assert 60 <= worlds.num_faults <= 120  # 0.3 / 0.7 of 200 in the mean: 86
+    Unsound.share = 1.0
+    try:
+        with pytest.raises(EnvsError, match="'x' is not finite when an episode starts, 10 times in a row"):
+            worlds.reset()
+    finally:
+        Unsound.share = 0.3
+
+
+def test_a_reading_that_its_sensor_makes_infinite_is_a_fault() -> None:
+    domain = {"parameters": {"observation_scale": {"set": 1e308}, "observation_bias": {"set": 1.0}}}
+    worlds = DomainVectorEnv(Whole(), Domain.parse(domain), num_envs=2, num_threads=1)
+    worlds.reset(seed=0)
+    worlds.physics.qvel[0] = 50.0
+    obs, reward, _, truncated, infos = worlds.step(np.zeros((2, 1), np.float32))
+    assert infos["fault"].tolist() == truncated.tolist() == [True, False]
+    assert np.isfinite(obs).all()
+    assert np.isfinite(reward).all()

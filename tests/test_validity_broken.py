@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from broken_shifts import (
     Factory,
+    also,
     attribute_on_wrapper,
     delayed,
     edited_copy,
@@ -158,3 +159,20 @@ def test_what_was_found_goes_into_json(reference: Reference) -> None:
 def test_intended_numbers_that_nobody_drew_are_refused(reference: Reference) -> None:
     with pytest.raises(EnvsError, match="intended: the worlds have not drawn this domain's numbers"):
         run(reference, edited_copy(1.5), {"body_mass": {"scale": {"uniform": [1.0, 2.0]}}})
+
+
+@pytest.mark.parametrize("field", ["geom_friction", "opt.gravity"])
+def test_what_is_edited_besides_is_a_wrong_quantity(reference: Reference, field: str) -> None:
+    doubled = {"dof_damping": {"scale": 2.0}}
+    assert run(reference, shifted(**doubled), doubled).verdict is Verdict.OK
+    more = also(field, 0.5, shifted(**doubled))
+    found = run(reference, more, doubled)
+    assert found.verdict is Verdict.WRONG_QUANTITY
+    assert f"nothing in the domain names ({field}) is 1" in found.message
+
+
+def test_a_shift_in_which_no_world_survives_a_step_is_unsolvable_not_null(reference: Reference) -> None:
+    found = run(reference, shifted(wind_x={"set": 1e12}, density={"set": 1e3}))
+    assert found.divergence is not None
+    assert (found.divergence.steps, found.divergence.null) == (0, False)
+    assert (found.verdict, found.message) == (Verdict.UNSOLVABLE, "every world diverges in its first step")

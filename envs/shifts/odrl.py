@@ -62,7 +62,7 @@ def _factor(parameter: str, sign: int, select: str = "*") -> Parameters:
 def _range(what: str, selections: Selections | None) -> Shift:
     everywhere = _factor("joint_range", -1, "@joints")
     parameters = scaled("joint_range", selections, lambda s: 1 - s) if selections else everywhere
-    summary = f"{what} turn less far; severity: fraction of their range lost"
+    summary = f"{what} turn less far, both ends of their range multiplied; severity: fraction lost"
     return Shift(summary, severity=0.8, parameters=parameters, highest=0.99, levels=_RANGES)
 
 

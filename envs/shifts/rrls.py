@@ -3,8 +3,8 @@ arXiv 2406.08406): one, two or three parameters of an environment, each uniform 
 
 From the suite (its file of each environment): which parameters, and the ends. A box does not always hold the nominal
 robot: hopper's torso weighs 3.67 kg, its box ends at 3.0. Other than there, inertia goes along with the mass, and the
-friction of the world multiplies every effective friction by the same number: the suite sets the floor's alone, which
-does nothing for a foot whose own coefficient is larger.
+friction of the world multiplies every effective friction by the same number: of hopper and walker the suite sets the
+floor's alone, which does nothing for a foot whose own coefficient is larger.
 
 The severity is the share of the box: each end lies that far on the way from the nominal value to the suite's.
 """

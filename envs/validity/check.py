@@ -100,6 +100,8 @@ def _conclude(
         return Verdict.NULL, f"changes nothing: one step from {divergence.steps} states never leads apart" + (
             _idle_limits(trial, reference) + _unreached(trial)
         )
+    if not divergence.steps:
+        return Verdict.UNSOLVABLE, "every world diverges in its first step"
     if solvability.known and not solvability.solvable:
         return Verdict.UNSOLVABLE, solvability.reason
     name, value = divergence.worst

@@ -62,7 +62,7 @@ class Gate:
         return SHIFTS[shift].domain(severity, self.env)
 
     def check(self, shift: str, domain: Domain, severity: float | None = None) -> ShiftCheck:
-        """Check a domain under the name of a shift; the nominal one itself is the reference.
+        """Check a domain under the name of a shift; the one called `nominal` may be the reference itself.
 
         Raises:
             EnvsError: when the environment cannot have the domain.
@@ -77,7 +77,7 @@ class Gate:
             reference=self._reference,
             make_part=self._build,
         )
-        is_reference = not domain.entries and domain.fidelity == NOMINAL
+        is_reference = shift == "nominal" and not domain.entries and domain.fidelity == NOMINAL
         if not is_reference or found.verdict is not Verdict.NULL:
             return found
         return replace(found, verdict=Verdict.OK, message="the reference itself", solvability=self._solvability())

@@ -1,12 +1,14 @@
-"""Untouched: the channels leave alone every entry that no parameter of the domain names."""
+"""Untouched: channels and model leave alone everything that no parameter of the domain names."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..parameter import ChannelParameter
+from ..fidelity import NOMINAL
+from ..parameter import ChannelParameter, MorphologyParameter
 from ..parameters import PARAMETERS
+from .readings import differing_fields
 from .trial import Trial
 from .verdict import Quantity
 
@@ -19,9 +21,10 @@ Mask = NDArray[np.bool_]
 def probe_untouched(trial: Trial) -> list[Quantity]:
     """Return the largest difference between what went in and what came out, where there should be none.
 
-    Readings, controls and forces on bodies are looked at if the domain touches any of them.
+    Readings, controls and forces on bodies are looked at if the domain touches any of them; of the running models, all
+    numbers, and those that differ though nothing names them are a finding.
     """
-    quantities = []
+    quantities = _other_fields(trial)
     sound = trial.free.sound
     for way, names in _WAYS.items():
         if not any(_way(name) == way for name in trial.intention.names):
@@ -36,6 +39,49 @@ def probe_untouched(trial: Trial) -> list[Quantity]:
     return quantities
 
 
+def _other_fields(trial: Trial) -> list[Quantity]:
+    """Return how many fields of the running models differ that should not, if any do."""
+    entries = trial.intention.domain.entries
+    if any(isinstance(PARAMETERS[entry.parameter], MorphologyParameter) for entry in entries):
+        return []  # compiled from another description: anything may differ
+    named = {field for entry in entries for field in getattr(PARAMETERS[entry.parameter], "fields", ())}
+    differing = {f for model, _ in trial.shifted_worlds for f in differing_fields(model, trial.nominal_world[0])}
+    if trial.intention.domain.fidelity != NOMINAL:
+        differing = {field for field in differing if not field.startswith("opt.")}
+    other = sorted(differing - named - _DERIVED)
+    if not other:
+        return []
+    how = f"the number of fields that differ and that nothing in the domain names ({', '.join(other)})"
+    return [
+        Quantity("other fields of the model", 0.0, 0.0, float(len(other)), 0.5, how, "something else is edited too")
+    ]
+
+
+# What MuJoCo makes of masses, inertias, centres of mass, armature and positions: mj_setConst, its compiler.
+_DERIVED = frozenset(
+    [
+        "actuator_acc0",
+        "body_invweight0",
+        "body_sameframe",
+        "body_simple",
+        "body_subtreemass",
+        "bvh_aabb",
+        "cam_mat0",
+        "cam_pos0",
+        "cam_poscom0",
+        "dof_M0",
+        "dof_invweight0",
+        "dof_length",
+        "dof_simplenum",
+        "geom_sameframe",
+        "light_dir0",
+        "light_pos0",
+        "light_poscom0",
+        "site_sameframe",
+        "tendon_invweight0",
+        "tendon_length0",
+    ]
+)
 _WAYS = {"action": "actions", "observation": "observations", "body": "forces"}
 
 

@@ -122,8 +122,8 @@ class Divergence:
 
     @property
     def null(self) -> bool:
-        """Whether no entry ever diverged."""
-        return self.first_step < 0
+        """Whether no entry ever diverged, of what could be compared."""
+        return self.first_step < 0 and self.steps > 0
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from agents import Bundle
+from agents import Bundle, PlanError, TransferPlan, operate, require_whole
 from envs import Domain, DomainVectorEnv, make_vec
 
 from ..building import load_agent
@@ -141,6 +142,7 @@ def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, 
 
     Raises:
         UserError: for too few steps, a learner that cannot be looked at, or a run that has not finished.
+        PlanError: for a run that a surgery has changed: nothing can be carried over from it.
         EnvsError: for an unknown target.
     """
     run.require_finished("it is advised on")
@@ -149,6 +151,7 @@ def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, 
     domain, source = config.target_domain(target, task), config.source_domain(task)
     num_envs = choose_num_envs(steps, task.max_episode_steps)
     agent, bundle = load_agent(run, config)
+    require_whole(bundle.weights)
     subject = make_subject(config.agent.algorithm, agent)
     probing = _Probing(config, subject, num_envs, steps // num_envs, seed, num_threads)
     here, there = probing.run(source), probing.run(domain)
@@ -176,9 +179,18 @@ def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, 
 
 def _traits_of_methods(config: RunConfig, subject: Subject, bundle: Bundle, goal: Target) -> dict[str, frozenset[str]]:
     """Return the traits of the methods that the source agent can be carried over by."""
-    return {
-        name: compute_traits(method.plan(bundle, goal), subject.policy) for name, method in candidates(config).items()
-    }
+    plans = {name: method.plan(bundle, goal) for name, method in candidates(config).items()}
+    return {name: compute_traits(plan, subject.policy) for name, plan in plans.items() if _fits(plan, subject)}
+
+
+def _fits(plan: TransferPlan, subject: Subject) -> bool:
+    """Return whether the policy can be changed as the plan wants it."""
+    try:
+        if plan.surgery is not None:
+            operate(deepcopy(subject.policy), plan.surgery, seed=0)
+    except PlanError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Idea: it is behaviour that is to be kept, not weights; so the learner is held to what the source's policy would do in
 the states of the target, less and less (kickstarting, Schmitt et al. 2018, arXiv 1803.03835, where the teacher's weight
-is annealed too).
+is annealed too). With a `space_map` the source's policy is what is carried over, an action that only the target has
+fresh in it.
 Helps when the source policy is good on the target and its first updates are what endangers it. Hurts when the source
 policy is wrong there: for half of the run the learner is pulled back to it.
 """

@@ -4,7 +4,8 @@ Idea: what changes between two tasks that resemble each other lies in few direct
 carry it, and the rest cannot be unlearnt (Hu et al. 2021, LoRA, arXiv 2106.09685).
 Helps when features must change a little all the way down, on a budget that would not train all weights. Hurts when
 the target wants features the source never had; and on networks as small as these it saves parameters, not time: the
-frozen layers are run anyway, and features of an encoder that is being corrected cannot be kept.
+frozen layers are run anyway, and features of an encoder that is being corrected cannot be kept. With SAC, whose encoder
+the critics share, the policy head alone is corrected.
 """
 
 from __future__ import annotations
@@ -17,6 +18,6 @@ from .method import Method
 __all__ = ["METHOD"]
 
 METHOD = Method(
-    "weights frozen, low-rank corrections of encoder and policy head train, after a critic warm-up",
+    "weights frozen, low-rank corrections of encoder (PPO) and policy head train, after a critic warm-up",
     plan=lambda source, target: adapting_plan(Surgery("low_rank"), target),
 )
