@@ -94,7 +94,7 @@ def search(curve: DropCurve, shift: Shift, drops: list[float]) -> list[Found]:
     reach it, or where it goes back by more than its noise, as then several would do.
     """
     _explore(curve, shift, max(drops))
-    found = [_bisect(curve, drop, shift.integer) for drop in drops]
+    found = [_bisect(curve, drop, 1.0 if shift.integer else shift.resolution) for drop in drops]
     return [_doubtful(curve, f) if f.severity is not None else f for f in found]
 
 
@@ -110,7 +110,7 @@ def _explore(curve: DropCurve, shift: Shift, largest: float) -> None:
         severity = min(2 * severity, last)
 
 
-def _bisect(curve: DropCurve, wanted: float, integer: bool) -> Found:
+def _bisect(curve: DropCurve, wanted: float, resolution: float) -> Found:
     points = curve.points()
     crossings = [(a, b) for (a, below), (b, above) in pairwise(points) if below < wanted <= above]
     if not crossings:
@@ -119,9 +119,10 @@ def _bisect(curve: DropCurve, wanted: float, integer: bool) -> Found:
     low, high = crossings[0]
     for _ in range(_BISECTIONS):
         off = min(abs(curve.drop(s) - wanted) for s in (low, high))
-        if off <= TOLERANCE or (integer and high - low <= 1) or _is_resolved(curve, low, high):
+        if off <= TOLERANCE or _is_resolved(curve, low, high):
             break
-        middle = float((low + high) // 2) if integer else float(f"{(low + high) / 2:.4g}")
+        middle = (low + high) / 2
+        middle = float(f"{resolution * round(middle / resolution) if resolution else middle:.4g}")
         if middle in (low, high):
             break
         low, high = (low, middle) if curve.drop(middle) >= wanted else (middle, high)

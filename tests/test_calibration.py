@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from drop_curves import DROPS, Curve, balancer, sides
 
-from envs import SHIFTS
+from envs import SHIFTS, make_vec
 from sim2real.calibration import Calibration, Sides, calibrate, check_drops
 from sim2real.errors import UserError
 from sim2real.severities import level_names
@@ -129,3 +131,21 @@ def test_a_real_controller_is_measured_on_the_same_episodes() -> None:
     assert result.found
     assert all(level.severity == int(level.severity or 0) for level in result.found)
     assert max(drop for _, drop in result.curve) > 0.9
+
+
+@pytest.mark.parametrize("shift", [name for name, row in SHIFTS.items() if row.resolution])
+def test_severities_of_builds_are_searched_where_they_make_another_robot(shift: str) -> None:
+    row = SHIFTS[shift]
+    calls: list[float] = []
+
+    def drop(severity: float) -> float:
+        calls.append(severity)
+        return float(np.clip(400 * (severity - 0.02), 0, 1))  # all of it between one hundredth and the next
+
+    found = solve(shift, drop)
+    assert all(level.severity is None or level.severity in calls for level in found.levels)
+    tried = sorted({severity for severity in calls if severity > 0})
+    assert min(tried) >= row.resolution
+    env = next(iter(row.parameters)) if isinstance(row.parameters, Mapping) else "hopper"
+    for severity in tried:
+        make_vec(env, num_envs=1, num_threads=1, domain=row.domain(severity, env)).close()  # none is refused

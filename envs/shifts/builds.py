@@ -13,7 +13,9 @@ from typing import Any
 
 from .shift import Parameters, Shift
 
-__all__ = ["BUILDS", "LEGS", "Selections", "scaled"]
+__all__ = ["BUILDS", "LEGS", "RESOLUTION", "Selections", "scaled"]
+
+RESOLUTION = 0.01  # of a build's scale: `envs.morphology` rounds it to hundredths
 
 Selections = Mapping[str, Sequence[str]]
 """environment -> names or patterns"""
@@ -47,17 +49,20 @@ BUILDS: dict[str, Shift] = {
         severity=0.2,
         parameters=scaled("link_length", LEGS, lambda s: 1 - s),
         highest=0.4,  # with less, hopper, walker2d and humanoid start below the height at which they count as fallen
+        resolution=RESOLUTION,
     ),
     "long_legs": Shift(
         "longer legs; severity: fraction of their length added",
         severity=0.2,
         parameters=scaled("link_length", LEGS, lambda s: 1 + s),
         highest=0.5,  # with more, walker2d and humanoid start above the height up to which they count as healthy
+        resolution=RESOLUTION,
     ),
     "thick": Shift(
         "every link thicker and so heavier; severity: fraction of thickness added",
         severity=0.2,
         parameters=lambda s: {"link_thickness": {"scale": 1 + s}},
         highest=0.4,  # a thicker ant stands on thicker feet, and starts above the height up to which it is healthy
+        resolution=RESOLUTION,
     ),
 }

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .builds import Selections, scaled
+from .builds import RESOLUTION, Selections, scaled
 from .shift import Parameters, Shift
 
 __all__ = ["ODRL"]
@@ -69,13 +69,14 @@ def _range(what: str, selections: Selections | None) -> Shift:
 def _thicker(what: str, selections: Selections, levels: Mapping[str, float]) -> Shift:
     parameters = scaled("link_thickness", selections, lambda s: 1 + s)
     summary = f"thicker {what}; severity: fraction of thickness added"
-    return Shift(summary, severity=0.5, parameters=parameters, highest=2.0, levels=levels)
+    return Shift(summary, severity=0.5, parameters=parameters, highest=2.0, levels=levels, resolution=RESOLUTION)
 
 
 def _thinner(what: str, selections: Selections, levels: Mapping[str, float]) -> Shift:
     parameters = scaled("link_thickness", selections, lambda s: 1 - s)
     summary = f"thinner {what}; severity: fraction of thickness lost"
-    return Shift(summary, severity=max(levels.values()), parameters=parameters, highest=0.9, levels=levels)
+    mildest = max(levels.values())
+    return Shift(summary, mildest, parameters, highest=0.9, levels=levels, resolution=RESOLUTION)
 
 
 ODRL: dict[str, Shift] = {

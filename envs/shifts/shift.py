@@ -33,6 +33,7 @@ class Shift:
         highest: largest severity that makes sense.
         levels: names of severities, from the mildest.
         integer: whether only whole severities exist, as with steps of delay.
+        resolution: severities nearer to each other than this may be the same world; 0: no two are.
     """
 
     summary: str
@@ -41,6 +42,7 @@ class Shift:
     highest: float = float("inf")
     levels: Mapping[str, float] = field(default_factory=dict)
     integer: bool = False
+    resolution: float = 0.0
 
     def domain(self, severity: float | str | None = None, env: str | None = None) -> Domain:
         """Return the target domain at nominal fidelity.
