@@ -126,12 +126,9 @@ def make_agent(
     return learner
 
 
-def check_settings(name: str, settings: Mapping[str, Any], steps: int | None = None) -> None:
+def check_settings(name: str, settings: Mapping[str, Any]) -> int:
     """Check plain settings of the learner called `name`; AgentsError as in `make_agent`.
 
-    With `steps`, also if a run of so many would end before its first update.
+    Returns how many steps it takes before its first update, where the settings say so; else 0.
     """
-    found = look_up("agent", name, AGENTS).settings.from_mapping(settings)
-    starts = getattr(found, "learning_starts", 0)
-    if steps is not None and steps < starts:
-        raise AgentsError(f"learning_starts is {starts:,}: a run of {steps:,} steps would end before its first update")
+    return int(getattr(look_up("agent", name, AGENTS).settings.from_mapping(settings), "learning_starts", 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 
@@ -24,14 +25,16 @@ def make_optimizer(
     What does not train must not be in an optimizer at all: left-over momentum moves parameters whose
     gradient is zero.
     """
-    groups = []
+    groups: list[dict[str, Any]] = []
     for scale in dict.fromkeys(rates.values()):
         found = parts.parameters(policy, [unit for unit, rate in rates.items() if rate == scale])
+        before = {id(parameter) for group in groups for parameter in group["params"]}
+        found = [parameter for parameter in found if id(parameter) not in before]  # one that two units share moves once
         if found:
             groups.append({"params": found, "lr": learning_rate * scale, "scale": scale})
     if not groups:  # a zero-shot plan; torch refuses an optimizer of nothing, so it gets an empty tensor
         groups = [{"params": [torch.zeros(0, requires_grad=True)], "scale": 1.0}]
-    fused = groups[0]["params"][0].device.type in _FUSED  # type: ignore[index]
+    fused = groups[0]["params"][0].device.type in _FUSED
     return torch.optim.Adam(groups, lr=learning_rate, eps=eps, fused=fused)
 
 

@@ -172,10 +172,11 @@ class RunConfig(Strict):
             ("source_steps", self.budget.source_steps, self.agent.num_envs, self.agent.settings),
             ("target_steps", self.budget.target_steps, self.transfer.num_envs, self.transfer_settings()),
         ):
-            try:
-                check_settings(self.agent.algorithm, settings, steps)
-            except ValueError as error:
-                raise ValueError(f"budget.{key}: {error}") from None
+            starts = check_settings(self.agent.algorithm, settings)
+            if steps < starts:
+                raise ValueError(
+                    f"budget.{key}: {steps} is less than learning_starts {starts}: the run would end without an update"
+                )
             if steps % num:
                 raise ValueError(
                     f"budget.{key}: {steps} is not a multiple of num_envs {num}, and steps are counted exactly; "

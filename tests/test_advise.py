@@ -13,7 +13,7 @@ import pytest
 import torch
 from small_runs import silent, small_config
 
-from agents import parts
+from agents import PlanError, parts
 from envs import EnvsError, Twin, make_vec
 from sim2real import cli
 from sim2real.advise import RULES, SIGNALS, TRAITS, Advice, advise
@@ -27,6 +27,7 @@ from sim2real.errors import UserError
 from sim2real.methods import METHODS, Target
 from sim2real.pretraining import pretrain
 from sim2real.run import RunDirectory
+from sim2real.transferring import Transfer, transfer
 
 NOMINAL = {"fidelity": "nominal", "parameters": {}}
 TARGETS = {"same": {}, "weak": {"shift": "weak", "severity": 0.9}, "noisy": {"shift": "noisy", "severity": 0.3}}
@@ -194,6 +195,15 @@ def test_an_encoder_with_a_memory_is_probed_through_its_windows(tmp_path: Path) 
     assert same.measures.layers[layer].cka.target == pytest.approx(1.0, abs=1e-9)
     assert late.measures.layers[layer].cka.target < 0.99
     assert same.first.method == "zero_shot"
+    assert "progressive" not in same.scores  # which an encoder with a memory cannot be carried over by
+    assert {"residual", "low_rank", "fine_tune"} <= same.scores.keys()
+
+
+def test_a_run_from_which_nothing_can_be_carried_over_is_not_advised_on(cartpole: RunDirectory, tmp_path: Path) -> None:
+    job = Transfer(cartpole.config(), cartpole, "weak", "low_rank")
+    run = transfer(job, tmp_path / "run", resume=False, num_threads=1, report=silent, show_plan=lambda rows: None)
+    with pytest.raises(PlanError, match="changed by a surgery"):
+        advise(run, "weak", steps=500, num_threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +293,7 @@ def test_only_a_teacher_is_advised_to_try_what_needs_one(tmp_path: Path, neutral
     config = small_config(agent=agent)  # its source worlds differ: there is something to tell
     run = pretrain(config, tmp_path / "teacher", resume=False, num_threads=1, report=silent)
     advice = advise(run, "heavy", steps=500, num_threads=1)
-    assert set(advice.scores) == {*neutral.scores, "rma"}
+    assert set(advice.scores) == {*neutral.scores, "rma"} - {"progressive"}  # which reads the layers of an mlp
 
 
 def test_what_is_unknown_is_null_in_json(neutral: Advice) -> None:

@@ -155,3 +155,12 @@ def test_what_a_bench_overrides_for_one_environment_counts_there_alone(tmp_path:
 
 def test_configurations_that_come_along_are_known_by_name() -> None:
     assert load_config(Path("hopper")) == load_config(shipped_configs()["hopper"])
+
+
+def test_a_budget_without_a_single_update_is_refused(tmp_path: Path) -> None:
+    content = load_config(shipped_configs()["hopper_sac"]).model_dump(mode="json")
+    content["budget"]["target_steps"] = 996
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match=r"budget\.target_steps: 996 is less than learning_starts 1000"):
+        load_config(file)

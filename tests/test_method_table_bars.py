@@ -73,6 +73,7 @@ def test_near_oracle_counts_cells_whose_median_run_gets_there_within_a_tenth_of_
         share = evidence.figures["share of the oracle's steps"]
         assert share == pytest.approx(times.median.point / 1_024_000)
         assert share <= 0.1
+        assert (evidence.figures["runs there"], evidence.figures["runs that end there"]) == (1.0, 1.0)
     missed = bar("near_oracle", summary_of(frozen_encoder=Shape(0.55, 0.70)))
     assert (missed.met, missed.figure) == (False, 0.0)
     assert math.isinf(missed.evidence[0].figures["share of the oracle's steps"])

@@ -72,6 +72,15 @@ def eval_free(what, x):
 class Ours(Encoder):
     pass
 
+class Tied(nn.Module):
+    """The same weights twice."""
+    def __init__(self, obs_dim):
+        super().__init__()
+        self.first, self.second = nn.Linear(obs_dim, obs_dim), nn.Linear(obs_dim, obs_dim)
+        self.second.weight = self.first.weight
+    def forward(self, x):
+        return self.second(torch.tanh(self.first(x)))
+
 class Thing:
     pass
 '''
@@ -189,7 +198,7 @@ def test_it_is_not_mistaken_for_a_plain_stack(mine: str) -> None:
         (
             "my_nets:Nett",
             {},
-            "unknown nn.Module in 'my_nets' 'Nett' .did you mean 'Net'..; valid: Chain, Constant, Gives, Lazy, Net$",
+            "unknown nn.Module in .my_nets. .Nett. .did you mean .Net...; valid: Chain, Constant, Gives, Lazy, Net, Tied$",
         ),
         ("my_nets:Thing", {}, r"Thing must be a torch.nn.Module, built as Thing\(obs_dim, \*\*options\)"),
         ("my_nets:Ours", {}, "so it is no agents.Encoder itself"),
@@ -207,3 +216,19 @@ def test_it_is_not_mistaken_for_a_plain_stack(mine: str) -> None:
 def test_what_does_not_fit_is_one_error(mine: str, name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(AgentsError, match=f"(?s)encoder kind {name!r}.*{message}"):
         build(name, **options)
+
+
+@pytest.mark.parametrize("learner", [PPO, SAC])
+def test_weights_that_stand_in_two_places_are_moved_once_an_update(mine: str, learner: Any) -> None:
+    settings = {"encoder": {"kind": f"{mine}:Tied"}, "batch_size": 16}
+    settings |= {"num_steps": 8, "num_epochs": 2} if learner is PPO else {"learning_starts": 16}
+    agent = learner(LinearWorld(4), settings, seed=0, device="cpu")
+    assert parts.count(agent.policy, "encoder") == 5 * 5 + 5 + 5
+    agent.learn(64)
+    steps = {int(state["step"]) for optimizer in agent.optimizers for state in optimizer.state.values()}
+    assert len(steps) == 1
+    source, rates = parts.tensors(agent.policy), {"encoder.module.first": 0.5, "encoder.module.second": 0.25}
+    plan = TransferPlan(dict.fromkeys(parts.part_names(agent.policy), "keep"), (Phase("all", rates),))
+    agent.apply_plan(plan, source)
+    agent.learn(64)
+    assert torch.equal(agent.policy.encoder.module.first.weight, agent.policy.encoder.module.second.weight)

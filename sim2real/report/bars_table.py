@@ -76,7 +76,7 @@ def _chance(evidence: Evidence, method: str) -> Value:
 
 def _steps(evidence: Evidence, method: str) -> Value:
     share, arrived = evidence.figures["share of the oracle's steps"], evidence.figures["runs there"]
-    note = f"{percent(arrived)} of the runs get there"
+    note = f"{percent(arrived)} of the runs get there, {percent(evidence.figures['runs that end there'])} end there"
     return Value(percent(share, 1) if math.isfinite(share) else "> budget", "", note)
 
 

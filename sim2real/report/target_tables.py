@@ -103,7 +103,7 @@ def _line(group: Group) -> str:
     spent = count(group.frame.oracle_steps)
     return (
         f"{ORACLE} is {REFERENCE} with the source\u2019s budget, {spent} steps on the target: "
-        f"no competitor but a mark, 95 % of the way to which is a return of {level}."
+        f"no competitor but a mark, 95 % of the way to whose mean is a return of {level}."
     )
 
 
@@ -114,7 +114,7 @@ def _oracle(
     found = {name: Value(MISSING) for name in columns}
     if oracle.asymptotic_return is not None:
         end = write(oracle.asymptotic_return)
-        found["asymptotic_return"] = Value(end.text, end.interval, f"after {count(oracle.steps)} steps")
+        found["asymptotic_return"] = Value(end.text, end.interval, f"mean, after {count(oracle.steps)} steps")
     if not group.no_oracle:
         times = oracle.level_steps(group.frame.oracle_level)
         slowest = int(np.isinf(times).sum())
