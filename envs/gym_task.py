@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import traceback
 from typing import Any
 
 import gymnasium
@@ -80,8 +81,10 @@ class GymTask:
             with compile_quietly():
                 return gymnasium.make(self._id, disable_env_checker=True, **self._options).unwrapped
         except Exception as error:  # whatever the environment raises is its user's to read
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            reason = str(error) or f"raised in {place.filename}, line {place.lineno}, without a word"
             raise EnvsError(
-                f"gym:{self._id}: cannot be made with options {self._options}: {type(error).__name__}: {error}"
+                f"gym:{self._id}: cannot be made with options {self._options}: {type(error).__name__}: {reason}"
             ) from error
 
     @property

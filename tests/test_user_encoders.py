@@ -198,7 +198,7 @@ def test_it_is_not_mistaken_for_a_plain_stack(mine: str) -> None:
         (
             "my_nets:Nett",
             {},
-            "unknown nn.Module in .my_nets. .Nett. .did you mean .Net...; valid: Chain, Constant, Gives, Lazy, Net, Tied$",
+            "unknown nn.Module in 'my_nets' 'Nett' .*'Net'..; valid: Chain, Constant, Gives, Lazy, Net, Tied$",
         ),
         ("my_nets:Thing", {}, r"Thing must be a torch.nn.Module, built as Thing\(obs_dim, \*\*options\)"),
         ("my_nets:Ours", {}, "so it is no agents.Encoder itself"),
