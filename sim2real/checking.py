@@ -137,11 +137,12 @@ class Checks:
     def _check(self, job: _Job) -> CheckedShift:
         try:
             domain = job.domain()
-            check = self._gate.check(job.name, domain, job.severity)
+            self._gate.require_fit(domain)
         except EnvsError as error:
             if job.asked:
                 raise
             return CheckedShift(self._gate.not_applicable(job.name, job.severity, error))
+        check = self._gate.check(job.name, domain, job.severity)
         if self._policy is None:
             return CheckedShift(check)
         return CheckedShift(check, PolicyReturns(self._nominal_return, self._return(domain)))

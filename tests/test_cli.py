@@ -238,6 +238,7 @@ def test_a_file_that_could_not_be_written_is_said_before_the_work(
     nowhere = ("--json", tmp_path / "nowhere" / "found.json")
     for arguments in (("check", "hopper", "--shift", "heavy"), ("advise", journey / "source", "--target", "weak")):
         refused(call(capsys, monkeypatch, *arguments, *nowhere), "--json", "no such folder", "nowhere")
+        refused(call(capsys, monkeypatch, *arguments, "--json", str(tmp_path)), "--json", "is a folder")
 
 
 def test_usage_errors_have_exit_code_two(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

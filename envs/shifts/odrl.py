@@ -75,8 +75,8 @@ def _thicker(what: str, selections: Selections, levels: Mapping[str, float]) -> 
 def _thinner(what: str, selections: Selections, levels: Mapping[str, float]) -> Shift:
     parameters = scaled("link_thickness", selections, lambda s: 1 - s)
     summary = f"thinner {what}; severity: fraction of thickness lost"
-    mildest = max(levels.values())
-    return Shift(summary, mildest, parameters, highest=0.9, levels=levels, resolution=RESOLUTION)
+    default = max(levels.values())
+    return Shift(summary, default, parameters, highest=0.9, levels=levels, resolution=RESOLUTION)
 
 
 ODRL: dict[str, Shift] = {

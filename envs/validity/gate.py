@@ -61,13 +61,21 @@ class Gate:
             raise unknown_name("shift", shift, SHIFTS)
         return SHIFTS[shift].domain(severity, self.env)
 
+    def require_fit(self, domain: Domain) -> None:
+        """Build one world of a domain, and throw it away.
+
+        Raises:
+            EnvsError: when the environment cannot have it.
+        """
+        self._build(domain, 1, self.seed).close()
+
     def check(self, shift: str, domain: Domain, severity: float | None = None) -> ShiftCheck:
         """Check a domain under the name of a shift; the one called `nominal` may be the reference itself.
 
         Raises:
             EnvsError: when the environment cannot have the domain.
         """
-        self._build(domain, 1, self.seed).close()  # refuse what does not fit before anything is measured
+        self.require_fit(domain)  # before anything is measured
         found = check_worlds(
             self._reference.make,
             lambda num, seed: self._build(domain, num, seed),
