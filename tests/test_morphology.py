@@ -235,8 +235,6 @@ def test_each_build_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(8):
         env.step(np.zeros(env.action_space.shape, np.float32))
     assert len(compiled) == 1 + 2 * 2  # one without stated mass, and each build before and after it stands
-        len(compiled) == 1 + 2 * 2
-    )  # one without stated mass, and each build before and after it stands; the nominal is no variant
 
 
 def test_a_state_continues_in_the_own_build() -> None:
