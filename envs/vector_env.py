@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from .arguments import require_arguments
 from .channels import ActuatorChannel, DisturbanceChannel, SensorChannel, Wiring
 from .domain import Domain
 from .errors import EnvsError
@@ -27,10 +28,6 @@ Mask = NDArray[np.bool_]
 Ids = NDArray[np.intp]
 _MOST_DRAWS = 10  # of a world in a row, until its first observation is finite
 StepResult = tuple[Array, Array, Mask, Mask, dict[str, Any]]
-
-
-def _is_count(value: object, least: int) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)
 
 
 class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
@@ -75,19 +72,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         Raises:
             EnvsError: when the domain does not fit the task's model, or a number is impossible.
         """
-        if max_episode_steps is not None and max_episode_steps != -1 and not _is_count(max_episode_steps, 1):
-            raise EnvsError(
-                "max_episode_steps: must be a whole number >= 1, -1 (the task's own) or None, "
-                f"got {max_episode_steps!r}"
-            )
-        if not _is_count(seed, 0):
-            raise EnvsError(f"seed: must be a whole number >= 0, got {seed!r}")
-        if not _is_count(num_envs, 1):
-            raise EnvsError(f"num_envs: must be a whole number >= 1, got {num_envs!r}")
-        if autoreset_mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
-            raise EnvsError(
-                f"autoreset_mode: must be AutoresetMode.SAME_STEP or AutoresetMode.DISABLED, got {autoreset_mode!r}"
-            )
+        require_arguments(num_envs, seed, max_episode_steps, autoreset_mode)
         self.task, self.domain, self.num_envs = task, domain or Domain(), num_envs
         self.metadata = {**self.metadata, "autoreset_mode": autoreset_mode}
         self._same_step = autoreset_mode is AutoresetMode.SAME_STEP
@@ -174,14 +159,13 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         for _ in range(_MOST_DRAWS):
             if not len(ids):
                 return
-            unsound = self._draw(ids)
-            self.num_faults += len(unsound)
-            ids = unsound
+            ids = self._draw(ids)
+            self.num_faults += len(ids)
         if len(ids):
-            entry = int(np.argwhere(~np.isfinite(self._obs[ids]))[0, 1])
+            name = self.task.observation_names[int(np.argwhere(~np.isfinite(self._obs[ids]))[0, 1])]
             raise EnvsError(
-                f"{type(self.task).__name__}: observation {self.task.observation_names[entry]!r} is not finite when an "
-                f"episode starts, {_MOST_DRAWS} times in a row in the same world"
+                f"{type(self.task).__name__}: observation {name!r} is not finite when an episode starts, {_MOST_DRAWS} "
+                "times in a row in the same world"
             )
 
     def _draw(self, ids: Ids) -> Ids:
