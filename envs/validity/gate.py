@@ -75,7 +75,6 @@ class Gate:
         Raises:
             EnvsError: when the environment cannot have the domain.
         """
-        self.require_fit(domain)  # before anything is measured
         found = check_worlds(
             self._reference.make,
             lambda num, seed: self._build(domain, num, seed),
