@@ -95,7 +95,7 @@ def test_values_of_probes(cls: type[Probe], obs: list[float], expected: list[flo
 def test_action_of_a_probe() -> None:
     agent = PPO(ActionReward(16), PROBE, seed=0, device="cpu").learn(16 * 16 * 60)
     action, _ = agent.predict(np.zeros(1, np.float32), deterministic=True)
-    assert action[0] == pytest.approx(0.5, abs=0.01)
+    assert action[0] == pytest.approx(0.5, rel=0.01)
 
 
 def test_gae_by_hand() -> None:

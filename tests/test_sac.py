@@ -102,7 +102,7 @@ def test_values_of_probes(cls: type[Probe], obs: list[float], expected: list[flo
 def test_action_of_a_probe() -> None:
     agent = solved(ActionReward, 250)
     action, _ = agent.predict(np.zeros(1, np.float32), deterministic=True)
-    assert action[0] == pytest.approx(0.5, abs=0.01)
+    assert action[0] == pytest.approx(0.5, rel=0.01)
 
 
 def test_values_count_entropy_as_reward() -> None:
