@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .errors import EnvsError
 from .fidelity import Fidelity
 from .physics import Physics
-from .streams import EpisodeDraws
+from .streams import EpisodeDraws, EpisodeStreams
 
 __all__ = ["Ids", "Measured", "Task", "check_task", "make_physics"]
 
@@ -130,10 +130,10 @@ def _check_attributes(task: Task, owner: str) -> None:
 
 
 def check_task(task: Task, physics: Physics) -> None:
-    """Call each method of `task` that returns arrays once, and check what kind of arrays these are.
+    """Call each method of `task` once, and check what kind of arrays are returned.
 
     So a task with a wrong shape is told of it by name, not by an error of NumPy's somewhere in a step. Values do not
-    matter: the worlds may hold any state, and actions are zero. The state is left as it is.
+    matter: the worlds may hold any state, and actions are zero. The state is left as it is, one world's start undone.
 
     Args:
         task: what is asked.
@@ -160,6 +160,10 @@ def check_task(task: Task, physics: Physics) -> None:
     _check_named(f"{owner}.reward", call("reward", measured, measured, physics, action), num, exact=True)
     _check_named(f"{owner}.info", call("info", measured, measured, physics), num, exact=False)
     _check_array(f"{owner}.terminated", call("terminated", physics), (num,), "b", "num_envs")
+    first, state = np.zeros(1, np.intp), physics.get_state()
+    physics.reset(first)
+    call("reset", physics, first, EpisodeStreams(0, num).next_episode(first))
+    physics.set_state(state)
 
 
 _KINDS = {"f": "floating-point numbers", "b": "bool"}  # NumPy's letters for kinds of dtypes

@@ -192,7 +192,7 @@ def test_every_environment_keeps_the_rules(env: str) -> None:
 
 def broken(method: str, answer: Any) -> Any:
     """Return a task whose `method` answers with `answer(physics)`, or raises what it raises."""
-    place = {"observe": 0, "measure": 0, "terminated": 0, "reward": 2, "info": 2}[method]
+    place = {"reset": 0, "observe": 0, "measure": 0, "terminated": 0, "reward": 2, "info": 2}[method]
     return type("Mine", (Whole,), {method: lambda self, *arguments: answer(arguments[place])})()
 
 
@@ -208,6 +208,8 @@ def broken(method: str, answer: Any) -> Any:
         ("observe", lambda p: np.zeros((3, 2), int), r"floating-point numbers .*got int64 \(3, 2\)"),
         ("observe", lambda p: [[0.0, 0.0]] * 3, "got list"),
         ("observe", lambda p: p.absent, "raises AttributeError: .*absent"),
+        ("reset", lambda p: p.absent, "raises AttributeError: .*absent"),
+        ("reset", lambda p: p.qpos[:1].__setitem__(0, np.zeros((3, 2))), "raises ValueError: .*broadcast"),
         ("measure", lambda p: p.qpos, r"must return a dict of names to arrays, got float64 \(3, 1\)"),
         ("measure", lambda p: {"x": np.zeros(2)}, r"'x' must be an array of numbers \(3, ...\), .*got float64 \(2,\)"),
         ("measure", lambda p: {"x": 0.0}, r"'x' must be .* got float"),
