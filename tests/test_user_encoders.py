@@ -140,6 +140,29 @@ def test_it_learns_freezes_and_continues_like_any_other(mine: str) -> None:
     assert parts.digests(again.policy) == before
 
 
+@pytest.mark.parametrize("cache", [True, False])
+def test_its_statistics_stand_still_under_sac_and_those_of_its_slow_copy(mine: str, cache: bool) -> None:
+    settings = {
+        "encoder": {"kind": f"{mine}:Net", "options": {"width": 5, "drop": 0.5}},
+        **{"learning_starts": 32, "batch_size": 32, "buffer_size": 512, "cache_features": cache},
+    }
+    source = SAC(LinearWorld(8), settings, seed=0, device="cpu")
+    start = parts.tensors(source.policy, ["encoder"])
+    before = parts.tensors(source.learn(8 * 20).policy, ["encoder"])
+    assert before["encoder.module.norm.num_batches_tracked"] > start["encoder.module.norm.num_batches_tracked"]
+    heads = ("policy_head", "value_head", "log_std")
+    target = SAC(LinearWorld(8, seed=5), settings, seed=1, device="cpu")
+    plan = TransferPlan({"encoder": "freeze", **dict.fromkeys(heads, "keep")}, (Phase("h", dict.fromkeys(heads, 1.0)),))
+    target.apply_plan(plan, parts.tensors(source.policy))
+    copied = parts.digests(target.policy)["encoder_target"]
+    target.learn(8 * 40)
+    assert target.caches == cache
+    assert target._n_updates > 0
+    for name, tensor in parts.tensors(target.policy, ["encoder"]).items():
+        assert torch.equal(tensor, before[name]), name
+    assert parts.digests(target.policy)["encoder_target"] == copied
+
+
 def test_what_it_drops_out_is_of_the_seed_and_goes_on_where_it_was(mine: str) -> None:
     """Dropout knows torch's global generators alone; wherever they stand, a run and its continuation are the same."""
     settings = {**SMALL, "encoder": {"kind": f"{mine}:Net", "options": {"drop": 0.5}}}
