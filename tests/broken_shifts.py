@@ -144,6 +144,41 @@ def delayed(action: int = 0, observation: int = 0) -> Factory:
     return lambda num_envs, seed: _Delay(hopper(num_envs, seed), action, observation)
 
 
+def schedule(parameters: dict[str, Any], late: int | None) -> Factory:
+    """Moves parameters within the episode `late` steps behind their schedule; None: not at all."""
+
+    def make(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = hopper(num_envs, seed, parameters)
+        advance = env.worlds.advance
+
+        def advance_late(elapsed: Any, active: Any) -> None:
+            if late is not None:
+                advance(np.maximum(elapsed - late, 0), active)
+
+        env.worlds.advance = advance_late
+        return env
+
+    return make
+
+
+def constants_of_the_start(parameters: dict[str, Any]) -> Factory:
+    """Moves masses within the episode, and leaves what MuJoCo derives from them as it was when the episode began."""
+
+    def make(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = hopper(num_envs, seed, parameters)
+        set_const, advance = env.physics.set_const, env.worlds.advance
+
+        def advance_alone(elapsed: Any, active: Any) -> None:
+            env.physics.set_const = lambda ids, fields: None
+            advance(elapsed, active)
+            env.physics.set_const = set_const
+
+        env.worlds.advance = advance_alone
+        return env
+
+    return make
+
+
 def also(field: str, factor: float, make: Factory) -> Factory:
     """Does what `make` does, and multiplies another field of the model, unsaid."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ from broken_shifts import (
     Factory,
     also,
     attribute_on_wrapper,
+    constants_of_the_start,
     delayed,
     edited_copy,
     edited_spec,
     hopper,
     mass_without_inertia,
     robot_only_friction,
+    schedule,
     shifted,
     stale_constants,
 )
@@ -123,6 +126,55 @@ def test_a_delay_off_by_one_is_a_wrong_quantity(reference: Reference, parameter:
 def test_the_same_wrapper_is_right_with_the_right_delay(reference: Reference, parameter: str, way: str) -> None:
     found = run(reference, delayed(**{way: 2}), {parameter: {"set": 2}})
     assert found.verdict is Verdict.OK, found.message
+
+
+MOVING = [
+    {"gravity": {"scale": 1.0, "in_time": {"saw": [0.5, 40]}}},
+    {"body_mass": {"scale": {"uniform": [0.9, 1.1]}, "in_time": {"drift": [0.01, 2.0]}}},
+    {"dof_damping": {"select": "leg_joint", "add": 0.0, "in_time": {"cycle": [0.5, 60]}}},
+    {"geom_friction": {"set": 1.0, "in_time": {"step": [0.7, 200]}}},
+    {"dof_damping": {"select": "leg_joint", "scale": 1.0, "in_time": {"walk": [0.02, 0.5, 1.5]}}},
+]
+
+
+@pytest.mark.parametrize("parameters", MOVING, ids=lambda parameters: next(iter(parameters)))
+def test_a_schedule_is_measured_where_it_has_gone(reference: Reference, parameters: dict[str, Any]) -> None:
+    found = run(reference, schedule(parameters, late=0))
+    moved = [quantity for quantity in found.quantities if " after " in quantity.name and quantity.known]
+    assert any(abs(quantity.measured - quantity.nominal) > 0.02 * abs(quantity.nominal) for quantity in moved)
+    assert found.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("late", [None, 1])
+@pytest.mark.parametrize("parameters", MOVING[:-1], ids=lambda parameters: next(iter(parameters)))
+def test_a_schedule_that_is_late_or_stands_still_is_a_wrong_quantity(
+    reference: Reference, parameters: dict[str, Any], late: int | None
+) -> None:
+    found = run(reference, schedule(parameters, late))
+    assert found.verdict is Verdict.WRONG_QUANTITY
+    assert found.worst is not None
+    assert re.search(r" after \d+ steps$", found.worst.name)
+    assert all(" after " in quantity.name for quantity in found.quantities if quantity.wrong)
+
+
+def test_a_walk_that_stands_still_is_a_wrong_quantity(reference: Reference) -> None:
+    found = run(reference, schedule(MOVING[-1], late=None))
+    assert found.verdict is Verdict.WRONG_QUANTITY
+    assert found.message.startswith("dof_damping[leg_joint] walk: intended 0.02, but the standard deviation")
+
+
+def test_constants_that_stay_those_of_the_start_are_a_wrong_quantity(reference: Reference) -> None:
+    found = run(reference, constants_of_the_start(MOVING[1]))
+    assert found.verdict is Verdict.WRONG_QUANTITY
+    wrong = [quantity.name for quantity in found.quantities if quantity.wrong]
+    assert wrong
+    assert all(re.match(r"(derived \w+|total mass) after \d+ steps$", name) for name in wrong), wrong
+
+
+def test_a_schedule_is_intended_of_worlds_that_have_none(reference: Reference) -> None:
+    found = run(reference, shifted(gravity={"scale": 1.2}), {"gravity": {"scale": 1.2, "in_time": {"saw": [0.5, 40]}}})
+    assert found.verdict is Verdict.WRONG_QUANTITY
+    assert found.message.startswith(f"gravity[*] after 32 steps: intended {9.81 * (1.2 + 0.5 * 31 / 40):.4g}, but")
 
 
 def test_motors_without_force_are_unsolvable(reference: Reference) -> None:

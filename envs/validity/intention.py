@@ -12,6 +12,7 @@ from ..domain import Domain, Entry
 from ..errors import EnvsError
 from ..nominal import Nominal
 from ..parameters import PARAMETERS
+from ..profiles import Profile
 from ..selection import select_objects
 from ..vector_env import DomainVectorEnv
 
@@ -30,8 +31,14 @@ class Intention:
         names: parameters the domain changes, in the order of PARAMETERS.
     """
 
-    def __init__(self, domain: Domain, nominal: Nominal, worlds: DomainVectorEnv) -> None:
+    def __init__(self, domain: Domain, nominal: Nominal, worlds: DomainVectorEnv, num_steps: int = 0) -> None:
         """Take the numbers that `worlds` have drawn; a domain that is not theirs must be fixed.
+
+        Args:
+            domain: what was asked for.
+            nominal: where defaults come from.
+            worlds: as they are after `num_steps` control steps.
+            num_steps: of the episode, in which profiles have moved their numbers.
 
         Raises:
             EnvsError: when a number is neither fixed nor drawn.
@@ -39,7 +46,7 @@ class Intention:
         self.domain, self.nominal, self._num = domain, nominal, worlds.num_envs
         self.names = tuple(name for name in PARAMETERS if any(e.parameter == name for e in domain.entries))
         selected = select_objects(domain, nominal)
-        numbers, picked = self._numbers(worlds), self._picks(worlds)
+        numbers, picked = self._numbers(worlds, num_steps), self._picks(worlds)
         self._values = {name: self._tiled(PARAMETERS[name].default(nominal)) for name in self.names}
         self._named = {name: np.zeros(len(PARAMETERS[name].objects(nominal)), np.bool_) for name in self.names}
         for column, (entry, chosen) in enumerate(zip(domain.entries, selected, strict=True)):
@@ -51,12 +58,31 @@ class Intention:
             part[:, chosen] = np.where(applies, values, part[:, chosen])
             self._named[entry.parameter][chosen] = True
 
-    def _numbers(self, worlds: DomainVectorEnv) -> Array:
-        """Return the number of every entry in every world, (num_envs, num_parameters)."""
+    def _numbers(self, worlds: DomainVectorEnv, num_steps: int) -> Array:
+        """Return the number of every entry in every world, (num_envs, num_parameters).
+
+        What a profile makes of one follows from where it started; where a walk is, only the worlds know.
+        """
+        self._starts = self._drawn(worlds)
+        numbers = self._starts.copy()
+        for column, entry in enumerate(self.domain.entries if num_steps else ()):
+            if entry.in_time is None:
+                continue
+            start, elapsed = self._starts[:, column], np.full(self._num, num_steps - 1)  # at the start of the last step
+            walks = entry.in_time.random
+            moved = (
+                worlds.worlds.numbers[:, column] if walks else entry.in_time.number(start, start, elapsed, 0 * start)
+            )
+            numbers[:, column] = moved
+        return numbers
+
+    def _drawn(self, worlds: DomainVectorEnv) -> Array:
+        """Return what every entry's number is when the episode starts, (num_envs, num_parameters)."""
         if self._is_of(worlds):
-            return worlds.worlds.numbers.copy()
+            return worlds.worlds.drawn.copy()
         fixed = [e.distribution for e in self.domain.entries if isinstance(e.distribution, Constant) and not e.one_of]
-        if len(fixed) < len(self.domain.entries):
+        walking = any(e.in_time is not None and e.in_time.random for e in self.domain.entries)
+        if len(fixed) < len(self.domain.entries) or walking:
             raise EnvsError("intended: the worlds have not drawn this domain's numbers, so each must be a fixed one")
         return self._tiled(np.array([distribution.value for distribution in fixed]))
 
@@ -76,6 +102,12 @@ class Intention:
     def moves(self, name: str) -> bool:
         """Return whether the parameter changes within the episode."""
         return any(e.in_time is not None for e in self.entries(name))
+
+    def profiles(self, name: str) -> Iterator[tuple[Profile, float]]:
+        """Yield the profiles that move the parameter, and where the first world's number starts."""
+        for entry, start in zip(self.domain.entries, self._starts[0].tolist(), strict=True):
+            if entry.parameter == name and entry.in_time is not None:
+                yield entry.in_time, start
 
     def entries(self, name: str) -> tuple[Entry, ...]:
         """Return the domain's entries for a parameter."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..parameter import ChannelParameter
 from ..parameters import PARAMETERS
+from .in_time import measure_in_time
 from .measure import Measure, measure_parameter
 from .probes_actions import ACTION_PROBES
 from .probes_actuators import ACTUATOR_MEASURES
@@ -77,7 +78,8 @@ def read_back(trial: Trial) -> list[Quantity]:
 
     What a channel does is measured in the shifted worlds themselves where it is the only one on its way, or where
     company does not disturb the measurement; else in worlds that are shifted in nothing but it, if such can be built.
-    A channel that moves within the episode is not measured, as its probes average over the episode.
+    A channel that moves within the episode is not measured, as its probes average over the episode. What moves in the
+    physics is measured when the episode starts, and last of all, as that takes the worlds on, later in it.
     """
     found: dict[str, Quantity] = {}
     for name in trial.intention.names:
@@ -88,6 +90,10 @@ def read_back(trial: Trial) -> list[Quantity]:
             found.setdefault(quantity.name, quantity)
     for quantity in probe_untouched(trial):
         found.setdefault(quantity.name, quantity)
+    for name in trial.intention.names:
+        if trial.intention.moves(name) and not isinstance(PARAMETERS[name], ChannelParameter):
+            for quantity in measure_in_time(trial, name, PROBES.get(name, probe_reading)):
+                found.setdefault(quantity.name, quantity)
     return list(found.values())
 
 

@@ -68,6 +68,17 @@ class Trial:
         domain = Domain(tuple(e for e in whole.entries if e.parameter in parameters), whole.fidelity)
         return Trial.prepare(lambda n, s: self.nominal, lambda n, s: make_part(domain, n, s), self.seed)
 
+    def after(self, num_steps: int) -> Trial | None:
+        """Return a trial of the same worlds, `num_steps` control steps into the episode; None if one diverges by then.
+
+        They run under random actions, and on beyond any end. Read from them before anything else makes them run.
+        """
+        actions = np.resize(self.random_actions, (num_steps, *self.random_actions.shape[1:]))
+        if not record(self.shifted, actions, self.seed).sound.all():
+            return None
+        now = Intention(self.intention.domain, self.intention.nominal, core(self.shifted), num_steps)
+        return Trial(self.nominal, self.shifted, now, self.seed, self.make_part)
+
     @cached_property
     def read_ids(self) -> Ids:
         """Return the worlds that are read one by one, (k,): one if all are alike."""
