@@ -12,6 +12,7 @@ import pytest
 from envs import ENVS, PARAMETERS, SHIFTS, Domain, DomainVectorEnv, EnvsError, make_vec
 from envs.domain import Entry
 from envs.nominal import Nominal
+from envs.parameter import ChannelParameter
 from envs.selection import matching
 
 CASES = [(env, shift) for env in ENVS for shift in SHIFTS if shift != "nominal"]
@@ -26,11 +27,11 @@ INERT = {
 }
 
 
-def build(env: str, domain: Domain | None, num_envs: int = 2) -> DomainVectorEnv:
+def build(env: str, domain: Domain | None, num_envs: int = 2, num_threads: int = 1) -> DomainVectorEnv:
     options: dict[str, Any] = {}
     if "terminate_when_unhealthy" in inspect.signature(ENVS[env].task).parameters:
         options["terminate_when_unhealthy"] = False
-    return make_vec(env, num_envs=num_envs, num_threads=1, seed=1, domain=domain, **options)
+    return make_vec(env, num_envs=num_envs, num_threads=num_threads, seed=1, domain=domain, **options)
 
 
 def walk(env: DomainVectorEnv, num_steps: int) -> Any:
@@ -108,24 +109,55 @@ def test_zero_is_nominal_and_the_default_is_not(env: str, shift: str) -> None:
         assert moved.min() > 1e-4
 
 
-@pytest.mark.parametrize("shift", [s for s in SHIFTS if s != "nominal"])
-def test_every_part_has_its_value_at_the_default(shift: str) -> None:
-    row = SHIFTS[shift]
-    env = next(env for env in ("walker2d", *ENVS) if expected_refusal(env, shift) is None)
-    domain, nominal = row.domain(env=env), nominal_of(env)
-    worlds = build(env, domain)
-    worlds.reset()
-    for parameter in {e.parameter for e in domain.entries}:
+def require_every_part(worlds: DomainVectorEnv, env: str) -> None:
+    """Assert that every parameter of the domain reads differently from nominal, but where it starts there or is it."""
+    nominal = nominal_of(env)
+    for parameter in {e.parameter for e in worlds.domain.entries}:
+        entries = [e for e in worlds.domain.entries if e.parameter == parameter]
         default = dict(zip(PARAMETERS[parameter].objects(nominal), PARAMETERS[parameter].default(nominal), strict=True))
         read = worlds.worlds.read(parameter)
-        timed = any(e.in_time for e in domain.entries if e.parameter == parameter)
-        trivial = all(
-            e.operation == "set" and e.support() == (PARAMETERS[parameter].default(nominal)[0],) * 2
-            for e in domain.entries
-            if e.parameter == parameter
-        )
+        timed = any(e.in_time for e in entries)
+        trivial = all(e.operation == "set" and e.support() == (next(iter(default.values())),) * 2 for e in entries)
         differs = [name for name, values in read.items() if np.abs(values - default[name]).max() > 1e-12]
         assert bool(differs) != (timed or trivial), (parameter, differs)
+
+
+def written(worlds: DomainVectorEnv) -> dict[str, np.ndarray]:
+    """Return copies of the model fields that the domain's parameters write, and of what its channels read."""
+    rows = {e.parameter: PARAMETERS[e.parameter] for e in worlds.domain.entries}
+    fields = {field for row in rows.values() for field in getattr(row, "fields", ())}
+    channels = {name: worlds.worlds.values(name) for name, row in rows.items() if isinstance(row, ChannelParameter)}
+    return {
+        name: values.copy() for name, values in (*channels.items(), *((f, worlds.physics.expand(f)) for f in fields))
+    }
+
+
+@pytest.mark.parametrize(("env", "shift"), CASES)
+def test_every_pair_keeps_the_contract(env: str, shift: str) -> None:
+    """Quantities move; three writings are one; worlds mind their own; threads change nothing; arrays are their own."""
+    if expected_refusal(env, shift):
+        return  # as the test above shows
+    domain = SHIFTS[shift].domain(env=env)
+    one, two = (build(env, domain, num_envs=4, num_threads=threads) for threads in (1, 2))
+    for worlds in (one, two):
+        worlds.reset()
+    require_every_part(one, env)
+    before = written(one)
+    for _ in range(3):
+        one.worlds.rewrite()
+    for name, values in written(one).items():
+        assert values.tobytes() == before[name].tobytes(), name
+    seen = []
+    for first, second in zip(walk(one, 10), walk(two, 10), strict=True):
+        assert first.tobytes() == second.tobytes()
+        assert not any(np.shares_memory(first, obs) for obs in seen)
+        seen.append(first)
+    before, obs, state = written(one), seen[-1], one.physics.get_state()["rows"]
+    anew, _ = one.reset(options={"reset_mask": np.array([True, False, False, False])})
+    assert anew[1:].tobytes() == obs[1:].tobytes()
+    assert one.physics.get_state()["rows"][1:].tobytes() == state[1:].tobytes()
+    for name, values in written(one).items():
+        assert values[1:].tobytes() == before[name][1:].tobytes(), name
 
 
 def test_refusals_and_inert_pairs_are_few() -> None:
