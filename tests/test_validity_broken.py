@@ -133,6 +133,8 @@ MOVING = [
     {"body_mass": {"scale": {"uniform": [0.9, 1.1]}, "in_time": {"drift": [0.01, 2.0]}}},
     {"dof_damping": {"select": "leg_joint", "add": 0.0, "in_time": {"cycle": [0.5, 60]}}},
     {"geom_friction": {"set": 1.0, "in_time": {"step": [0.7, 200]}}},
+    {"observation_bias": {"set": 0.0, "in_time": {"drift": [0.001, 0.5]}}},
+    {"action_delay": {"set": 0, "in_time": {"step": [3, 30]}}},
     {"dof_damping": {"select": "leg_joint", "scale": 1.0, "in_time": {"walk": [0.02, 0.5, 1.5]}}},
 ]
 

@@ -1,4 +1,4 @@
-"""In time: what a parameter of the physics has become later in the episode, where a profile moves it."""
+"""In time: what a parameter has become later in the episode, where a profile moves it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..domain import Entry
-from ..parameter import PhysicalParameter
 from ..parameters import PARAMETERS
 from ..profiles import Profile, Walk
 from .signals import CONFIDENCE
@@ -62,16 +61,15 @@ def _moments_of(profile: Profile, start: float, longest: int) -> tuple[int, ...]
 
 def _steps_of_walk(trial: Trial, entry: Entry) -> list[Quantity]:
     """Return the standard deviation of a walk's steps, by the readings of the first object that it moves."""
-    walk, row = entry.in_time, PARAMETERS[entry.parameter]
+    walk, default = entry.in_time, PARAMETERS[entry.parameter].default(trial.intention.nominal)
     assert isinstance(walk, Walk)
-    assert isinstance(row, PhysicalParameter)
-    default = row.default(trial.intention.nominal)
     unit = default if entry.operation == "scale" else np.ones(len(default))
     moved = np.flatnonzero(trial.intention.named(entry.parameter) & (unit != 0))
     if not len(moved) or entry.one_of:
         return []
     offset = default[moved[0]] if entry.operation == "add" else 0.0
-    numbers = (_readings(trial, row, int(moved[0])) - offset) / unit[moved[0]]
+    name = trial.intention.objects(entry.parameter)[moved[0]]
+    numbers = (_readings(trial, entry.parameter, name) - offset) / unit[moved[0]]
     free = (numbers > walk.low + _CLEAR * walk.sd) & (numbers < walk.high - _CLEAR * walk.sd)
     steps = np.diff(numbers, axis=0)[free[:-1]]
     if not len(steps):
@@ -81,14 +79,14 @@ def _steps_of_walk(trial: Trial, entry: Entry) -> list[Quantity]:
     return [Quantity(f"{entry.name} walk", 0.0, walk.sd, measured, error, how, "it does not walk as far as it should")]
 
 
-def _readings(trial: Trial, row: PhysicalParameter, which: int) -> Array:
-    """Return what object `which` reads after every step, (num_steps + 1, num_envs)."""
-    worlds = core(trial.shifted)
+def _readings(trial: Trial, parameter: str, name: str) -> Array:
+    """Return what the object `name` reads after every step, (num_steps + 1, num_envs)."""
+    worlds = core(trial.shifted).worlds
     rows = []
     with staged(trial.shifted):
         trial.shifted.reset(seed=trial.seed)
-        rows.append(row.read(worlds.physics)[:, which].copy())
+        rows.append(worlds.read(parameter)[name])
         for action in trial.random_actions[:_WALK]:
             trial.shifted.step(action)
-            rows.append(row.read(worlds.physics)[:, which].copy())
+            rows.append(worlds.read(parameter)[name])
     return np.stack(rows)

@@ -19,7 +19,7 @@ from .probes_joints import JOINT_MEASURES
 from .probes_mass import CENTRE_OF_MASS, probe_centre, probe_mass
 from .probes_sensors import SENSOR_PROBES
 from .probes_surroundings import SURROUNDINGS_MEASURES
-from .readings import probe_reading
+from .readings import probe_live_value, probe_reading
 from .trial import Trial
 from .untouched import probe_untouched
 from .verdict import Quantity
@@ -78,8 +78,8 @@ def read_back(trial: Trial) -> list[Quantity]:
 
     What a channel does is measured in the shifted worlds themselves where it is the only one on its way, or where
     company does not disturb the measurement; else in worlds that are shifted in nothing but it, if such can be built.
-    A channel that moves within the episode is not measured, as its probes average over the episode. What moves in the
-    physics is measured when the episode starts, and last of all, as that takes the worlds on, later in it.
+    What moves within the episode is measured once more later in it: last of all, as that takes the worlds on. Of a
+    channel that moves, the value it reads then is all that is looked at, as its probes average over the episode.
     """
     found: dict[str, Quantity] = {}
     for name in trial.intention.names:
@@ -90,10 +90,11 @@ def read_back(trial: Trial) -> list[Quantity]:
             found.setdefault(quantity.name, quantity)
     for quantity in probe_untouched(trial):
         found.setdefault(quantity.name, quantity)
-    for name in trial.intention.names:
-        if trial.intention.moves(name) and not isinstance(PARAMETERS[name], ChannelParameter):
-            for quantity in measure_in_time(trial, name, PROBES.get(name, probe_reading)):
-                found.setdefault(quantity.name, quantity)
+    for name in filter(trial.intention.moves, trial.intention.names):
+        is_channel = isinstance(PARAMETERS[name], ChannelParameter)
+        probe = probe_live_value if is_channel else PROBES.get(name, probe_reading)
+        for quantity in measure_in_time(trial, name, probe):
+            found.setdefault(quantity.name, quantity)
     return list(found.values())
 
 

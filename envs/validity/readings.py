@@ -11,7 +11,7 @@ from .staging import core
 from .trial import Trial
 from .verdict import Quantity, worst_of
 
-__all__ = ["differing_fields", "probe_reading"]
+__all__ = ["differing_fields", "probe_live_value", "probe_reading"]
 
 Array = NDArray[np.float64]
 _ROUNDING = 0.0051  # relative: builds are rounded to hundredths
@@ -53,6 +53,28 @@ def probe_reading(trial: Trial, parameter: str) -> list[Quantity]:
             measured=measured[:, i],
             tolerance=_ROUNDING * np.maximum(np.abs(intended[:, i]), 1e-9),
             hint="" if changed else "no number of the running model differs from the nominal one",
+        )
+        for i, name in enumerate(trial.intention.objects(parameter))
+        if trial.intention.named(parameter)[i]
+    ]
+
+
+def probe_live_value(trial: Trial, parameter: str) -> list[Quantity]:
+    """Return a channel parameter's live values, which its stage reads at every step; nothing of others' worlds."""
+    worlds = core(trial.shifted)
+    if worlds.domain != trial.intention.domain:
+        return []  # a wrapper's own channel, whatever it keeps its values in
+    intended, measured = trial.intention.values(parameter), worlds.worlds.values(parameter)
+    if PARAMETERS[parameter].rule.integer:
+        intended = np.floor(intended + 0.5)
+    return [
+        worst_of(
+            f"{parameter}[{name}]",
+            "the value that the channel reads",
+            nominal=trial.intention.nominal_value(parameter),
+            intended=intended[:, i],
+            measured=measured[:, i],
+            tolerance=1e-9 * np.maximum(np.abs(intended[:, i]), 1e-3),
         )
         for i, name in enumerate(trial.intention.objects(parameter))
         if trial.intention.named(parameter)[i]
