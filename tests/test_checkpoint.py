@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 from probes import SMALL, ConstantReward, LinearWorld
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import KVWriter, Logger
+from spies import AtRollout, Records
+from stable_baselines3.common.logger import Logger
 
 from agents import (
     PARTS,
@@ -238,19 +238,6 @@ def test_a_save_that_is_killed_leaves_the_old_bundle_or_the_new(
     assert [path.name for path in bundle.parent.iterdir()] == ["b"]  # and what was left over is gone
 
 
-class Records(KVWriter):
-    """Keeps what a logger writes, wall-clock figures aside."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, dict[str, Any]]] = []
-
-    def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
-        self.rows.append((step, {k: v for k, v in key_values.items() if not k.startswith("time/")}))
-
-    def close(self) -> None:
-        pass
-
-
 def make(seed: int, plan: TransferPlan, source: dict[str, torch.Tensor] | None, **settings: Any) -> tuple[PPO, Records]:
     agent, records = PPO(LinearWorld(8, seed=seed), {**SETTINGS, **settings}, seed=seed, device="cpu"), Records()
     agent.set_logger(Logger(None, [records]))
@@ -297,20 +284,8 @@ def test_training_continues_byte_for_byte(
     carried = PPO(LinearWorld(8), SETTINGS, seed=9, device="cpu").learn(8 * 8 * 2)
     source = parts.tensors(carried.policy) if "keep" in plan.parts.values() else None
 
-    class SaveOnce(BaseCallback):
-        rollouts = 0
-
-        def _on_rollout_start(self) -> None:
-            assert isinstance(self.model, PPO)
-            if self.rollouts == stop_at:
-                save(self.model, tmp_path / "middle")
-            self.rollouts += 1
-
-        def _on_step(self) -> bool:
-            return True
-
     whole, records = make(0, plan, source, **settings)
-    whole.learn(total, callback=SaveOnce())
+    whole.learn(total, callback=AtRollout(stop_at, lambda agent: save(agent, tmp_path / "middle")))
     digest = save(whole, tmp_path / "end")
 
     again, more = make(77, plan, source, **settings)
@@ -327,7 +302,7 @@ def test_training_continues_byte_for_byte(
     assert one.meta["training"] == two.meta["training"]
     assert one.meta["clock"] != two.meta["clock"]
     assert len(records.rows) == whole.iteration
-    np.testing.assert_equal(more.rows, records.rows[-len(more.rows) :])
+    np.testing.assert_equal(more.repeatable, records.repeatable[-len(more.rows) :])
     assert len(more.rows) == whole.iteration - stop_at
 
 

@@ -22,8 +22,9 @@ from probes import (
     TwoSteps,
     make_policy_env,
 )
+from spies import Records
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import KVWriter, Logger
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import (
@@ -56,19 +57,6 @@ PROBE: dict[str, Any] = {
     "log_std_init": -1.0,
     "schedule": "linear",
 }
-
-
-class Records(KVWriter):
-    """Keeps everything a logger writes."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, dict[str, Any]]] = []
-
-    def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
-        self.rows.append((step, dict(key_values)))
-
-    def close(self) -> None:
-        pass
 
 
 def values_at(agent: PPO, obs: list[float]) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from probes import SMALL, LinearWorld, RandomObs
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import KVWriter, Logger
+from spies import AtRollout, Records
+from stable_baselines3.common.logger import Logger
 
 from agents import (
     PPO,
@@ -63,24 +63,12 @@ def source() -> dict[str, torch.Tensor]:
     return parts.tensors(make().learn(8 * 8 * 6).policy)
 
 
-class Records(KVWriter):
-    """Keeps what a logger writes."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-
-    def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
-        self.rows.append({k: v for k, v in key_values.items() if not k.startswith("time/")})
-
-    def close(self) -> None:
-        pass
-
-
 def logged(agent: PPO, steps: int) -> list[dict[str, Any]]:
+    """Return what is logged in `steps` steps, wall-clock figures aside."""
     records = Records()
     agent.set_logger(Logger(None, [records]))
     agent.learn(steps)
-    return records.rows
+    return [row for _, row in records.repeatable]
 
 
 def drift(agent: PPO, source: dict[str, torch.Tensor], *names: str) -> float:
@@ -388,21 +376,9 @@ def test_training_continues_byte_for_byte(
 ) -> None:
     """Before anything was measured, at the border of the phases, and in the middle of the one that is held."""
 
-    class SaveOnce(BaseCallback):
-        rollouts = 0
-
-        def _on_rollout_start(self) -> None:
-            assert isinstance(self.model, PPO)
-            if self.rollouts == stop_at:
-                save(self.model, tmp_path / "middle")
-            self.rollouts += 1
-
-        def _on_step(self) -> bool:
-            return True
-
     plan, total = plan_with(*regularisers, warm=True), 64 * 5 + 24
     whole = begun(source, plan)
-    whole.learn(total, callback=SaveOnce())
+    whole.learn(total, callback=AtRollout(stop_at, lambda agent: save(agent, tmp_path / "middle")))
     digest = save(whole, tmp_path / "end")
     again = begun(source, plan)
     loaded = load_bundle(tmp_path / "middle")

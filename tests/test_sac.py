@@ -10,8 +10,9 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from probes import ActionReward, ConstantReward, LinearWorld, OneStep, Probe, RandomObs, TwoSteps, make_policy_env
+from spies import Records
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import KVWriter, Logger
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import SAC, AgentsError, ExplainedVariance, Phase, SACSettings, TransferPlan, VectorAdapter, parts
@@ -44,19 +45,6 @@ PROBE: dict[str, Any] = {
 FIXED_TEMPERATURE = TransferPlan(
     dict.fromkeys(parts.PARTS, "reset"), (Phase("learn", {"encoder": 1.0, "policy_head": 1.0, "critic": 1.0}),)
 )
-
-
-class Records(KVWriter):
-    """Keeps everything a logger writes."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, dict[str, Any]]] = []
-
-    def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
-        self.rows.append((step, dict(key_values)))
-
-    def close(self) -> None:
-        pass
 
 
 class Actions(BaseCallback):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import mujoco
 import numpy as np
@@ -24,8 +25,32 @@ _LONG = (*_ROUND, *_EDGED)
 _PRIMITIVE = (*_LONG, int(_GEOM.mjGEOM_SPHERE))
 
 
+class _LinkFactor:
+    """What both have in common: whose they are, and that the model's own is 1."""
+
+    _kinds: ClassVar[tuple[int, ...]]  # of geoms, of which a body must have one
+
+    def _ids(self, model: mujoco.MjModel) -> Ids:
+        return _bodies(model, self._kinds)
+
+    def objects(self, nominal: Nominal) -> tuple[str, ...]:
+        """Return the moving bodies made of primitive geoms, one of them of the kinds that count."""
+        return tuple(body_name(nominal.model, i) for i in self._ids(nominal.model))
+
+    def default(self, nominal: Nominal) -> Array:
+        """Return 1 for each."""
+        return np.ones(len(self._ids(nominal.model)))
+
+    def _read(self, physics: Physics, along: bool) -> Array:
+        """Return a size in use of each body's first geom over the model's, (num_envs, n): its length, or another."""
+        model = physics.model
+        geoms = [_first(model, body, self._kinds) for body in self._ids(model)]
+        axes = [int(np.flatnonzero(_along(model.geom_type[g], model.geom_size[g]) == along)[0]) for g in geoms]
+        return np.array(physics.expand("geom_size")[:, geoms, axes] / model.geom_size[geoms, axes])
+
+
 @dataclass(frozen=True)
-class LinkLength:
+class LinkLength(_LinkFactor):
     """Length of a link, as a fraction of the model's.
 
     Everything in the body moves away from its first hinge or ball joint (from its origin where it has none) by
@@ -37,17 +62,7 @@ class LinkLength:
     unit: str = "fraction of the model's"
     description: str = "length of a link, in steps of 0.01"
     rule: Rule = _FACTOR
-
-    def _ids(self, model: mujoco.MjModel) -> Ids:
-        return _bodies(model, _LONG)
-
-    def objects(self, nominal: Nominal) -> tuple[str, ...]:
-        """Return the moving bodies made of primitive geoms, one of them longer than a sphere."""
-        return tuple(body_name(nominal.model, i) for i in self._ids(nominal.model))
-
-    def default(self, nominal: Nominal) -> Array:
-        """Return 1 for each."""
-        return np.ones(len(self._ids(nominal.model)))
+    _kinds = _LONG
 
     def edit(self, spec: mujoco.MjSpec, values: dict[str, float]) -> None:
         """Make the links named so many times as long.
@@ -74,14 +89,11 @@ class LinkLength:
 
     def read(self, physics: Physics) -> Array:
         """Return the length in use of each body's first longish geom over the model's, (num_envs, n)."""
-        model = physics.model
-        geoms = [_first(model, body, _LONG) for body in self._ids(model)]
-        axes = [int(np.flatnonzero(_along(model.geom_type[g], model.geom_size[g]))[0]) for g in geoms]
-        return np.array(physics.expand("geom_size")[:, geoms, axes] / model.geom_size[geoms, axes])
+        return self._read(physics, along=True)
 
 
 @dataclass(frozen=True)
-class LinkThickness:
+class LinkThickness(_LinkFactor):
     """Thickness of a link, as a fraction of the model's: all of its geoms but for their length, which stays.
 
     The radius of capsules, cylinders and spheres, the two shorter axes of boxes and ellipsoids. The compiler
@@ -91,17 +103,7 @@ class LinkThickness:
     unit: str = "fraction of the model's"
     description: str = "thickness of a link, in steps of 0.01"
     rule: Rule = _FACTOR
-
-    def _ids(self, model: mujoco.MjModel) -> Ids:
-        return _bodies(model, _PRIMITIVE)
-
-    def objects(self, nominal: Nominal) -> tuple[str, ...]:
-        """Return the moving bodies made of primitive geoms."""
-        return tuple(body_name(nominal.model, i) for i in self._ids(nominal.model))
-
-    def default(self, nominal: Nominal) -> Array:
-        """Return 1 for each."""
-        return np.ones(len(self._ids(nominal.model)))
+    _kinds = _PRIMITIVE
 
     def edit(self, spec: mujoco.MjSpec, values: dict[str, float]) -> None:
         """Make the links named so many times as thick.
@@ -117,10 +119,7 @@ class LinkThickness:
 
     def read(self, physics: Physics) -> Array:
         """Return the thickness in use of each body's first geom over the model's, (num_envs, n)."""
-        model = physics.model
-        geoms = [_first(model, body, _PRIMITIVE) for body in self._ids(model)]
-        axes = [int(np.flatnonzero(~_along(model.geom_type[g], model.geom_size[g]))[0]) for g in geoms]
-        return np.array(physics.expand("geom_size")[:, geoms, axes] / model.geom_size[geoms, axes])
+        return self._read(physics, along=False)
 
 
 def _along(kind: int, size: Array) -> NDArray[np.bool_]:
