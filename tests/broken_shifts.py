@@ -144,12 +144,17 @@ def delayed(action: int = 0, observation: int = 0) -> Factory:
     return lambda num_envs, seed: _Delay(hopper(num_envs, seed), action, observation)
 
 
-def schedule(parameters: dict[str, Any], late: int | None) -> Factory:
-    """Moves parameters within the episode `late` steps behind their schedule; None: not at all."""
+def schedule(parameters: dict[str, Any], late: int | None = 0, profile: Any = None) -> Factory:
+    """Moves parameters within the episode `late` steps behind their schedule; None: not at all.
+
+    `profile`: how they move in truth, all of them; None: as they should.
+    """
 
     def make(num_envs: int, seed: int) -> DomainVectorEnv:
         env = hopper(num_envs, seed, parameters)
         advance = env.worlds.advance
+        if profile is not None:
+            env.worlds._timed = [(column, profile) for column, _ in env.worlds._timed]
 
         def advance_late(elapsed: Any, active: Any) -> None:
             if late is not None:
@@ -159,6 +164,24 @@ def schedule(parameters: dict[str, Any], late: int | None) -> Factory:
         return env
 
     return make
+
+
+def faulty(make: Factory, worlds: int, at: int) -> Factory:
+    """Does what `make` does, and lets the first `worlds` explode in step `at` of every episode."""
+
+    def exploding(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = make(num_envs, seed)
+        assert isinstance(env, DomainVectorEnv)
+        step = env.physics.step
+
+        def step_badly(ctrl: Any, active: Any = None) -> Any:
+            due = (env._elapsed == at) & (np.arange(num_envs) < worlds)
+            return step(ctrl, active) | due
+
+        env.physics.step = step_badly
+        return env
+
+    return exploding
 
 
 def constants_of_the_start(parameters: dict[str, Any]) -> Factory:

@@ -209,7 +209,7 @@ def broken(method: str, answer: Any) -> Any:
         ("observe", lambda p: [[0.0, 0.0]] * 3, "got list"),
         ("observe", lambda p: p.absent, "raises AttributeError: .*absent"),
         ("reset", lambda p: p.absent, "raises AttributeError: .*absent"),
-        ("reset", lambda p: p.qpos[:1].__setitem__(0, np.zeros((3, 2))), "raises ValueError: .*broadcast"),
+        ("reset", lambda p: p.qpos.__setitem__(([1, 2], 0), np.zeros((2, 1))), "raises ValueError: .*broadcast"),
         ("measure", lambda p: p.qpos, r"must return a dict of names to arrays, got float64 \(3, 1\)"),
         ("measure", lambda p: {"x": np.zeros(2)}, r"'x' must be an array of numbers \(3, ...\), .*got float64 \(2,\)"),
         ("measure", lambda p: {"x": 0.0}, r"'x' must be .* got float"),
@@ -235,6 +235,7 @@ def test_several_columns_are_right_where_they_may_be() -> None:
         check_task(broken(method, lambda p, answer=answer: answer), physics)
     before = physics.get_state()["rows"]
     check_task(broken("observe", lambda p: np.zeros((3, 2), np.float32)), physics)
+    check_task(broken("reset", lambda p: p.qpos.fill(0.5)), physics)
     np.testing.assert_array_equal(physics.get_state()["rows"], before)  # asking leaves the worlds as they were
 
 

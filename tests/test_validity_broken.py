@@ -16,6 +16,7 @@ from broken_shifts import (
     delayed,
     edited_copy,
     edited_spec,
+    faulty,
     hopper,
     mass_without_inertia,
     robot_only_friction,
@@ -24,8 +25,12 @@ from broken_shifts import (
     stale_constants,
 )
 
-from envs import Domain, EnvsError, ShiftCheck, Verdict, check_worlds
+from envs import Domain, DomainVectorEnv, EnvsError, ShiftCheck, Verdict, check_worlds, make_vec
+from envs.profiles import Cycle, Drift, Step, Triangle, Walk
 from envs.validity import Reference
+from envs.validity.probes import read_back
+from envs.validity.trial import Trial
+from envs.validity.walks import compute_square_step
 
 
 @pytest.fixture(scope="module")
@@ -128,55 +133,153 @@ def test_the_same_wrapper_is_right_with_the_right_delay(reference: Reference, pa
     assert found.verdict is Verdict.OK, found.message
 
 
-MOVING = [
-    {"gravity": {"scale": 1.0, "in_time": {"saw": [0.5, 40]}}},
-    {"body_mass": {"scale": {"uniform": [0.9, 1.1]}, "in_time": {"drift": [0.01, 2.0]}}},
-    {"dof_damping": {"select": "leg_joint", "add": 0.0, "in_time": {"cycle": [0.5, 60]}}},
-    {"geom_friction": {"set": 1.0, "in_time": {"step": [0.7, 200]}}},
-    {"observation_bias": {"set": 0.0, "in_time": {"drift": [0.001, 0.5]}}},
-    {"action_delay": {"set": 0, "in_time": {"step": [3, 30]}}},
-    {"dof_damping": {"select": "leg_joint", "scale": 1.0, "in_time": {"walk": [0.02, 0.5, 1.5]}}},
-]
+def saw(size: float, period: int) -> dict[str, Any]:
+    return {"saw": [size, period]}
 
 
-@pytest.mark.parametrize("parameters", MOVING, ids=lambda parameters: next(iter(parameters)))
-def test_a_schedule_is_measured_where_it_has_gone(reference: Reference, parameters: dict[str, Any]) -> None:
-    found = run(reference, schedule(parameters, late=0))
-    moved = [quantity for quantity in found.quantities if " after " in quantity.name and quantity.known]
-    assert any(abs(quantity.measured - quantity.nominal) > 0.02 * abs(quantity.nominal) for quantity in moved)
-    assert found.verdict is Verdict.OK
+MOVING: dict[str, dict[str, Any]] = {
+    "saw": {"gravity": {"scale": 1.0, "in_time": saw(0.5, 40)}},
+    "drift": {"body_mass": {"scale": {"uniform": [0.9, 1.1]}, "in_time": {"drift": [0.01, 1.6]}}},
+    "cycle": {"dof_damping": {"select": "leg_joint", "add": 0.0, "in_time": {"cycle": [0.5, 60]}}},
+    "step": {"geom_friction": {"set": 1.0, "in_time": {"step": [0.7, 200]}}},
+    "bias": {"observation_bias": {"set": 0.0, "in_time": {"drift": [0.001, 0.5]}}},
+    "delay": {"action_delay": {"set": 0, "in_time": {"step": [3, 30]}}},
+    "some": {"gravity": {"scale": {"uniform": [0.5, 0.7]}, "in_time": {"drift": [0.002, 0.55]}}},  # most do not move
+    "one of": {"actuator_strength": {"one_of": "*", "scale": 1.0, "in_time": saw(-0.5, 50)}},
+    "no limit": {"action_rate_limit": {"one_of": "*", "set": 0.5, "in_time": saw(0.5, 40)}},
+    "two": {
+        "body_mass": {"scale": 1.5, "in_time": {"triangle": [0.5, 60]}},
+        "payload": {"select": "torso", "set": 0.0, "in_time": {"drift": [0.01, 3.0]}},
+    },
+}
+WALKS: dict[str, dict[str, Any]] = {
+    "wide": {"dof_damping": {"select": "leg_joint", "scale": 1.0, "in_time": {"walk": [0.02, 0.5, 1.5]}}},
+    "narrow": {"gravity": {"scale": 1.0, "in_time": {"walk": [0.05, 0.95, 1.05]}}},
+    "beside another": {
+        "dof_damping": [
+            {"select": "thigh_joint", "scale": 1.1},
+            {"select": "foot_joint", "scale": 1.0, "in_time": {"walk": [0.02, 0.5, 1.5]}},
+        ]
+    },
+    "with company": {
+        "body_mass": {"scale": 1.5},
+        "body_inertia": {"scale": 1.0, "in_time": {"walk": [0.02, 0.5, 1.5]}},
+        "link_thickness": {"select": "leg", "scale": 1.3},
+    },
+    "whole numbers": {"action_delay": {"set": 2, "in_time": {"walk": [0.2, 0.0, 4.0]}}},
+    "one of": {"actuator_strength": {"one_of": "*", "scale": 1.0, "in_time": {"walk": [0.02, 0.5, 1.0]}}},
+}
+
+
+def wrong(make: Factory) -> list[str]:
+    """Return the names of the quantities that are wrong, which are all measured without a warning."""
+    return [quantity.name for quantity in read_back(Trial.prepare(hopper, make, 0)) if quantity.wrong]
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_a_schedule_is_measured_where_it_has_gone(name: str) -> None:
+    for make in (schedule(MOVING[name]), faulty(schedule(MOVING[name]), 5, at=8)):
+        trial = Trial.prepare(hopper, make, 0)
+        later = [quantity for quantity in read_back(trial) if " after " in quantity.name]
+        assert later
+        assert not any(quantity.wrong for quantity in later)
+        assert any(abs(quantity.measured - quantity.nominal) > 0.01 for quantity in later)
 
 
 @pytest.mark.parametrize("late", [None, 1])
-@pytest.mark.parametrize("parameters", MOVING[:-1], ids=lambda parameters: next(iter(parameters)))
-def test_a_schedule_that_is_late_or_stands_still_is_a_wrong_quantity(
-    reference: Reference, parameters: dict[str, Any], late: int | None
-) -> None:
-    found = run(reference, schedule(parameters, late))
+@pytest.mark.parametrize("name", MOVING)
+def test_a_schedule_that_is_late_or_stands_still_is_a_wrong_quantity(name: str, late: int | None) -> None:
+    found = wrong(schedule(MOVING[name], late))
+    assert found
+    assert all(re.search(r" after \d+ steps$", quantity) for quantity in found), found
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [
+        ("saw", Drift(0.5 / 40, 3.0)),  # never falls
+        ("saw", Triangle(1.0, 80)),  # the same ramp, and a slow way back
+        ("drift", Drift(0.01, 3.0)),  # ignores its limit
+        ("cycle", Cycle(0.5, 64)),
+        ("step", Step(0.7, 201)),
+    ],
+    ids=str,
+)
+def test_another_schedule_is_a_wrong_quantity(name: str, profile: Any) -> None:
+    assert wrong(schedule(MOVING[name], profile=profile))
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_a_walk_is_measured_by_its_steps(name: str) -> None:
+    parameters = WALKS[name]
+    assert not wrong(schedule(parameters))
+    assert not wrong(faulty(schedule(parameters), 5, at=8))
+    assert any(quantity.endswith(" walk") for quantity in wrong(schedule(parameters, late=None)))
+
+
+@pytest.mark.parametrize("profile", [Walk(0.026, 0.5, 1.5), Walk(0.015, 0.5, 1.5)], ids=str)
+def test_another_walk_is_a_wrong_quantity(profile: Walk) -> None:
+    found = wrong(schedule(WALKS["wide"], profile=profile))
+    assert found == ["dof_damping[leg_joint] walk"]
+
+
+def test_a_walk_beyond_its_ends_is_a_wrong_quantity() -> None:
+    found = wrong(schedule(WALKS["narrow"], profile=Walk(0.05, 0.5, 1.5)))
+    assert found == ["gravity walk", "gravity walk's ends"]
+
+
+@pytest.mark.parametrize("sd", [0.02, 0.1, 0.5])
+def test_the_square_of_a_step_is_known_in_closed_form(sd: float) -> None:
+    walk, start = Walk(sd, 0.9, 1.2), np.array([0.9, 0.95, 1.0, 1.2, 1.3])
+    noise = np.random.default_rng(0).standard_normal((400_000, 1))
+    drawn = np.square(walk.number(start, start, np.zeros(5, int), noise) - start).mean(axis=0)
+    np.testing.assert_allclose(compute_square_step(walk, start), drawn, rtol=0.02)
+
+
+def test_the_worlds_own_limit_of_time_is_lifted() -> None:
+    """A world that starts anew would be at the beginning of its schedule."""
+
+    def short(num_envs: int, seed: int) -> DomainVectorEnv:
+        domain = {"fidelity": "cheap", "parameters": MOVING["two"]}
+        return make_vec("hopper", num_envs=num_envs, seed=seed, domain=domain, num_threads=1, max_episode_steps=25)
+
+    assert not wrong(short)
+
+
+def test_a_schedule_is_measured_in_an_environment_of_gymnasiums() -> None:
+    domain = {"parameters": {"gravity": {"scale": 1.0, "in_time": saw(0.5, 40)}}}
+    trial = Trial.prepare(
+        lambda num, seed: make_vec("gym:Hopper-v5", num_envs=num, seed=seed),
+        lambda num, seed: make_vec("gym:Hopper-v5", num_envs=num, seed=seed, domain=domain),
+        0,
+    )
+    found = {quantity.name: quantity for quantity in read_back(trial)}
+    assert not any(quantity.wrong for quantity in found.values())
+    assert found["gravity[*] after 21 steps"].measured == pytest.approx(9.81 * 1.25)
+    assert trial.shifted_models[0].opt.gravity[2] == -9.81  # the start's, though the world has gone on
+
+
+def test_constants_that_stay_those_of_the_start_are_a_wrong_quantity() -> None:
+    found = wrong(constants_of_the_start(MOVING["drift"]))
+    assert found
+    assert all(re.match(r"(derived \w+|total mass) after \d+ steps$", name) for name in found), found
+
+
+def test_a_schedule_is_a_verdict(reference: Reference) -> None:
+    """Also one that moves nothing before the states that are compared first."""
+    assert run(reference, schedule(MOVING["step"])).verdict is Verdict.OK
+    found = run(reference, schedule(MOVING["step"], late=None))
     assert found.verdict is Verdict.WRONG_QUANTITY
-    assert found.worst is not None
-    assert re.search(r" after \d+ steps$", found.worst.name)
-    assert all(" after " in quantity.name for quantity in found.quantities if quantity.wrong)
-
-
-def test_a_walk_that_stands_still_is_a_wrong_quantity(reference: Reference) -> None:
-    found = run(reference, schedule(MOVING[-1], late=None))
-    assert found.verdict is Verdict.WRONG_QUANTITY
-    assert found.message.startswith("dof_damping[leg_joint] walk: intended 0.02, but the standard deviation")
-
-
-def test_constants_that_stay_those_of_the_start_are_a_wrong_quantity(reference: Reference) -> None:
-    found = run(reference, constants_of_the_start(MOVING[1]))
-    assert found.verdict is Verdict.WRONG_QUANTITY
-    wrong = [quantity.name for quantity in found.quantities if quantity.wrong]
-    assert wrong
-    assert all(re.match(r"(derived \w+|total mass) after \d+ steps$", name) for name in wrong), wrong
+    assert " after 201 steps: intended 1.7, but" in found.message
 
 
 def test_a_schedule_is_intended_of_worlds_that_have_none(reference: Reference) -> None:
-    found = run(reference, shifted(gravity={"scale": 1.2}), {"gravity": {"scale": 1.2, "in_time": {"saw": [0.5, 40]}}})
+    moving = {"gravity": {"scale": 1.2, "in_time": saw(0.5, 40)}}
+    found = run(reference, shifted(gravity={"scale": 1.2}), moving)
     assert found.verdict is Verdict.WRONG_QUANTITY
     assert found.message.startswith(f"gravity[*] after 32 steps: intended {9.81 * (1.2 + 0.5 * 31 / 40):.4g}, but")
+    walking = {"gravity": {"scale": 1.2, "in_time": {"walk": [0.01, 0.5, 1.5]}}}  # where it is nobody knows
+    assert run(reference, shifted(gravity={"scale": 1.2}), walking).verdict is Verdict.OK
 
 
 def test_motors_without_force_are_unsolvable(reference: Reference) -> None:

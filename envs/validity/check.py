@@ -111,7 +111,7 @@ def _conclude(
 def _unreached(trial: Trial) -> str:
     """Return a remark if a domain of the physics leaves the running model as it was."""
     physical = any(not isinstance(PARAMETERS[name], ChannelParameter) for name in trial.intention.names)
-    if physical and not differing_fields(trial.shifted_worlds[0][0], trial.nominal_world[0]):
+    if physical and not differing_fields(trial.shifted_models[0], trial.nominal_model):
         return "; no number of the running model differs from the nominal one: the edit reaches no running world"
     return ""
 
@@ -120,7 +120,7 @@ def _idle_limits(trial: Trial, reference: Reference) -> str:
     """Return a remark on limits that were moved but met neither at their old nor at their new place."""
     if not trial.intention.has("joint_range"):
         return ""
-    nominal, shifted = trial.nominal_world[0], trial.shifted_worlds[0][0]
+    nominal, shifted = trial.nominal_model, trial.shifted_models[0]
     idle = []
     for name, joint in joint_ids(nominal).items():
         at = nominal.jnt_qposadr[joint]

@@ -1,4 +1,4 @@
-"""In time: what a parameter has become later in the episode, where a profile moves it."""
+"""In time: what parameters have become later in the episode, where profiles move them."""
 
 from __future__ import annotations
 
@@ -8,85 +8,75 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..domain import Entry
-from ..parameters import PARAMETERS
-from ..profiles import Profile, Walk
-from .signals import CONFIDENCE
+from ..profiles import Profile
 from .staging import core, staged
 from .trial import Trial
 from .verdict import Quantity
+from .walks import measure_walks
 
 __all__ = ["measure_in_time"]
 
 Array = NDArray[np.float64]
-_WALK = 60  # steps a random walk is followed
-_CLEAR = 5.0  # steps' sd from its ends at which they do not hold a walk back
+Probe = Callable[[Trial, str], list[Quantity]]
+_WALK = 100  # steps a random walk is followed
+_LONGEST = 999  # steps of an episode that are looked at
 
 
-def measure_in_time(trial: Trial, parameter: str, probe: Callable[[Trial, str], list[Quantity]]) -> list[Quantity]:
-    """Return what `probe` measures at moments by which the profiles of the parameter have moved it, and a walk's steps.
+def measure_in_time(trial: Trial, probe_of: Callable[[str], Probe]) -> list[Quantity]:
+    """Run the shifted worlds on, and measure what moves when it has moved; and random walks by their steps.
 
-    Nothing comes of a parameter that does not move, or of a moment by which a world diverges.
+    The worlds act at random, beyond any end; those with a fault do not count from then on, and if all have one there is
+    nothing more to measure.
+
+    Args:
+        trial: the worlds at their start.
+        probe_of: of a parameter, what measures it in worlds that stand still.
     """
+    moments = {name: _moments(trial, name) for name in filter(trial.intention.moves, trial.intention.names)}
+    last = max((num_steps for chosen in moments.values() for num_steps in chosen), default=0)
+    worlds, faultless = core(trial.shifted), np.ones(core(trial.shifted).num_envs, np.bool_)
     found: list[Quantity] = []
-    for num_steps in _moments(trial, parameter):
-        later = trial.after(num_steps)
-        measured = probe(later, parameter) if later else []
-        found += [replace(quantity, name=f"{quantity.name} after {num_steps} steps") for quantity in measured]
-    walks = [entry for entry in trial.intention.entries(parameter) if isinstance(entry.in_time, Walk)]
-    return found + [quantity for entry in walks for quantity in _steps_of_walk(trial, entry)]
+    with staged(trial.shifted):
+        trial.shifted.reset(seed=trial.seed)
+        numbers, counts = [worlds.worlds.numbers.copy()], []
+        for num_steps in range(1, last + 1):
+            actions = trial.random_actions[(num_steps - 1) % len(trial.random_actions)]
+            faultless = faultless & ~trial.shifted.step(actions)[4]["fault"]
+            if not faultless.any():
+                break
+            numbers.append(worlds.worlds.numbers.copy())
+            counts.append(faultless)
+            for name in (name for name, chosen in moments.items() if num_steps in chosen):
+                measured = probe_of(name)(trial.later(num_steps, faultless), name)
+                found += [replace(quantity, name=f"{quantity.name} after {num_steps} steps") for quantity in measured]
+    if trial.intention.drawn and counts:
+        found += measure_walks(trial.intention.domain, np.stack(numbers), np.stack(counts))
+    return found
 
 
-def _moments(trial: Trial, parameter: str) -> list[int]:
-    """Return the numbers of control steps after which to look."""
-    longest = int(core(trial.shifted).task.max_episode_steps)
-    chosen = (_moments_of(profile, start, longest) for profile, start in trial.intention.profiles(parameter))
-    return sorted({num_steps for moments in chosen for num_steps in moments})
+def _moments(trial: Trial, parameter: str) -> frozenset[int]:
+    """Return the numbers of control steps after which to look; none for a walk of which nobody can know where it is."""
+    longest = min(int(core(trial.shifted).task.max_episode_steps), _LONGEST)
+    known = [(p, starts) for p, starts in trial.intention.profiles(parameter) if trial.intention.drawn or not p.random]
+    return frozenset(num_steps for profile, starts in known for num_steps in _moments_of(profile, starts, longest))
 
 
-def _moments_of(profile: Profile, start: float, longest: int) -> tuple[int, ...]:
-    """Return when half of the way is gone that a number goes within `longest` steps, and half as much time later.
+def _moments_of(profile: Profile, starts: Array, longest: int) -> tuple[int, ...]:
+    """Return after how many steps to look at a number that starts at one of `starts` (num_envs,).
 
-    Two moments tell profiles apart that meet at one of them; a walk has gone somewhere by any.
+    That is when the one that moves furthest has gone half of its way, half as much time later, and when it has turned
+    back or has stood still at its end for a while: profiles that meet at one moment differ at another.
     """
     if profile.random:
         return (min(_WALK, longest),)
-    elapsed, starts = np.arange(longest), np.full(longest, start)
-    way = np.abs(profile.number(starts, starts, elapsed, np.zeros(longest)) - start)
+    elapsed, column = np.arange(longest), starts[:, None]
+    ways = np.abs(profile.number(column, column, elapsed, np.zeros(longest)) - column)
+    way = ways[int(np.argmax(ways.max(axis=1)))]
     if not way.any():
         return ()
-    first = int(np.argmax(way >= way.max() / 2)) + 1  # what holds at the start of a step is there after it
-    return first, min(first + first // 2 + 1, longest)
-
-
-def _steps_of_walk(trial: Trial, entry: Entry) -> list[Quantity]:
-    """Return the standard deviation of a walk's steps, by the readings of the first object that it moves."""
-    walk, default = entry.in_time, PARAMETERS[entry.parameter].default(trial.intention.nominal)
-    assert isinstance(walk, Walk)
-    unit = default if entry.operation == "scale" else np.ones(len(default))
-    moved = np.flatnonzero(trial.intention.named(entry.parameter) & (unit != 0))
-    if not len(moved) or entry.one_of:
-        return []
-    offset = default[moved[0]] if entry.operation == "add" else 0.0
-    name = trial.intention.objects(entry.parameter)[moved[0]]
-    numbers = (_readings(trial, entry.parameter, name) - offset) / unit[moved[0]]
-    free = (numbers > walk.low + _CLEAR * walk.sd) & (numbers < walk.high - _CLEAR * walk.sd)
-    steps = np.diff(numbers, axis=0)[free[:-1]]
-    if not len(steps):
-        return []
-    measured, error = float(np.sqrt(np.square(steps).mean())), CONFIDENCE * walk.sd / np.sqrt(2 * len(steps))
-    how = "the standard deviation of its steps"
-    return [Quantity(f"{entry.name} walk", 0.0, walk.sd, measured, error, how, "it does not walk as far as it should")]
-
-
-def _readings(trial: Trial, parameter: str, name: str) -> Array:
-    """Return what the object `name` reads after every step, (num_steps + 1, num_envs)."""
-    worlds = core(trial.shifted).worlds
-    rows = []
-    with staged(trial.shifted):
-        trial.shifted.reset(seed=trial.seed)
-        rows.append(worlds.read(parameter)[name])
-        for action in trial.random_actions[:_WALK]:
-            trial.shifted.step(action)
-            rows.append(worlds.read(parameter)[name])
-    return np.stack(rows)
+    half, peak = int(np.argmax(way >= way.max() / 2)), int(np.argmax(way >= way.max() * (1 - 1e-9)))
+    back = way[peak:]
+    turned = peak + int(np.argmax(back <= (back.min() + back.max()) / 2))
+    beyond = turned if turned > peak else peak + peak // 2 + 1
+    # what holds when a step begins is there after it
+    return tuple(min(step, longest - 1) + 1 for step in (half, half + half // 2 + 1, beyond))

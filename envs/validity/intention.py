@@ -29,6 +29,8 @@ class Intention:
         domain: what was asked for.
         nominal: where defaults come from.
         names: parameters the domain changes, in the order of PARAMETERS.
+        drawn: whether the worlds have drawn the domain's numbers themselves.
+        distance: (num_envs,) how far profiles have moved the numbers of each world.
     """
 
     def __init__(self, domain: Domain, nominal: Nominal, worlds: DomainVectorEnv, num_steps: int = 0) -> None:
@@ -46,7 +48,10 @@ class Intention:
         self.domain, self.nominal, self._num = domain, nominal, worlds.num_envs
         self.names = tuple(name for name in PARAMETERS if any(e.parameter == name for e in domain.entries))
         selected = select_objects(domain, nominal)
-        numbers, picked = self._numbers(worlds, num_steps), self._picks(worlds)
+        self.drawn = worlds.domain == domain
+        self._starts = self._drawn(worlds)
+        numbers, picked = self._moved(worlds, num_steps), self._picks(worlds)
+        self.distance: Array = np.abs(numbers - self._starts).sum(axis=1)
         self._values = {name: self._tiled(PARAMETERS[name].default(nominal)) for name in self.names}
         self._named = {name: np.zeros(len(PARAMETERS[name].objects(nominal)), np.bool_) for name in self.names}
         for column, (entry, chosen) in enumerate(zip(domain.entries, selected, strict=True)):
@@ -58,39 +63,34 @@ class Intention:
             part[:, chosen] = np.where(applies, values, part[:, chosen])
             self._named[entry.parameter][chosen] = True
 
-    def _numbers(self, worlds: DomainVectorEnv, num_steps: int) -> Array:
-        """Return the number of every entry in every world, (num_envs, num_parameters).
+    def _moved(self, worlds: DomainVectorEnv, num_steps: int) -> Array:
+        """Return the number of every entry in every world now, (num_envs, num_parameters).
 
-        What a profile makes of one follows from where it started; where a walk is, only the worlds know.
+        What a profile makes of one follows from where it started; where a walk is, only the worlds know, and of others'
+        worlds nobody: NaN.
         """
-        self._starts = self._drawn(worlds)
         numbers = self._starts.copy()
         for column, entry in enumerate(self.domain.entries if num_steps else ()):
             if entry.in_time is None:
                 continue
-            start, elapsed = self._starts[:, column], np.full(self._num, num_steps - 1)  # at the start of the last step
-            walks = entry.in_time.random
-            moved = (
-                worlds.worlds.numbers[:, column] if walks else entry.in_time.number(start, start, elapsed, 0 * start)
-            )
-            numbers[:, column] = moved
+            start, elapsed = self._starts[:, column], np.full(self._num, num_steps - 1)  # when the last step began
+            if entry.in_time.random:
+                numbers[:, column] = worlds.worlds.numbers[:, column] if self.drawn else np.nan
+            else:
+                numbers[:, column] = entry.in_time.number(start, start, elapsed, np.zeros(self._num))
         return numbers
 
     def _drawn(self, worlds: DomainVectorEnv) -> Array:
         """Return what every entry's number is when the episode starts, (num_envs, num_parameters)."""
-        if self._is_of(worlds):
+        if self.drawn:
             return worlds.worlds.drawn.copy()
         fixed = [e.distribution for e in self.domain.entries if isinstance(e.distribution, Constant) and not e.one_of]
-        walking = any(e.in_time is not None and e.in_time.random for e in self.domain.entries)
-        if len(fixed) < len(self.domain.entries) or walking:
+        if len(fixed) < len(self.domain.entries):
             raise EnvsError("intended: the worlds have not drawn this domain's numbers, so each must be a fixed one")
         return self._tiled(np.array([distribution.value for distribution in fixed]))
 
     def _picks(self, worlds: DomainVectorEnv) -> Iterator[NDArray[np.intp]]:
-        return iter(worlds.worlds.get_state()["picked"].T if self._is_of(worlds) else ())
-
-    def _is_of(self, worlds: DomainVectorEnv) -> bool:
-        return worlds.domain == self.domain
+        return iter(worlds.worlds.get_state()["picked"].T if self.drawn else ())
 
     def _tiled(self, row: Array) -> Array:
         return np.tile(np.asarray(row, np.float64), (self._num, 1))
@@ -103,11 +103,11 @@ class Intention:
         """Return whether the parameter changes within the episode."""
         return any(e.in_time is not None for e in self.entries(name))
 
-    def profiles(self, name: str) -> Iterator[tuple[Profile, float]]:
-        """Yield the profiles that move the parameter, and where the first world's number starts."""
-        for entry, start in zip(self.domain.entries, self._starts[0].tolist(), strict=True):
+    def profiles(self, name: str) -> Iterator[tuple[Profile, Array]]:
+        """Yield the profiles that move the parameter, and where their numbers start, (num_envs,)."""
+        for entry, starts in zip(self.domain.entries, self._starts.T, strict=True):
             if entry.parameter == name and entry.in_time is not None:
-                yield entry.in_time, start
+                yield entry.in_time, starts
 
     def entries(self, name: str) -> tuple[Entry, ...]:
         """Return the domain's entries for a parameter."""

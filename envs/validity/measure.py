@@ -25,7 +25,7 @@ class Measure:
     """How a physical parameter is measured.
 
     Attributes:
-        take: (model, data, rng) -> number of every object; it may do to both what it likes, as they are copies.
+        take: (model, data, rng) -> number of every object; it may do to data what it likes.
         how: what is measured, in words.
         relative: whether the parameter is a fraction of what the nominal world has.
         offset: whether it is a difference from that.
@@ -50,8 +50,8 @@ def measure_parameter(trial: Trial, parameter: str, measure: Measure) -> list[Qu
         for other in group:
             company = {**trial.intention.by_object(other), **company}
         intended = {name: values * company.get(name, 1.0) for name, values in intended.items()}
-    nominal = _take(measure, trial.nominal_world, trial.seed)
-    rows = [_take(measure, world, trial.seed) for world in trial.shifted_worlds]
+    nominal = _take(measure, trial.nominal_model, trial.seed)
+    rows = [_take(measure, model, trial.seed) for model in trial.shifted_models]
     named = trial.intention.named(parameter)
     return [
         _compare(f"{parameter}[{name}]", measure, intended[name][trial.read_ids], nominal, rows, name)
@@ -59,8 +59,7 @@ def measure_parameter(trial: Trial, parameter: str, measure: Measure) -> list[Qu
     ]
 
 
-def _take(measure: Measure, world: tuple[mujoco.MjModel, mujoco.MjData], seed: int) -> Measured:
-    model = world[0]
+def _take(measure: Measure, model: mujoco.MjModel, seed: int) -> Measured:
     return measure.take(model, mujoco.MjData(model), np.random.default_rng(seed))
 
 

@@ -90,12 +90,14 @@ def read_back(trial: Trial) -> list[Quantity]:
             found.setdefault(quantity.name, quantity)
     for quantity in probe_untouched(trial):
         found.setdefault(quantity.name, quantity)
-    for name in filter(trial.intention.moves, trial.intention.names):
-        is_channel = isinstance(PARAMETERS[name], ChannelParameter)
-        probe = probe_live_value if is_channel else PROBES.get(name, probe_reading)
-        for quantity in measure_in_time(trial, name, probe):
-            found.setdefault(quantity.name, quantity)
+    for quantity in measure_in_time(trial, _probe_in_time):
+        found.setdefault(quantity.name, quantity)
     return list(found.values())
+
+
+def _probe_in_time(name: str) -> Probe:
+    """Return what looks at a parameter later in the episode, without making the worlds run."""
+    return probe_live_value if isinstance(PARAMETERS[name], ChannelParameter) else PROBES.get(name, probe_reading)
 
 
 def _suitable(trial: Trial, name: str) -> Trial | None:

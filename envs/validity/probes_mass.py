@@ -30,14 +30,14 @@ def probe_mass(trial: Trial, parameter: str) -> list[Quantity]:
     if any(map(trial.intention.has, _REBUILT)):
         return []
     mass, inertia = _intended(trial)
-    nominal = trial.nominal_world[0]
+    nominal = trial.nominal_model
     rows = trial.read_ids
     quantities = []
     for name, body in body_ids(nominal).items():
         if not nominal.body_mass[body] or name not in mass:
             continue
-        found = np.array([float(model.body_mass[body]) for model, _ in trial.shifted_worlds])
-        ratio = np.array([_spread_ratio(model, nominal, body) for model, _ in trial.shifted_worlds])
+        found = np.array([float(model.body_mass[body]) for model in trial.shifted_models])
+        ratio = np.array([_spread_ratio(model, nominal, body) for model in trial.shifted_models])
         before = float(nominal.body_mass[body])
         quantities.append(_quantity(f"body_mass[{name}]", _HOW_MASS, before, mass[name][rows], found, _REACHES_NONE))
         hint = f"the body's mass is {found[0] / before:.4g} times the nominal one, its inertia does not fit that"
@@ -48,7 +48,7 @@ def probe_mass(trial: Trial, parameter: str) -> list[Quantity]:
 
 def _intended(trial: Trial) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return body -> mass (num_envs,) in kg, and body -> inertia in units of the nominal one."""
-    intention, nominal = trial.intention, trial.nominal_world[0]
+    intention, nominal = trial.intention, trial.nominal_model
     mass, inertia = intention.by_object("body_mass"), {}
     scale, payload = intention.by_object("body_inertia"), intention.by_object("payload")
     for name in list(mass):
@@ -80,11 +80,11 @@ def _quantity(name: str, how: str, before: float, intended: Array, found: Array,
 
 def _total(trial: Trial, mass: dict[str, Array]) -> Quantity:
     """Return the robot's mass as MuJoCo sums it up: a total that is out of date shows here."""
-    nominal = trial.nominal_world[0]
+    nominal = trial.nominal_model
     named = set(mass)
     rest = sum(float(nominal.body_mass[i]) for name, i in body_ids(nominal).items() if name not in named)
     intended = sum((values[trial.read_ids] for values in mass.values()), np.full(len(trial.read_ids), rest))
-    found = np.array([float(model.body_subtreemass[0]) for model, _ in trial.shifted_worlds])
+    found = np.array([float(model.body_subtreemass[0]) for model in trial.shifted_models])
     hint = "MuJoCo's derived total is out of date or the edit reaches no running model"
     before = float(nominal.body_subtreemass[0])
     return _quantity("total mass", "the subtree mass of the running model", before, intended, found, hint)
@@ -95,7 +95,7 @@ def _constants(trial: Trial) -> list[Quantity]:
     quantities = []
     for field in ("dof_M0", "body_invweight0", "dof_invweight0"):
         found, fresh = [], []
-        for model, _ in trial.shifted_worlds:
+        for model in trial.shifted_models:
             stored = np.array(getattr(model, field)).ravel()
             derived = np.array(getattr(_recomputed(model), field)).ravel()
             worst = int(np.argmax(np.abs(stored - derived) / (np.abs(derived) + 1e-12))) if len(derived) else -1

@@ -40,8 +40,8 @@ def probe_reading(trial: Trial, parameter: str) -> list[Quantity]:
     if not hasattr(row, "read"):
         return []
     default, intended = row.default(trial.intention.nominal), trial.intention.values(parameter)
-    measured = np.asarray(row.read(core(trial.shifted).physics), np.float64)
-    changed = differing_fields(trial.shifted_worlds[0][0], trial.nominal_world[0])
+    measured = trial.of_sound_worlds(np.asarray(row.read(core(trial.shifted).physics), np.float64))
+    changed = differing_fields(trial.shifted_models[0], trial.nominal_model)
     if not changed:
         measured = np.tile(default, (len(measured), 1))
     return [
@@ -64,7 +64,7 @@ def probe_live_value(trial: Trial, parameter: str) -> list[Quantity]:
     worlds = core(trial.shifted)
     if worlds.domain != trial.intention.domain:
         return []  # a wrapper's own channel, whatever it keeps its values in
-    intended, measured = trial.intention.values(parameter), worlds.worlds.values(parameter)
+    intended, measured = trial.intention.values(parameter), trial.of_sound_worlds(worlds.worlds.values(parameter))
     if PARAMETERS[parameter].rule.integer:
         intended = np.floor(intended + 0.5)
     return [

@@ -81,17 +81,19 @@ class _StagedTask:
 
 @contextmanager
 def staged(env: AnyEnv, states: States | None = None) -> Iterator[Task]:
-    """Let the worlds start in `states` (num_envs, ...), their own ones if None, and not end; yield their task.
+    """Let the worlds start in `states` (num_envs, ...), their own ones if None, and not end, nor by a limit of time.
+
+    Yields their task.
 
     The episode starts as any other does, so that what the channels remember fits the state.
     """
     worlds = core(env)
-    task = worlds.task
-    worlds.task = cast(Task, _StagedTask(task, states))
+    task, limit = worlds.task, worlds.max_episode_steps
+    worlds.task, worlds.max_episode_steps = cast(Task, _StagedTask(task, states)), None
     try:
         yield task
     finally:
-        worlds.task = task
+        worlds.task, worlds.max_episode_steps = task, limit
 
 
 @dataclass(frozen=True)

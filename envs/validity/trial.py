@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ __all__ = ["Trial", "WorldsFactory", "body_ids", "geom_ids", "joint_ids"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
+Mask = NDArray[np.bool_]
 WorldsFactory = Callable[[int, int], AnyEnv]  # (num_envs, seed) -> worlds
 PartFactory = Callable[[Domain, int, int], AnyEnv]  # (domain, num_envs, seed) -> worlds
 
@@ -33,10 +35,11 @@ class Trial:
 
     Attributes:
         nominal: worlds as built.
-        shifted: the worlds in question, both just reset.
+        shifted: the worlds in question; both just reset, but for a trial that is `later` than another.
         intention: what the shifted ones should be.
         seed: of everything random.
         make_part: builds the shifted worlds with another domain, if they are built from one.
+        faultless: (num_envs,) the shifted worlds that mean something; None for all.
     """
 
     nominal: AnyEnv
@@ -44,6 +47,7 @@ class Trial:
     intention: Intention
     seed: int
     make_part: PartFactory | None = None
+    faultless: Mask | None = None
 
     @staticmethod
     def prepare(
@@ -68,33 +72,40 @@ class Trial:
         domain = Domain(tuple(e for e in whole.entries if e.parameter in parameters), whole.fidelity)
         return Trial.prepare(lambda n, s: self.nominal, lambda n, s: make_part(domain, n, s), self.seed)
 
-    def after(self, num_steps: int) -> Trial | None:
-        """Return a trial of the same worlds, `num_steps` control steps into the episode; None if one diverges by then.
+    def later(self, num_steps: int, faultless: Mask) -> Trial:
+        """Return a trial of the same worlds as they are now, `num_steps` control steps into the episode.
 
-        They run under random actions, and on beyond any end. Read from them before anything else makes them run.
+        Only models and readings may be looked at, and before the worlds run on.
+
+        Args:
+            num_steps: taken since the start.
+            faultless: (num_envs,) the worlds that have not had a fault since; at least one.
         """
-        actions = np.resize(self.random_actions, (num_steps, *self.random_actions.shape[1:]))
-        if not record(self.shifted, actions, self.seed).sound.all():
-            return None
         now = Intention(self.intention.domain, self.intention.nominal, core(self.shifted), num_steps)
-        return Trial(self.nominal, self.shifted, now, self.seed, self.make_part)
+        return Trial(self.nominal, self.shifted, now, self.seed, self.make_part, faultless)
 
     @cached_property
     def read_ids(self) -> Ids:
-        """Return the worlds that are read one by one, (k,): one if all are alike."""
+        """Return the worlds that are read one by one, (k,): one if all are alike, else those that have moved most."""
         entries = self.intention.domain.entries
         alike = all(isinstance(e.distribution, Constant) and not e.one_of for e in entries)
-        return np.arange(1 if alike else _NUM_READ)
+        ids = np.arange(NUM_WORLDS) if self.faultless is None else np.flatnonzero(self.faultless)
+        ids = ids[np.argsort(-self.intention.distance[ids], kind="stable")]
+        return ids[: 1 if alike else _NUM_READ]
+
+    def of_sound_worlds(self, values: Array) -> Array:
+        """Return values (num_envs, n), those of worlds that have had a fault replaced by NaN."""
+        return values if self.faultless is None else np.where(self.faultless[:, None], values, np.nan)
 
     @cached_property
-    def nominal_world(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        """Return a nominal world as it runs."""
-        return core(self.nominal).physics.world(0)
+    def nominal_model(self) -> mujoco.MjModel:
+        """Return the model of a nominal world as it runs, a copy."""
+        return copy.copy(core(self.nominal).physics.world(0)[0])
 
     @cached_property
-    def shifted_worlds(self) -> list[tuple[mujoco.MjModel, mujoco.MjData]]:
-        """Return the shifted worlds `read_ids` as they run."""
-        return [core(self.shifted).physics.world(int(i)) for i in self.read_ids]
+    def shifted_models(self) -> list[mujoco.MjModel]:
+        """Return the models of the shifted worlds `read_ids` as they run, copies: a world goes on."""
+        return [copy.copy(core(self.shifted).physics.world(int(i))[0]) for i in self.read_ids]
 
     @property
     def control_period(self) -> float:

@@ -45,7 +45,7 @@ def _other_fields(trial: Trial) -> list[Quantity]:
     if any(isinstance(PARAMETERS[entry.parameter], MorphologyParameter) for entry in entries):
         return []  # compiled from another description: anything may differ
     named = {field for entry in entries for field in getattr(PARAMETERS[entry.parameter], "fields", ())}
-    differing = {f for model, _ in trial.shifted_worlds for f in differing_fields(model, trial.nominal_world[0])}
+    differing = {f for model in trial.shifted_models for f in differing_fields(model, trial.nominal_model)}
     if trial.intention.domain.fidelity != NOMINAL:
         differing = {field for field in differing if not field.startswith("opt.")}
     other = sorted(differing - named - _DERIVED)

@@ -94,7 +94,8 @@ def worst_of(
         hint: what usually is the matter.
     """
     nominal, tolerance = (np.broadcast_to(np.asarray(x, np.float64), intended.shape) for x in (nominal, tolerance))
-    error = np.where(np.isfinite(measured), np.abs(measured - intended) / tolerance, -1.0)
+    with np.errstate(invalid="ignore"):  # both may be infinite, as limits that never bind are
+        error = np.where(np.isfinite(measured), np.abs(measured - intended) / tolerance, -1.0)
     world = int(np.argmax(error))
     numbers = [float(x[world]) for x in (nominal, intended, measured, tolerance)]
     return Quantity(name, numbers[0], numbers[1], numbers[2], numbers[3], how, hint)
