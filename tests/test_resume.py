@@ -101,7 +101,7 @@ def assert_same_run(whole: Path, killed: Path) -> None:
         assert len({step for step, _ in events}) == len(events), f"{tag} has a doubled step"
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_pretrain_survives_sigkill_byte_for_byte(tmp_path: Path, seed: int) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     seconds = run_to_end(run_pretrain, str(whole), seed)
@@ -109,7 +109,9 @@ def test_pretrain_survives_sigkill_byte_for_byte(tmp_path: Path, seed: int) -> N
     assert_same_run(whole, killed)
 
 
-@pytest.mark.parametrize("method", ["frozen_encoder", "scratch", "zero_shot"])
+@pytest.mark.parametrize(
+    "method", ["frozen_encoder", *(pytest.param(name, marks=pytest.mark.slow) for name in ("scratch", "zero_shot"))]
+)
 def test_transfer_survives_sigkill_byte_for_byte(tmp_path: Path, method: str) -> None:
     source, whole, killed = tmp_path / "source", tmp_path / "whole", tmp_path / "killed"
     run_to_end(run_pretrain, str(source), 0)
