@@ -34,6 +34,8 @@ def measure_in_time(trial: Trial, probe_of: Callable[[str], Probe]) -> list[Quan
     """
     moments = {name: _moments(trial, name) for name in filter(trial.intention.moves, trial.intention.names)}
     last = max((num_steps for chosen in moments.values() for num_steps in chosen), default=0)
+    if not last:
+        return []
     worlds, faultless = core(trial.shifted), np.ones(core(trial.shifted).num_envs, np.bool_)
     found: list[Quantity] = []
     with staged(trial.shifted):
