@@ -97,6 +97,11 @@ class TransferPlan:
         names = [phase.name for phase in self.phases]
         if len(set(names)) != len(names):
             raise PlanError(f"phases {names}: every phase needs a name of its own")
+        if self.adaptation is not None and self.source_data is not None:
+            raise PlanError(
+                "adaptation is taught in worlds of the source that tell their parameters, source_data is stepped in "
+                "the same worlds and must not be told any: a plan can have one of the two"
+            )
         for phase in self.phases:
             for pattern in phase.trains:
                 if self.action(pattern) == "freeze":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,6 +50,16 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], R
 @pytest.fixture(scope="module")
 def source(sources: Callable[[str, bool], RunDirectory]) -> RunDirectory:
     return sources("ppo", False)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_says_what_it_is_where_it_comes_from_and_when_it_helps_and_hurts(method: str) -> None:
+    words = importlib.import_module(f"sim2real.methods.{method}").__doc__
+    assert words is not None
+    assert words.startswith(method)
+    assert re.search(r"arXiv\s\d{4}\.\d{4,5}|JMLR \d+", words)
+    for heading in (r"\nIdea: ", r"\nHelps ", r"\sHurts"):
+        assert re.search(heading, words), heading
 
 
 def weights(run: RunDirectory) -> dict[str, torch.Tensor]:

@@ -40,7 +40,8 @@ KEPT = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep"
 ALL = dict.fromkeys(KEPT, 1.0)
 WARM = Phase("warm", {"value_head": 1.0}, budget=64)
 STEPS = 8 * 8 * 4
-L2, EWC, KL = Regulariser("l2_source", 0.1), Regulariser("ewc", 0.1, {"steps": 128}), Regulariser("kl_source", 0.1)
+L2 = Regulariser("l2_source", 0.1, {"parts": ["*"]})
+EWC, KL = Regulariser("ewc", 0.1, {"steps": 128}), Regulariser("kl_source", 0.1)
 
 
 def make(seed: int = 0, **settings: Any) -> PPO:
@@ -121,6 +122,21 @@ def test_l2_holds_the_parts_it_is_told_to(source: dict[str, torch.Tensor]) -> No
         "encoder.layers.0.bias",
         "log_std.value",
     }
+
+
+def test_a_unit_of_values_that_is_renewed_pulls_at_nothing(source: dict[str, torch.Tensor]) -> None:
+    """The value head's last layer is written anew when its unit is, which moves no value: there is no loss in that."""
+    tune = Phase("tune", dict.fromkeys(KEPT, 1e-9), regularisers=(Regulariser("l2_source", 1.0),))
+    agent = begun(source, TransferPlan(KEPT, (tune,)))
+    assert agent.plan.reset_return_scale
+    agent.learn(64)
+    assert drift(agent, source, "value_head") > 1e-2
+    assert drift(agent, source, "encoder", "policy_head") < 1e-6
+    trained = trained_parameters(agent.policy.optimizer)
+    gather_gradients(trained).zero_()
+    (value,) = agent.active_penalties().bind(trained, 0.0).add_gradients().values()
+    assert float(value) < 1e-9
+    assert all(p.grad is not None and p.grad.abs().max() < 1e-5 for p in trained)
 
 
 def test_what_is_reset_or_waits_is_not_held(source: dict[str, torch.Tensor]) -> None:
@@ -296,7 +312,7 @@ def test_the_divergence_sinks_linearly_to_nothing(source: dict[str, torch.Tensor
 
 @pytest.mark.parametrize(("kind", "weight"), [("l2_source", 1e4), ("ewc", 1e6)])
 def test_a_huge_weight_keeps_what_it_holds(source: dict[str, torch.Tensor], kind: str, weight: float) -> None:
-    held = begun(source, plan_with(Regulariser(kind, weight, EWC.options if kind == "ewc" else {})))
+    held = begun(source, plan_with(Regulariser(kind, weight, EWC.options if kind == "ewc" else L2.options)))
     held.learn(STEPS)
     free = begun(source, plan_with())
     free.learn(STEPS)

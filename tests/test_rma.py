@@ -318,6 +318,11 @@ def test_what_an_adaptation_needs() -> None:
     assert student.adaptation is None
 
 
+def test_source_data_is_not_taken_in_worlds_that_tell_for_an_adaptation() -> None:
+    with pytest.raises(PlanError, match=r"adaptation is taught .* a plan can have one of the two"):
+        replace(plan(8), source_data=SourceData(8))
+
+
 def test_a_plan_with_an_adaptation_is_data() -> None:
     written = plan(640, learning_rate=0.5, num_steps=3)
     assert TransferPlan.from_json(written.to_json()) == written

@@ -274,9 +274,10 @@ def test_truncation_and_both_paths_agree() -> None:
     assert float(rows.continues.min()) == 1.0
 
 
-def test_judgement_is_that_of_returns_by_hand() -> None:
-    agent = SAC(LinearWorld(8), {**TINY, "num_critics": 2}, seed=0, device="cpu").learn(8 * 40)
-    policy, gamma = agent.policy, agent.settings.gamma
+@pytest.mark.parametrize("gamma", [0.9, 0.0])
+def test_judgement_is_that_of_returns_by_hand(gamma: float) -> None:
+    agent = SAC(LinearWorld(8), {**TINY, "num_critics": 2, "gamma": gamma}, seed=0, device="cpu").learn(8 * 40)
+    policy = agent.policy
     found = judge_critics(policy, agent.replay, gamma, torch.Generator().manual_seed(5), num_steps=30)
     rows = agent.replay.recent(30)
     noise = torch.randn(rows.actions.shape, generator=torch.Generator().manual_seed(5))

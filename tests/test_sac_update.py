@@ -85,6 +85,19 @@ def test_gradients_by_hand_are_autograds(layer_norm: bool, activation: str, crit
         torch.testing.assert_close(by_hand[name], expected, rtol=1e-4, atol=1e-6, msg=name)
 
 
+@pytest.mark.parametrize("critics", [1, 2])
+def test_gradients_through_the_smaller_critic_are_the_same_sorted_and_in_one_product(critics: int) -> None:
+    agent = collected({**TINY, "num_critics": critics, "num_subset": critics})
+    batch, found = a_batch(agent), []
+    for sorts in (True, False):
+        by = HandGradients(agent.policy, agent.settings, False)
+        assert by._sorts_by_critic  # on a CPU
+        by._sorts_by_critic = sorts
+        found.append(gradients_of(agent, by, batch))
+    for name, expected in found[1].items():
+        torch.testing.assert_close(found[0][name], expected, rtol=1e-5, atol=1e-7, msg=name)
+
+
 @pytest.mark.parametrize("frozen", [("encoder", "encoder_target"), ("encoder.layers.0",), ("critic.layers.0",)])
 def test_gradients_by_hand_with_something_frozen(frozen: tuple[str, ...]) -> None:
     agent = collected(TINY)
@@ -98,13 +111,29 @@ def test_gradients_by_hand_with_something_frozen(frozen: tuple[str, ...]) -> Non
         torch.testing.assert_close(by_hand[name], expected, rtol=1e-4, atol=1e-6, msg=name)
 
 
-def test_gradients_with_cached_features_are_those_without() -> None:
-    agent = collected(TINY)
+@pytest.mark.parametrize(
+    ("encoder", "by_hand"),
+    [
+        ({"widths": [8, 6]}, True),
+        ({"widths": [8, 6]}, False),
+        *(
+            ({"kind": "history", "cell": cell, "length": 4, "widths": [8, 6], "memory_width": 5}, False)
+            for cell in ("gru", "tcn")
+        ),
+    ],
+    ids=["mlp by hand", "mlp", "gru", "tcn"],
+)
+def test_gradients_with_cached_features_are_those_without(encoder: dict[str, Any], by_hand: bool) -> None:
+    agent = collected({**TINY, "encoder": encoder})
     everything_else = [u for u in parts.unit_names(agent.policy) if not u.startswith("encoder")]
     parts.hold_still(agent.policy, everything_else)
     found = []
     for cached in (True, False):
-        by = HandGradients(agent.policy, agent.settings, cached)
+        by: HandGradients | AutogradGradients
+        if by_hand:
+            by = HandGradients(agent.policy, agent.settings, cached)
+        else:
+            by = AutogradGradients(agent.policy, agent.settings.gamma, cached)
         found.append(gradients_of(agent, by, a_batch(agent, cached)))
     assert len(found[0]) == 3 + 4 + 10
     for name, expected in found[1].items():

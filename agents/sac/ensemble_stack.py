@@ -94,7 +94,7 @@ class EnsembleStack:
 
         `chosen` (rows,) are the critics through which it goes, `by_value` is the gradient of each one's value. It is
         what `backward` gives for a gradient that is zero elsewhere, without multiplying the zeros: with samples sorted
-        by critic, half the products for two of them. The sizes of the groups are asked of the device.
+        by critic, half the products for two of them, one a critic. The sizes of the groups are asked of the device.
         """
         order = torch.argsort(chosen, stable=True)
         sizes = torch.bincount(chosen, minlength=self._num).tolist()

@@ -49,6 +49,8 @@ class HandGradients:
         self._asked = self._critic if subset == num else EnsembleStack(policy.critic, rows, subset)
         self._target = EnsembleStack(policy.critic_target, rows, subset, beside=self._asked)
         self._gamma, self._policy_takes_mean = settings.gamma, num > 2
+        # elsewhere the sizes of groups would be waited for, and zeros cost nothing
+        self._sorts_by_critic = policy.log_temperature.device.type == "cpu"
         self._features = self._next_features = torch.empty(0)
         self._sample: Sample | None = None
         self._following: Sample | None = None
@@ -105,7 +107,7 @@ class HandGradients:
             by_action = self._asked.backward(by_value, columns, to_weights=False)
         else:
             value, smaller = values.min(dim=0)
-            by_action = self._asked.backward_of_chosen(smaller, -1.0 / rows, columns)
+            by_action = self._through_smaller(values, smaller, columns)
         loss = (temperature * sample.log_prob - value).mean()
         assert by_action is not None
         by_output = sample_gradient(sample, by_action, temperature / rows)
@@ -115,3 +117,11 @@ class HandGradients:
             by_output = by_output.add_(output_gradient(sample, *kl.gradients(wanted, *gaussian)))
         self._policy.backward(by_output, to_input=False)
         return loss
+
+    def _through_smaller(self, values: torch.Tensor, smaller: torch.Tensor, columns: slice) -> torch.Tensor | None:
+        """Return the gradient by the action of minus the mean of the `smaller` (rows,) of two critics' `values`."""
+        by_one = -1.0 / len(smaller)
+        if self._sorts_by_critic:
+            return self._asked.backward_of_chosen(smaller, by_one, columns)
+        by_value = torch.zeros_like(values).scatter_(0, smaller.unsqueeze(0), by_one)
+        return self._asked.backward(by_value, columns, to_weights=False)

@@ -31,10 +31,10 @@ def judge_critics(
     features = policy.encoder(rows.next_obs)
     noise = torch.randn(rows.actions.shape, generator=generator).to(rows.actions.device)
     following = policy.sample(features, noise)
-    ahead = gamma * rows.continues * policy.critic(features, following.action).amin(0)
+    after = rows.continues * policy.critic(features, following.action).amin(0)
     rewards = rows.rewards - gamma * rows.continues * policy.temperature * following.log_prob
-    cut = rewards + torch.where((rows.ended > 0) & (rows.continues > 0), ahead, 0.0)
-    said, paid, ends, after = (x.reshape(shape).cpu().numpy() for x in (values, cut, rows.ended, ahead / gamma))
+    cut = rewards + torch.where((rows.ended > 0) & (rows.continues > 0), gamma * after, 0.0)
+    said, paid, ends, ahead = (x.reshape(shape).cpu().numpy() for x in (values, cut, rows.ended, after))
     starts = np.concatenate([np.zeros_like(ends[:1]), ends[:-1]])
-    returns = compute_gae(paid, said, starts, after[-1], ends[-1] > 0, gamma, 1.0) + said
+    returns = compute_gae(paid, said, starts, ahead[-1], ends[-1] > 0, gamma, 1.0) + said
     return float(explained_variance(said.flatten(), returns.flatten()))

@@ -5,8 +5,10 @@ what the target's few transitions do not say, while LayerNorm bounds what they m
 pair out of ten keeps their targets low (RLPD, Ball et al. 2023, arXiv 2302.02948). As many transitions are taken by the
 source policy in its own worlds, before the first on the target, as the target's budget allows there.
 The paper learns from scratch. Here encoder, policy and temperature are the source's, which costs nothing and gives a
-first return worth having; the critics are fresh, since ten cannot be made of the source's two, and learn alone for a
-tenth of the budget before they move the policy. Updates a step, twenty in the paper, are as many as configured.
+first return worth having; the critics are fresh, since ten cannot be made of the source's two, and learn alone until a
+tenth of the budget is spent, before they move the policy. As everywhere there is no update before `learning_starts`
+transitions of the target are there: the fewer, the more of that tenth is learnt in. Updates a step, twenty in the
+paper, are as many as configured.
 Helps when source and target pay and move alike in most states. Hurts when they do not: half of what is learnt is then
 wrong on the target, and nothing says which half; ten critics cost up to three times the time of two.
 """

@@ -1,4 +1,10 @@
-"""zero_shot: the source policy as it is. What every other method has to beat, and costs no target step."""
+"""zero_shot: the source policy as it is. What every other method has to beat.
+
+Idea: worlds randomized widely enough hold the target among them, so that a policy that does well in all of them needs
+no step of it (Peng et al. 2018, arXiv 1710.06537).
+Helps when target steps are impossible or too dear, and as the return that all others begin at or dip below. Hurts when
+the target lies outside what was randomized: nothing on it is ever learnt.
+"""
 
 from __future__ import annotations
 

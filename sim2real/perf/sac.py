@@ -64,13 +64,16 @@ class _StableBaselines3:
 def measure_sac() -> list[Figure]:
     """Measure all rows about SAC's updates."""
     gymnasium.logger.min_level = gymnasium.logger.ERROR
-    over_sb3, ours, theirs = compare(_Ours({**PLAIN, "critic_layer_norm": False}).rate, _StableBaselines3().rate)
+    sb3 = _StableBaselines3()  # which has no LayerNorm
+    over_sb3, ours, theirs = compare(_Ours({**PLAIN, "critic_layer_norm": False}).rate, sb3.rate)
+    normed_over_sb3, normed, unnormed = compare(_Ours(PLAIN).rate, sb3.rate)
     pair, ten = _Ours(PLAIN), _Ours({**PLAIN, "num_critics": 10})
     cost, of_pair, of_ten = compare(pair.rate, ten.rate)
     frozen, training = _Ours(BEHIND, frozen=True), _Ours(BEHIND)
     gain, held, trained = compare(frozen.rate, training.rate)
     return [
-        Figure("SAC 256x256, batch 256 / SB3 SAC", 1.5, over_sb3, note=_updates(ours, theirs)),
+        Figure("SAC 256x256, batch 256, no LayerNorm / SB3 SAC", 1.5, over_sb3, note=_updates(ours, theirs)),
+        Figure("the same with LayerNorm, the default / SB3 SAC", 1.0, normed_over_sb3, note=_updates(normed, unnormed)),
         Figure("cost of 10 critics / of 2", 3.0, cost, at_least=False, note=_updates(of_pair, of_ten)),
         Figure(
             "SAC, frozen 256-256 encoder, heads of 64, cached / all training", 2.0, gain, note=_updates(held, trained)
