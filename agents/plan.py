@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Self
 
@@ -144,6 +144,9 @@ class TransferPlan:
         _require_found("parts", self.parts, policy)
         for phase in self.phases:
             _require_found(f"phase {phase.name!r}", phase.trains, policy)
+            for row in phase.regularisers:
+                where = f"phase {phase.name!r}, parts of regulariser {row.kind!r}"
+                _require_found(where, row.options.get("parts", ()), policy)
             trained = [unit for unit in units if self.rate(phase, unit) is not None]
             if phase.trains and not trained:
                 raise PlanError(f"phase {phase.name!r} trains {list(phase.trains)}, which hold nothing in this policy")
@@ -191,7 +194,7 @@ class TransferPlan:
             raise PlanError(f"not a plan: {type(error).__name__}: {error}") from error
 
 
-def _require_found(where: str, patterns: Mapping[str, Any], policy: Parted) -> None:
+def _require_found(where: str, patterns: Iterable[str], policy: Parted) -> None:
     """Raise PlanError on a pattern that names nothing in a policy that has the part it begins with."""
     units, names = unit_names(policy), part_names(policy)
     used = {best_pattern(unit, [pattern]) for pattern in patterns for unit in units}

@@ -124,6 +124,13 @@ def test_l2_holds_the_parts_it_is_told_to(source: dict[str, torch.Tensor]) -> No
     }
 
 
+def test_a_part_that_the_policy_lacks_cannot_be_held(source: dict[str, torch.Tensor]) -> None:
+    plan = plan_with(Regulariser("l2_source", 1.0, {"parts": ["encoder", "policy_haed"]}))
+    words = r"phase 'tune', parts of regulariser 'l2_source': unknown unit 'policy_haed' .did you mean 'policy_head'"
+    with pytest.raises(PlanError, match=words):
+        begun(source, plan)
+
+
 def test_a_unit_of_values_that_is_renewed_pulls_at_nothing(source: dict[str, torch.Tensor]) -> None:
     """The value head's last layer is written anew when its unit is, which moves no value: there is no loss in that."""
     tune = Phase("tune", dict.fromkeys(KEPT, 1e-9), regularisers=(Regulariser("l2_source", 1.0),))
