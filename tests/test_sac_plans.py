@@ -308,7 +308,7 @@ def test_penalties_hold_sac_near_its_source(source: dict[str, torch.Tensor]) -> 
         weights = sum(float((tensor - source[name]).square().sum()) for name, tensor in head.items())
         return weights, float((after - before).square().mean())
 
-    free, weights = away(), away(Regulariser("l2_source", 10.0))
+    free, weights = away(), away(Regulariser("l2_source", 10.0, {"parts": ["*"]}))
     policy = away(Regulariser("kl_source", 300.0, {"share": 1.0}))
     assert weights[0] < 0.2 * free[0]
     assert policy[1] < 0.2 * free[1]
