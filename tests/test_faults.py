@@ -197,6 +197,7 @@ def test_a_single_world_reports_its_fault(name: str) -> None:
     assert env.step(np.zeros(env.action_space.shape, np.float32))[4]["fault"] is False
 
 
+@pytest.mark.slow
 def test_a_million_steps_with_one_in_a_hundred_forced_to_fail() -> None:
     """Absurd forces, NaN actions and bodies of next to no inertia: nothing non-finite gets out, no world is lost."""
     num_envs, num_steps = 512, 1954  # 1,000,448 world-steps

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from small_runs import SAC, silent, small_config
+from small_runs import CONTENT, SAC, silent, small_config
 
 from agents import PARTS, CheckpointError, PlanRow, parts
 from envs import Domain
@@ -26,10 +26,11 @@ from sim2real.run import RunDirectory
 from sim2real.teachers import teacher_config
 from sim2real.transferring import Transfer, transfer
 
-CONFIGS = {"ppo": small_config(), "sac": small_config(**SAC)}
+BUDGET = {**CONTENT["budget"], "evaluations": 1, "source_evaluations": 1}  # plans are looked at here, not curves
+CONFIGS = {"ppo": small_config(budget=BUDGET), "sac": small_config(**SAC, budget=BUDGET)}
 FITTING = [(method, algorithm) for method, row in METHODS.items() for algorithm in row.algorithms]
-STEPS = small_config().budget.target_steps
-TARGET = Target("cartpole_swingup", "heavy", Domain(), STEPS, small_config().transfer.num_envs)
+STEPS = CONFIGS["ppo"].budget.target_steps
+TARGET = Target("cartpole_swingup", "heavy", Domain(), STEPS, CONFIGS["ppo"].transfer.num_envs)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_the_default_warms_the_critic_up_while_the_policy_is_still() -> None:
 
 
 def test_evaluation_repeats_itself_and_is_apart_from_training(source: RunDirectory) -> None:
-    config = small_config()
+    config = CONFIGS["ppo"]
     agent, _ = load_agent(source, config)
     domain = config.target_domain("heavy", config.make_task())
     before = parts.digests(agent.policy)
@@ -136,7 +137,7 @@ def test_more_episodes_than_one_batch_are_counted_exactly(
     source: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sim2real.evaluation.LARGEST_BATCH", 2)
-    config = small_config()
+    config = CONFIGS["ppo"]
     agent, _ = load_agent(source, config)
     result = evaluate(agent, config.env, config.source_domain(config.make_task()), episodes=5, seed=0, num_threads=1)
     assert result.returns.shape == (5,)
@@ -148,14 +149,14 @@ def test_a_run_directory_keeps_its_lineage(source: RunDirectory) -> None:
     assert manifest["kind"] == "pretrain"
     assert {"sim2real", "torch", "mujoco", "gymnasium", "stable-baselines3", "numpy"} <= manifest["versions"].keys()
     assert len(manifest["config"]) == 64
-    assert source.config() == small_config()
+    assert source.config() == CONFIGS["ppo"]
 
 
 def test_a_source_that_has_not_finished_is_not_carried_over(source: RunDirectory, tmp_path: Path) -> None:
     half = tmp_path / "half"
     shutil.copytree(source.path, half)
     (half / "ledger.json").write_text(json.dumps({"status": "running"}))
-    job = Transfer(small_config(), RunDirectory.open(half), "heavy", "fine_tune")
+    job = Transfer(CONFIGS["ppo"], RunDirectory.open(half), "heavy", "fine_tune")
     with pytest.raises(UserError, match="has not finished"):
         transfer(job, tmp_path / "out", resume=False, num_threads=1, report=silent, show_plan=lambda rows: None)
     assert not (tmp_path / "out").exists()
@@ -176,7 +177,7 @@ def test_a_damaged_final_checkpoint_is_not_replaced_by_an_older_one(source: RunD
 
 
 def test_zero_shot_killed_before_its_ledger_is_simply_done_again(source: RunDirectory, tmp_path: Path) -> None:
-    job = Transfer(small_config(), source, "heavy", "zero_shot")
+    job = Transfer(CONFIGS["ppo"], source, "heavy", "zero_shot")
     for resume in (False, True):
         run = transfer(job, tmp_path / "run", resume=resume, num_threads=1, report=silent, show_plan=lambda rows: None)
         assert [point["step"] for point in run.curve()] == [0]

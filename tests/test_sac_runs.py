@@ -42,7 +42,7 @@ class Killed(BaseException):
     """Stands for SIGKILL."""
 
 
-@pytest.mark.parametrize("method", OFF_POLICY)
+@pytest.mark.parametrize("method", ["darc", "rlpd", pytest.param("wsrl", marks=pytest.mark.slow)])
 def test_a_run_broken_off_and_resumed_is_the_same_and_counts_source_steps_once(
     method: str, source: Path, tmp_path: Path
 ) -> None:
