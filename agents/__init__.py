@@ -27,6 +27,7 @@ from .normalizer import RunningNormalizer
 from .patterns import PARTS, best_pattern
 from .phase import ExplainedVariance, Phase
 from .plan import PlanRow, TransferPlan, pretrain_plan
+from .policy_average import PolicyAverage, acting_tensors
 from .ppo import PPO, AgentPolicy, PPOSettings
 from .regularisers import Regulariser
 from .sac import SAC, SacPolicy, SACSettings
@@ -64,6 +65,7 @@ __all__ = [
     "Phase",
     "PlanError",
     "PlanRow",
+    "PolicyAverage",
     "ReadsEntries",
     "Regulariser",
     "ReturnScale",
@@ -75,6 +77,7 @@ __all__ = [
     "TrainingState",
     "TransferPlan",
     "VectorAdapter",
+    "acting_tensors",
     "best_pattern",
     "bundle_digest",
     "carry_entries",

@@ -22,6 +22,7 @@ from .optimizer import add_moments
 from .phase import Phase
 from .phase_runner import PhaseRunner
 from .plan import TransferPlan
+from .policy_average import acting_tensors
 from .regularisers import ActivePenalties, Origin, Penalties
 from .requirements import require_possible
 from .seeds import Seeds
@@ -57,6 +58,7 @@ class Learner(BaseAlgorithm):
 
     takes_penalties: ClassVar[bool] = False  # whether its updates are held by `active_penalties()`
     takes_source_data: ClassVar[bool] = False  # whether it learns from the source's transitions too
+    takes_average: ClassVar[bool] = False  # whether an average of its policies can act
     settings: Any  # of the kind of learner, with an `encoder`: EncoderSettings
     policy: Any
     env: VecEnv
@@ -174,6 +176,7 @@ class Learner(BaseAlgorithm):
         wants of the source what is not given; PartsError if the source does not fit. Nothing has changed then.
         """
         companion = None if source_env is None else self._wrap_env(source_env)
+        source_tensors = None if source_tensors is None else acting_tensors(source_tensors)
         require_possible(plan, self, source_tensors, companion, source_state is not None)
         if companion is not None and plan.adaptation is not None:
             self._let_tell(companion)  # whoever else looks at the source sees it untold, as nothing tells on the target
@@ -181,6 +184,8 @@ class Learner(BaseAlgorithm):
         loaded = carry_over(policy, plan, source_tensors)
         if plan.surgery is not None:
             operate(policy, plan.surgery, self.seeds.weights)
+        if plan.average is not None:
+            policy.begin_average()
         if plan.exploration is not None and loaded:
             raise_exploration(policy, plan, done=0.0)
         adaptation = adapt(policy, companion, plan.adaptation, self.seeds.adapting) if plan.adaptation else None

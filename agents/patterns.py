@@ -15,6 +15,7 @@ PARTS: dict[str, str] = {
     "value_encoder": "the value head's own encoder, where it is not shared",
     "encoder_target": "slow copy of the encoder that the critics' targets are computed with",
     "policy_head": "features to the mean action",
+    "policy_average": "slow copy of the policy head, which takes the mean actions",
     "value_head": "features to the value, and the unit of that value",
     "critic": "features and action to the values of an ensemble",
     "critic_target": "slow copy of the critics",
@@ -27,6 +28,7 @@ PARTS: dict[str, str] = {
 COUNTERPARTS = {
     "value_encoder": "encoder",
     "encoder_target": "encoder",
+    "policy_average": "policy_head",
     "critic": "value_head",
     "critic_target": "critic",
     "temperature": "log_std",

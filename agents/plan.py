@@ -12,6 +12,7 @@ from .exploration import Exploration
 from .parts import Parted, count, part_names, unit_names
 from .patterns import PARTS, best_pattern, specificity
 from .phase import Phase, require_pattern
+from .policy_average import PolicyAverage
 from .regularisers import REGULARISERS
 from .source_data import SourceData
 from .surgery import Surgery
@@ -28,6 +29,7 @@ _OPTIONAL: dict[str, type[Any]] = {  # fields of a plan that may be None
     "exploration": Exploration,
     "source_data": SourceData,
     "adaptation": Adaptation,
+    "average": PolicyAverage,
 }
 _WORDS = {"keep": "kept", "reset": "reset", "freeze": "frozen"}
 
@@ -56,6 +58,7 @@ class TransferPlan:
         exploration: a floor under the exploration of what is kept, Exploration's own unless given; None: none.
         source_data: what is wanted of the source's worlds meanwhile.
         adaptation: what an rma encoder's student learns in the source's worlds before the first phase.
+        average: how the policy that acts follows the one that learns; None: it is the one that learns.
         fresh_optimizer: False: go on with the source's moments where a tensor is kept, in the first phase that trains
             it.
         restart_schedule: False: stay at the point of the schedule at which the source ended, of the target's own rate.
@@ -73,6 +76,7 @@ class TransferPlan:
     exploration: Exploration | None = field(default_factory=Exploration)
     source_data: SourceData | None = None
     adaptation: Adaptation | None = None
+    average: PolicyAverage | None = None
     fresh_optimizer: bool = True
     restart_schedule: bool = True
     reset_return_scale: bool = True
@@ -102,6 +106,8 @@ class TransferPlan:
                 "adaptation is taught in worlds of the source that tell their parameters, source_data is stepped in "
                 "the same worlds and must not be told any: a plan can have one of the two"
             )
+        if self.average is not None and self.surgery is not None:
+            raise PlanError("average is of the policy head alone, surgery adds to it: a plan can have one of the two")
         for phase in self.phases:
             for pattern in phase.trains:
                 if self.action(pattern) == "freeze":
@@ -174,6 +180,7 @@ class TransferPlan:
             "exploration": self.exploration and asdict(self.exploration),
             "source_data": self.source_data and asdict(self.source_data),
             "adaptation": self.adaptation and asdict(self.adaptation),
+            "average": self.average and asdict(self.average),
             "fresh_optimizer": self.fresh_optimizer,
             "restart_schedule": self.restart_schedule,
             "reset_return_scale": self.reset_return_scale,

@@ -22,6 +22,7 @@ class _Learner(Protocol):
 
     takes_penalties: ClassVar[bool]  # whether its updates can be held near the source
     takes_source_data: ClassVar[bool]  # whether it learns from the source's transitions too
+    takes_average: ClassVar[bool]  # whether an average of its policies can act
     env: VecEnv
     n_envs: int
 
@@ -48,6 +49,8 @@ def require_possible(
     name = type(learner).__name__
     if not learner.takes_penalties and any(phase.regularisers for phase in plan.phases):
         raise PlanError(f"the plan's regularisers would have no effect: {name} knows none")
+    if plan.average is not None and not learner.takes_average:
+        raise PlanError(f"the plan wants an average of policies to act: {name} keeps none")
     if plan.source_data is not None:
         if not learner.takes_source_data:
             raise PlanError(f"the plan wants transitions of the source: {name} has no use for them")

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from agents import Bundle, Learner, TransferPlan, make_agent, parts
+from agents import Bundle, Learner, TransferPlan, acting_tensors, make_agent, parts
 from envs import Domain, DomainVectorEnv, make_vec
 
 from .config import AgentConfig, RunConfig, config_digest
@@ -99,5 +99,5 @@ def load_agent(run: RunDirectory, config: RunConfig) -> tuple[Learner, Bundle]:
     agent = build_agent(config, worlds, learner.settings, role="probe")
     if (surgery := TransferPlan.from_json(bundle.meta["plan"]).surgery) is not None:
         agent.operate(surgery)
-    parts.load(agent.policy, bundle.weights)
+    parts.load(agent.policy, acting_tensors(bundle.weights))
     return agent, bundle

@@ -42,7 +42,7 @@ class Killed(BaseException):
     """Stands for SIGKILL."""
 
 
-@pytest.mark.parametrize("method", ["darc", "rlpd", pytest.param("wsrl", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", ["averaged_policy", "darc", "rlpd", pytest.param("wsrl", marks=pytest.mark.slow)])
 def test_a_run_broken_off_and_resumed_is_the_same_and_counts_source_steps_once(
     method: str, source: Path, tmp_path: Path
 ) -> None:
@@ -58,7 +58,7 @@ def test_a_run_broken_off_and_resumed_is_the_same_and_counts_source_steps_once(
     run_transfer(str(killed), str(source), method)
     assert_same_run(whole, killed)
     # 1,024 on the target; eight worlds of the source: as many there, or 100 rounded up and ten for every target step
-    steps = {"wsrl": 0, "rlpd": 1024, "darc": 104 + 10 * 1024}[method]
+    steps = {"averaged_policy": 0, "wsrl": 0, "rlpd": 1024, "darc": 104 + 10 * 1024}[method]
     for out in (whole, killed):
         ledger = RunDirectory(out).ledger()
         assert (ledger["steps"], ledger["source_steps"]) == (1024, steps)

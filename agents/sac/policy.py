@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +73,7 @@ class SacPolicy(BasePolicy):
         self.encoder_target = copy.deepcopy(self.encoder)
         self.critic_target = copy.deepcopy(self.critic)
         self.adapters: Adapters | None = None  # what a surgery adds
+        self.policy_average: nn.Sequential | None = None  # slow copy of the policy head
         self.generator = torch.Generator()  # of random actions that `predict` is asked for, never of training
 
     def members(self) -> dict[str, dict[str, Member]]:
@@ -80,6 +82,7 @@ class SacPolicy(BasePolicy):
             "encoder": {"encoder": self.encoder},
             "encoder_target": {"encoder_target": self.encoder_target},
             "policy_head": {"policy_head.hidden": self.policy_hidden, "policy_head.output": self.policy_output},
+            "policy_average": {} if self.policy_average is None else {"policy_average": self.policy_average},
             "critic": {"critic": self.critic},
             "critic_target": {"critic_target": self.critic_target},
             "temperature": {"temperature.log_value": self.log_temperature},
@@ -103,6 +106,18 @@ class SacPolicy(BasePolicy):
         output: torch.Tensor = self.policy_output(self.policy_hidden(features))
         return output
 
+    def begin_average(self) -> None:
+        """From now on a slow copy of the policy head, as it is, takes the mean actions; `follow` moves it."""
+        head = OrderedDict(hidden=self.policy_hidden, output=self.policy_output)
+        self.policy_average = copy.deepcopy(nn.Sequential(head))
+
+    @torch.no_grad()
+    def follow(self, weight: float) -> None:
+        """Move the slow copy of the policy head by the share `weight` of its way to the head."""
+        assert self.policy_average is not None
+        fast: list[torch.Tensor] = [*self.policy_hidden.parameters(), *self.policy_output.parameters()]
+        torch._foreach_lerp_([*self.policy_average.parameters()], fast, weight)
+
     def gaussian(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return means and logs of standard deviations before the tanh, each (N, A), of raw observations (N, D)."""
         return split_output(self.policy_out(self.encoder(obs)))
@@ -117,9 +132,11 @@ class SacPolicy(BasePolicy):
         return squash_sample(self.policy_out(features), noise)
 
     def _predict(self, observation: Any, deterministic: bool = False) -> torch.Tensor:
-        output = self.policy_out(self.encoder(observation))
+        features = self.encoder(observation)
         if deterministic:
-            return squash_mean(output)
+            slow = self.policy_average
+            return squash_mean(self.policy_out(features) if slow is None else slow(features))
+        output = self.policy_out(features)
         noise = torch.randn((len(output), output.shape[1] // 2), generator=self.generator).to(output.device)
         return squash_sample(output, noise).action
 

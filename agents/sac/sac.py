@@ -52,7 +52,7 @@ class SAC(Learner, stable_baselines3.SAC):
     unless there is no source and `random_start` asks for others.
     """
 
-    takes_penalties = takes_source_data = True
+    takes_penalties = takes_source_data = takes_average = True
     policy: SacPolicy  # type: ignore[assignment] # stable-baselines3 only asks it to predict
     experience: Experience
 
@@ -286,6 +286,8 @@ class SAC(Learner, stable_baselines3.SAC):
                 self.logger.record("transfer/classifier_loss", loss)
             if updates := self._updates_due(num_steps):
                 self.train(updates)
+            if self.plan.average is not None and self.phases.trains("policy_average"):
+                self.policy.follow(self.plan.average.weight(num_steps * self.n_envs))
             self._end_steps(num_steps)
             if log_interval is not None and self._episode_num // log_interval > ended // log_interval:
                 self._log_state()

@@ -2,6 +2,7 @@
 
 from . import (
     actor_only,
+    averaged_policy,
     darc,
     ewc,
     feature_extraction,
@@ -33,6 +34,7 @@ METHODS: dict[str, Method] = {
     "recalibrate": recalibrate.METHOD,
     "feature_extraction": feature_extraction.METHOD,
     "frozen_encoder": frozen_encoder.METHOD,
+    "averaged_policy": averaged_policy.METHOD,
     "fine_tune": fine_tune.METHOD,
     "actor_only": actor_only.METHOD,
     "gradual_unfreeze": gradual_unfreeze.METHOD,

@@ -1,0 +1,154 @@
+"""An average of policies acts: it is what the formula says, changes nothing else, and goes where the agent goes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from probes import SMALL, LinearWorld
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents import (
+    PPO,
+    Phase,
+    PlanError,
+    PolicyAverage,
+    Surgery,
+    TransferPlan,
+    acting_tensors,
+    parts,
+)
+from agents.sac import SAC
+from envs import Domain
+from sim2real.methods import METHODS, Target
+
+torch.set_num_threads(1)  # networks this small are slower on more
+
+TINY: dict[str, Any] = {
+    "encoder": {"widths": [6]},
+    "policy_head": [8],
+    "critic_head": [8],
+    "batch_size": 32,
+    "learning_starts": 32,
+    "buffer_size": 4096,
+    "gradient_steps": 0.5,
+}
+HEADS = {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}
+KEEP = {"encoder": "freeze", **dict.fromkeys(HEADS, "keep")}
+WARM_UP, LEARN = Phase("warm_up", {"value_head": 1.0}, budget=8 * 10), Phase("heads", HEADS)
+HORIZON = 100
+PLAN = TransferPlan(KEEP, (WARM_UP, LEARN), average=PolicyAverage(HORIZON))
+
+
+@pytest.fixture(scope="module")
+def source() -> dict[str, torch.Tensor]:
+    return parts.tensors(SAC(LinearWorld(8), TINY, seed=0, device="cpu").learn(8 * 40).policy)
+
+
+def begun(plan: TransferPlan, source: dict[str, torch.Tensor]) -> SAC:
+    agent = SAC(LinearWorld(8, seed=5), TINY, seed=1, device="cpu")
+    agent.apply_plan(plan, source)
+    return agent
+
+
+def heads(tensors: dict[str, torch.Tensor], part: str) -> list[torch.Tensor]:
+    """Return the tensors of a policy head or its average, in the order of their names."""
+    return [tensor for name, tensor in sorted(tensors.items()) if name.startswith(f"{part}.")]
+
+
+def actions(agent: SAC, obs: np.ndarray) -> np.ndarray:
+    return agent.make_actor(len(obs)).act(obs, np.ones(len(obs), np.bool_))
+
+
+def test_the_weight_of_a_step_in_closed_form() -> None:
+    average = PolicyAverage(HORIZON)
+    assert average.weight(HORIZON) == pytest.approx(1.0 - math.exp(-1.0), rel=1e-12)
+    left = 1.0
+    for _ in range(25):
+        left *= 1.0 - average.weight(4)
+    assert left == pytest.approx(1.0 - average.weight(HORIZON), rel=1e-12)  # however it is cut into steps
+
+
+def test_it_is_the_average_of_the_heads_along_the_way(source: dict[str, torch.Tensor]) -> None:
+    """From the source's head on, d(average)/dt = (head - average) / horizon, while the policy trains."""
+    agent, seen = begun(PLAN, source), []
+
+    class Spy(BaseCallback):
+        def _on_rollout_start(self) -> None:
+            weights = parts.tensors(self.model.policy)  # type: ignore[arg-type]
+            seen.append((agent.phases.index, heads(weights, "policy_head"), heads(weights, "policy_average")))
+
+        def _on_step(self) -> bool:
+            return True
+
+    agent.learn(8 * 30, callback=Spy())
+    end = parts.tensors(agent.policy)
+    seen.append((1, heads(end, "policy_head"), heads(end, "policy_average")))
+    expected = heads(source, "policy_head")
+    for (phase, _, _), (_, head, average) in pairwise(seen):
+        weight = PolicyAverage(HORIZON).weight(8)
+        expected = [a + weight * (h - a) if phase else a for a, h in zip(expected, head, strict=True)]
+        torch.testing.assert_close(average, expected, rtol=1e-5, atol=1e-7)
+        if phase == 0:
+            assert all(map(torch.equal, average, heads(source, "policy_head")))
+    assert all((a - h).abs().max() > 1e-4 for a, h in zip(average, head, strict=True))
+
+
+def test_mean_actions_are_the_averages_and_drawn_ones_the_heads(source: dict[str, torch.Tensor]) -> None:
+    agent = begun(PLAN, source)
+    obs = np.random.default_rng(0).normal(3.0, 2.0, (16, 5)).astype(np.float32)
+    plain = begun(replace(PLAN, average=None), source)
+    assert np.array_equal(actions(agent, obs), actions(plain, obs))  # the source's, at first
+    agent.learn(8 * 30)
+    plain.learn(8 * 30)
+    assert np.abs(actions(agent, obs) - actions(plain, obs)).max() > 1e-3
+    ended = parts.tensors(agent.policy)
+    one, two = parts.tensors(plain.policy), {n: t for n, t in ended.items() if not n.startswith("policy_average.")}
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)  # and nothing else differs: who acts does not train
+    parts.load(plain.policy, acting_tensors(ended))
+    assert np.array_equal(actions(agent, obs), actions(plain, obs))
+    assert np.array_equal(agent.predict(obs, deterministic=True)[0], actions(agent, obs))
+
+
+def test_whoever_begins_from_it_has_the_policy_that_acted(source: dict[str, torch.Tensor]) -> None:
+    ended = parts.tensors(begun(PLAN, source).learn(8 * 30).policy)
+    for plan in (TransferPlan(KEEP), PLAN):
+        next_one = begun(plan, ended)
+        weights = parts.tensors(next_one.policy)
+        assert all(map(torch.equal, heads(weights, "policy_head"), heads(ended, "policy_average")))
+        assert next_one.origin is not None
+        assert not any(name.startswith("policy_average.") for name in next_one.source_tensors or {})
+    assert acting_tensors(source) == source
+
+
+def test_the_plan_shows_it_and_reads_it_back(source: dict[str, torch.Tensor]) -> None:
+    agent = begun(PLAN, source)
+    row = next(row for row in PLAN.table(agent.policy) if row.part == "policy_average")
+    assert (row.action, row.rates) == ("kept", {"warm_up": None, "heads": 1.0})
+    assert row.parameters == parts.count(agent.policy, "policy_head")
+    assert TransferPlan.from_json(PLAN.to_json()) == PLAN
+    older = {name: item for name, item in PLAN.to_json().items() if name != "average"}
+    assert TransferPlan.from_json(older).average is None
+
+
+def test_what_cannot_be_is_refused(source: dict[str, torch.Tensor]) -> None:
+    for horizon in (0, -1, 2.5, True, "all"):
+        with pytest.raises(PlanError, match=r"average\.horizon is .* steps, it must be a whole number of at least 1"):
+            PolicyAverage(horizon)  # type: ignore[arg-type]
+    with pytest.raises(PlanError, match="a plan can have one of the two"):
+        TransferPlan(KEEP, (LEARN,), Surgery("residual"), average=PolicyAverage(HORIZON))
+    with pytest.raises(PlanError, match="the plan wants an average of policies to act: PPO keeps none"):
+        PPO(LinearWorld(8), SMALL, seed=0, device="cpu").apply_plan(PLAN, source)
+
+
+def test_the_method_is_the_default_but_for_who_acts() -> None:
+    target = Target("hopper", "heavy", Domain(), 1000)
+    plan, default = (METHODS[name].plan(None, target) for name in ("averaged_policy", "frozen_encoder"))
+    assert plan.average == PolicyAverage(500)
+    assert replace(plan, average=None) == default
