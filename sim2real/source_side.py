@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agents import ActingPolicy, Bundle, TrainingState
+from agents import ActingPolicy, Bundle, TrainingState, acting_tensors
 from envs import DomainVectorEnv
 
 from .building import build_worlds
@@ -60,7 +60,7 @@ class SourceSide:
         """Return its checkpoint with the weights in the shapes of the fresh `policy`; AgentsError as `match.carry`."""
         if self.match is None:
             return self.bundle
-        return replace(self.bundle, weights=self.match.carry(self.bundle.weights, policy))
+        return replace(self.bundle, weights=self.match.carry(acting_tensors(self.bundle.weights), policy))
 
     def identity(self) -> dict[str, Any]:
         """Return what a run carried over from it says of it."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from probes import SMALL, LinearWorld
+from small_runs import SAC as SAC_RUN
+from small_runs import silent, small_config
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import (
@@ -26,6 +29,9 @@ from agents import (
 from agents.sac import SAC
 from envs import Domain
 from sim2real.methods import METHODS, Target
+from sim2real.pretraining import pretrain
+from sim2real.space_map import SpaceMap
+from sim2real.transferring import Transfer, transfer
 
 torch.set_num_threads(1)  # networks this small are slower on more
 
@@ -152,3 +158,24 @@ def test_the_method_is_the_default_but_for_who_acts() -> None:
     plan, default = (METHODS[name].plan(None, target) for name in ("averaged_policy", "frozen_encoder"))
     assert plan.average == PolicyAverage(500)
     assert replace(plan, average=None) == default
+
+
+def test_a_run_leaves_what_it_was_judged_by(tmp_path: Path) -> None:
+    """Zero-shot from where a run ended is the run's last return, also where a map carries the entries over."""
+    config = small_config(**SAC_RUN)
+    run = pretrain(config, tmp_path / "source", resume=False, num_threads=1, report=silent)
+    same = SpaceMap.model_validate({"observation": "same_names", "action": "same_names"})
+    mapped = config.model_copy(update={"transfer": config.transfer.model_copy(update={"space_map": same})})
+    returns = []
+    for name, job in {
+        "averaged": (config, "averaged_policy"),
+        "plain": (config, "zero_shot"),
+        "mapped": (mapped, "zero_shot"),
+    }.items():
+        wanted = Transfer(job[0], run, "heavy", job[1])
+        last = transfer(
+            wanted, tmp_path / name, resume=False, num_threads=1, report=silent, show_plan=lambda rows: None
+        )
+        run = last if name == "averaged" else run
+        returns.append(last.curve()[-1]["return"])
+    assert returns[0] == returns[1] == returns[2]
