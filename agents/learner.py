@@ -294,5 +294,6 @@ class Learner(BaseAlgorithm):
     def load(cls, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: stable-baselines3's files are pickled. Use `load_bundle`."""
         raise AgentsError(
-            f"{cls.__name__}.load would unpickle: use load_bundle(path) and parts.load(agent.policy, bundle.weights)"
+            f"{cls.__name__}.load would unpickle: use load_bundle(path) and "
+            "parts.load(agent.policy, acting_tensors(bundle.weights))"
         )

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 Member = nn.Module | nn.Parameter
+_ACTS = "policy_average"  # part without which a policy that has it would be another one
 
 
 class Parted(Protocol):
@@ -124,6 +125,8 @@ def load(policy: Parted, source: Mapping[str, torch.Tensor], parts: Iterable[str
     written, frozen or not; if that is not the agent whose parts a plan holds still, the phase's end finds out.
     """
     wanted = part_names(policy) if parts is None else tuple(parts)
+    if parts is None and _ACTS not in wanted and any(name.startswith(f"{_ACTS}.") for name in source):
+        raise PartsError(f"the policy that these tensors are of acts by its {_ACTS}: load acting_tensors(tensors)")
     targets = references(policy, wanted)
     missing = sorted(set(targets) - set(source))
     known = set(PARTS) - set(wanted)

@@ -58,9 +58,10 @@ class TransferPlan:
         exploration: a floor under the exploration of what is kept, Exploration's own unless given; None: none.
         source_data: what is wanted of the source's worlds meanwhile.
         adaptation: what an rma encoder's student learns in the source's worlds before the first phase.
-        average: how the policy that acts follows the one that learns; None: it is the one that learns.
+        average: what takes the mean actions, in evaluation and ever after, is a slow copy of the policy head, which
+            follows it so; None: it is the head itself.
         fresh_optimizer: False: go on with the source's moments where a tensor is kept, in the first phase that trains
-            it.
+            it. Those of a source's average are the moments of the head that it followed.
         restart_schedule: False: stay at the point of the schedule at which the source ended, of the target's own rate.
         reset_return_scale: True: the unit of a value head that is kept is measured on the target alone; what the head
             says, in units of reward, does not change thereby (Pop-Art, van Hasselt et al. 2016, arXiv 1602.07714).
@@ -147,6 +148,9 @@ class TransferPlan:
         for unit in units:
             if self.action(unit) is None:
                 raise PlanError(f"the plan does not say what becomes of {unit!r}: {', '.join(ACTIONS)}")
+        if self.average is not None:
+            rates = {unit: {phase.name: self.rate(phase, unit) for phase in self.phases} for unit in units}
+            self.average.check({unit: (self.action(unit), rates[unit]) for unit in units})
         _require_found("parts", self.parts, policy)
         for phase in self.phases:
             _require_found(f"phase {phase.name!r}", phase.trains, policy)

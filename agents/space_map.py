@@ -16,6 +16,7 @@ import torch
 
 from .entry_map import EntryMap
 from .errors import PartsError
+from .policy_average import acting_tensors
 
 __all__ = ["Axes", "AxisEntries", "Segment", "carry_entries"]
 
@@ -47,7 +48,8 @@ def carry_entries(
 ) -> dict[str, torch.Tensor]:
     """Return the tensors of `source` in the shapes of `fresh`.
 
-    Tensors that `axes` does not name, or that only one side has, are those of `source` as they are.
+    Tensors that `axes` does not name, or that only one side has, are those of `source` as they are; a source that acts
+    by an average of policies has that for its policy head.
 
     Args:
         source: tensors of the source's policy by name.
@@ -60,7 +62,7 @@ def carry_entries(
     """
     return {
         name: _carry(name, tensor, fresh[name], axes[name], maps) if name in axes and name in fresh else tensor
-        for name, tensor in source.items()
+        for name, tensor in acting_tensors(source).items()
     }
 
 

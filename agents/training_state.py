@@ -162,5 +162,6 @@ def _require_weights(policy: Parted, digests: Mapping[str, str]) -> None:
     other = [part for part, digest in digests.items() if now.get(part) != digest]
     if other:
         raise CheckpointError(
-            f"the training state belongs to other weights of {', '.join(other)}: load the weights first"
+            f"the training state belongs to other weights of {', '.join(other)}: load the weights first, "
+            "or apply the run's own plan, if the policy lacks a part"
         )

@@ -57,10 +57,12 @@ class SourceSide:
         return (self.bundle.state, training) if training else None
 
     def carried(self, policy: ActingPolicy) -> Bundle:
-        """Return its checkpoint with the weights in the shapes of the fresh `policy`; AgentsError as `match.carry`."""
-        if self.match is None:
-            return self.bundle
-        return replace(self.bundle, weights=self.match.carry(acting_tensors(self.bundle.weights), policy))
+        """Return its checkpoint, its weights those it acts by, in the shapes of the fresh `policy`.
+
+        Raises AgentsError as `match.carry`.
+        """
+        weights = acting_tensors(self.bundle.weights)
+        return replace(self.bundle, weights=weights if self.match is None else self.match.carry(weights, policy))
 
     def identity(self) -> dict[str, Any]:
         """Return what a run carried over from it says of it."""

@@ -69,10 +69,14 @@ def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
 
 
 def carried(source: RunDirectory) -> dict[str, torch.Tensor]:
-    """Return what a plan begins from: slow copies of encoders begin as the encoders do."""
+    """Return what a plan begins from: slow copies begin as what they are copies of."""
     held = weights(source)
     slow = {name for name in held if name.startswith("encoder_target.")}
-    return {name: held[name.replace("encoder_target.", "encoder.") if name in slow else name] for name in held}
+    heads = {name.replace("policy_head", "policy_average", 1): held[name] for name in held if "policy_head" in name}
+    return {
+        **heads,
+        **{name: held[name.replace("encoder_target.", "encoder.") if name in slow else name] for name in held},
+    }
 
 
 @pytest.mark.parametrize(("method", "algorithm"), FITTING)

@@ -18,12 +18,16 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import (
     PPO,
+    EntryMap,
+    PartsError,
     Phase,
     PlanError,
     PolicyAverage,
     Surgery,
     TransferPlan,
     acting_tensors,
+    carry_entries,
+    entry_axes,
     parts,
 )
 from agents.sac import SAC
@@ -143,12 +147,53 @@ def test_the_plan_shows_it_and_reads_it_back(source: dict[str, torch.Tensor]) ->
     assert TransferPlan.from_json(older).average is None
 
 
+def test_what_waits_of_the_head_waits_in_the_average(source: dict[str, torch.Tensor]) -> None:
+    """A phase that trains a layer of the head: the average of that layer alone moves, the others' digests hold."""
+    whole, top = Phase("all", HEADS, budget=8 * 15), Phase("top", {"policy_head.output": 1.0, "value_head": 1.0})
+    ended = parts.tensors(begun(replace(PLAN, phases=(whole, top)), source).learn(8 * 30).policy)
+    half = parts.tensors(begun(replace(PLAN, phases=(whole,)), source).learn(8 * 30).policy)
+    moved = {name for name, tensor in ended.items() if not torch.equal(tensor, half[name])}
+    assert {name for name in moved if name.startswith("policy_")} == {
+        f"{part}.output.{name}" for part in ("policy_head", "policy_average") for name in ("weight", "bias")
+    }
+
+
+def test_entries_are_carried_from_the_average(source: dict[str, torch.Tensor]) -> None:
+    """A map that turns observations and actions round turns the policy that acted, not the head that learnt."""
+    ended = parts.tensors(begun(PLAN, source).learn(8 * 30).policy)
+    fresh = SAC(LinearWorld(8), TINY, seed=3, device="cpu").policy
+    turned = {
+        "observation": EntryMap(5, 5, tuple((i, 4 - i) for i in range(5))),
+        "action": EntryMap(2, 2, ((0, 1), (1, 0))),
+    }
+    carried = carry_entries(ended, parts.tensors(fresh), entry_axes(fresh), turned)
+    assert not any(name.startswith("policy_average.") for name in carried)
+    output = ended["policy_average.output.bias"]  # two means, two logs of standard deviations
+    assert torch.equal(carried["policy_head.output.bias"], output[[1, 0, 3, 2]])
+    with pytest.raises(PartsError, match=r"acts by its policy_average: load acting_tensors\(tensors\)"):
+        parts.load(fresh, ended)
+
+
 def test_what_cannot_be_is_refused(source: dict[str, torch.Tensor]) -> None:
     for horizon in (0, -1, 2.5, True, "all"):
         with pytest.raises(PlanError, match=r"average\.horizon is .* steps, it must be a whole number of at least 1"):
             PolicyAverage(horizon)  # type: ignore[arg-type]
     with pytest.raises(PlanError, match="a plan can have one of the two"):
         TransferPlan(KEEP, (LEARN,), Surgery("residual"), average=PolicyAverage(HORIZON))
+    trains_all = Phase("all", {"encoder": 1.0, **HEADS})
+    for plan, message in (
+        (TransferPlan({**KEEP, "encoder": "keep"}, (trains_all,)), "phase 'all' trains the encoder that it reads"),
+        (TransferPlan(KEEP), "average would have no effect: no phase trains the policy head"),
+        (TransferPlan(KEEP, (WARM_UP,)), "average would have no effect"),
+        (TransferPlan({**KEEP, "policy_average": "reset"}, (LEARN,)), "of both; name the head"),
+        (TransferPlan({**KEEP, "policy_average": "freeze"}, (LEARN,)), "of both; name the head"),
+        (
+            TransferPlan(KEEP, (replace(LEARN, trains={**HEADS, "policy_average": 0.5}),)),
+            "becomes of both; name the head",
+        ),
+    ):
+        with pytest.raises(PlanError, match=message):
+            begun(replace(plan, average=PolicyAverage(HORIZON)), source)
     with pytest.raises(PlanError, match="the plan wants an average of policies to act: PPO keeps none"):
         PPO(LinearWorld(8), SMALL, seed=0, device="cpu").apply_plan(PLAN, source)
 
@@ -179,3 +224,6 @@ def test_a_run_leaves_what_it_was_judged_by(tmp_path: Path) -> None:
         run = last if name == "averaged" else run
         returns.append(last.curve()[-1]["return"])
     assert returns[0] == returns[1] == returns[2]
+    raw = run.final().weights
+    pairs = zip(heads(raw, "policy_average"), heads(raw, "policy_head"), strict=True)
+    assert all((average - head).abs().max() > 1e-5 for average, head in pairs)

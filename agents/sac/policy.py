@@ -39,7 +39,8 @@ class SacPolicy(BasePolicy):
 
     The encoder is shared and trained by the critics' loss alone; the policy head reads its features without a gradient
     (SAC-AE, Yarats et al. 2019, arXiv 1910.01741). `predict` is stable-baselines3's; where it is asked for random
-    actions, it draws from the policy's own generator.
+    actions, it draws from the policy's own generator. Asked for the mean action it goes by `policy_average`, where
+    there is one; `gaussian` and `sample` always are the policy head's, which learns.
 
     `encoder_target` has the statistics of `encoder` at every moment: whatever changes them changes both. While
     the encoder does not train its copy is not read (see `target_encoder`), and nothing moves it.
@@ -113,10 +114,13 @@ class SacPolicy(BasePolicy):
 
     @torch.no_grad()
     def follow(self, weight: float) -> None:
-        """Move the slow copy of the policy head by the share `weight` of its way to the head."""
+        """Move what trains of the slow copy of the policy head by the share `weight` of its way to the head."""
         assert self.policy_average is not None
-        fast: list[torch.Tensor] = [*self.policy_hidden.parameters(), *self.policy_output.parameters()]
-        torch._foreach_lerp_([*self.policy_average.parameters()], fast, weight)
+        fast = (*self.policy_hidden.parameters(), *self.policy_output.parameters())
+        pairs = zip(self.policy_average.parameters(), fast, strict=True)
+        moving = [(slow, own) for slow, own in pairs if slow.requires_grad]
+        if moving:
+            torch._foreach_lerp_([slow for slow, _ in moving], [own for _, own in moving], weight)
 
     def gaussian(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return means and logs of standard deviations before the tanh, each (N, A), of raw observations (N, D)."""
@@ -147,8 +151,9 @@ class SacPolicy(BasePolicy):
     def set_training_mode(self, mode: bool) -> None:
         """Switch training or evaluation; slow copies always evaluate, and what is frozen stays in evaluation."""
         self.train(mode)
-        self.encoder_target.train(False)
-        self.critic_target.train(False)
+        for slow in (self.encoder_target, self.critic_target, self.policy_average):
+            if slow is not None:
+                slow.train(False)
 
     def update_statistics(self, obs: torch.Tensor) -> None:
         """Merge raw observations (N, obs_dim) into the normaliser, and give the slow copy the same statistics."""

@@ -286,7 +286,7 @@ class SAC(Learner, stable_baselines3.SAC):
                 self.logger.record("transfer/classifier_loss", loss)
             if updates := self._updates_due(num_steps):
                 self.train(updates)
-            if self.plan.average is not None and self.phases.trains("policy_average"):
+            if self.plan.average is not None:
                 self.policy.follow(self.plan.average.weight(num_steps * self.n_envs))
             self._end_steps(num_steps)
             if log_interval is not None and self._episode_num // log_interval > ended // log_interval:

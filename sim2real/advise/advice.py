@@ -136,9 +136,9 @@ def choose_num_envs(steps: int, episode_steps: int) -> int:
 def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, num_threads: int = 0) -> Advice:
     """Spend exactly `steps` target steps with the policy of `run` and say what to try first.
 
-    The policy acts as in training, exploration included: its values were learnt on that, and mean actions would
-    show fewer states. Source worlds begin with the same initial states and noise, so that a target that changes
-    nothing shows nothing.
+    The policy acts as in training, exploration included: its values were learnt on that, and mean actions would show
+    fewer states. (Those of a run with an averaged policy were learnt on the head that it followed.) Source worlds begin
+    with the same initial states and noise, so that a target that changes nothing shows nothing.
 
     Raises:
         UserError: for too few steps, a learner that cannot be looked at, or a run that has not finished.
