@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,8 @@ from probes import SMALL, LinearWorld
 from small_runs import SAC as SAC_RUN
 from small_runs import silent, small_config
 from stable_baselines3.common.callbacks import BaseCallback
+from test_sac_plans import FROZEN as KEEP
+from test_sac_plans import HEADS, TINY, begun
 
 from agents import (
     PPO,
@@ -39,17 +40,6 @@ from sim2real.transferring import Transfer, transfer
 
 torch.set_num_threads(1)  # networks this small are slower on more
 
-TINY: dict[str, Any] = {
-    "encoder": {"widths": [6]},
-    "policy_head": [8],
-    "critic_head": [8],
-    "batch_size": 32,
-    "learning_starts": 32,
-    "buffer_size": 4096,
-    "gradient_steps": 0.5,
-}
-HEADS = {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}
-KEEP = {"encoder": "freeze", **dict.fromkeys(HEADS, "keep")}
 WARM_UP, LEARN = Phase("warm_up", {"value_head": 1.0}, budget=8 * 10), Phase("heads", HEADS)
 HORIZON = 100
 PLAN = TransferPlan(KEEP, (WARM_UP, LEARN), average=PolicyAverage(HORIZON))
@@ -58,12 +48,6 @@ PLAN = TransferPlan(KEEP, (WARM_UP, LEARN), average=PolicyAverage(HORIZON))
 @pytest.fixture(scope="module")
 def source() -> dict[str, torch.Tensor]:
     return parts.tensors(SAC(LinearWorld(8), TINY, seed=0, device="cpu").learn(8 * 40).policy)
-
-
-def begun(plan: TransferPlan, source: dict[str, torch.Tensor]) -> SAC:
-    agent = SAC(LinearWorld(8, seed=5), TINY, seed=1, device="cpu")
-    agent.apply_plan(plan, source)
-    return agent
 
 
 def heads(tensors: dict[str, torch.Tensor], part: str) -> list[torch.Tensor]:
