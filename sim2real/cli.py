@@ -22,7 +22,7 @@ from .cli_shifts import calibrate, check
 from .config import load_config
 from .errors import USER_ERRORS, UserError
 from .evaluation import evaluate as evaluate_agent
-from .methods import DEFAULT_METHOD, METHODS
+from .methods import DEFAULT_METHODS, METHODS
 from .pretraining import pretrain as pretrain_run
 from .progress import ProgressBoard
 from .records import BenchResults
@@ -91,7 +91,13 @@ def transfer(
     source: Annotated[Path, typer.Argument(help="Run directory of the source agent.")],
     target: Annotated[str, typer.Option("--target", help="Target domain: one of the configuration's, or a shift.")],
     out: Out,
-    method: Annotated[str, typer.Option("--method", help="Transfer method; see `sim2real list`.")] = DEFAULT_METHOD,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            help="Transfer method; see `sim2real list`. By default frozen_encoder, with SAC averaged_policy.",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option("--config", help="Configuration of the target run; the source run's own by default."),
@@ -104,10 +110,10 @@ def transfer(
     run = RunDirectory.open(source)
     overrides = {} if seed is None else {"seed": seed}
     loaded = load_config(config or run.path / "config.resolved.yaml", **overrides)
-    job = Transfer(loaded, run, target, method)
+    job = Transfer(loaded, run, target, method or DEFAULT_METHODS[loaded.agent.algorithm])
 
     def show_plan(rows: list[PlanRow]) -> None:
-        console.print(show.plan_table(method, rows))
+        console.print(show.plan_table(job.method, rows))
 
     def show_spaces(match: SpaceMatch) -> None:
         console.print(match.describe(), markup=False, highlight=False)

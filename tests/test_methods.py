@@ -15,12 +15,13 @@ import safetensors.torch
 import torch
 from small_runs import CONTENT, SAC, silent, small_config
 
-from agents import PARTS, CheckpointError, PlanRow, acting_tensors, parts
+from agents import AGENTS, PARTS, CheckpointError, PlanRow, acting_tensors, parts
 from envs import Domain
+from sim2real import cli
 from sim2real.building import load_agent
 from sim2real.errors import UserError
 from sim2real.evaluation import evaluate
-from sim2real.methods import DEFAULT_METHOD, METHODS, Target
+from sim2real.methods import DEFAULT_METHODS, METHODS, Target
 from sim2real.pretraining import pretrain
 from sim2real.run import RunDirectory
 from sim2real.teachers import teacher_config
@@ -112,8 +113,25 @@ def test_every_method_does_what_its_plan_says(
     assert all(torch.equal(acted[name], tensor) for name, tensor in parts.tensors(again.policy).items())
 
 
+@pytest.mark.parametrize("algorithm", AGENTS)
+def test_every_learner_has_a_default(
+    algorithm: str,
+    sources: Callable[[str, bool], RunDirectory],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "run"
+    command = ("sim2real", "transfer", sources(algorithm, False).path, "--target", "heavy", "--out", out)
+    monkeypatch.setattr("sys.argv", [str(word) for word in command])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert not stop.value.code
+    assert RunDirectory(out).manifest()["method"] == DEFAULT_METHODS[algorithm]
+    assert DEFAULT_METHODS.keys() == AGENTS.keys()
+
+
 def test_the_default_warms_the_critic_up_while_the_policy_is_still() -> None:
-    plan = METHODS[DEFAULT_METHOD].plan(None, replace(TARGET, steps=1000))
+    plan = METHODS[DEFAULT_METHODS["ppo"]].plan(None, replace(TARGET, steps=1000))
     first, second = plan.phases
     assert set(first.trains) == {"value_head"}
     assert set(second.trains) == {"policy_head", "value_head", "log_std"}

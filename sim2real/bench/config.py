@@ -12,7 +12,7 @@ from envs import unknown_name
 
 from ..config import PLAIN_NAME, RunConfig, Steps, Strict, read_yaml, resolve_config, validate
 from ..errors import UserError
-from ..methods import DEFAULT_METHOD, METHODS
+from ..methods import DEFAULT_METHODS, METHODS
 from ..shipped import shipped_config, shipped_configs
 
 __all__ = ["BenchConfig", "OracleBudget", "load_bench_config"]
@@ -65,7 +65,7 @@ class BenchConfig(Strict):
     targets: Names
     methods: Names
     seeds: Annotated[list[int], Field(min_length=1)]
-    default_method: str = DEFAULT_METHOD
+    default_method: str = DEFAULT_METHODS["ppo"]
     threshold_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
     oracle_budget: OracleBudget = OracleBudget()
     overrides: dict[str, Any] = {}

@@ -25,7 +25,7 @@ from . import (
 )
 from .method import Method, Target
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "Method", "Target"]
+__all__ = ["DEFAULT_METHODS", "METHODS", "Method", "Target"]
 
 METHODS: dict[str, Method] = {
     "zero_shot": zero_shot.METHOD,
@@ -50,4 +50,5 @@ METHODS: dict[str, Method] = {
     "rlpd": rlpd.METHOD,
     "darc": darc.METHOD,
 }
-DEFAULT_METHOD = "frozen_encoder"
+DEFAULT_METHODS: dict[str, str] = {"ppo": "frozen_encoder", "sac": "averaged_policy"}
+"""algorithm -> the method that `transfer` takes unless told otherwise."""

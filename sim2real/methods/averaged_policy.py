@@ -1,4 +1,4 @@
-"""averaged_policy: the default's plan, but what acts is the average of the policies along the way, the source's first.
+"""averaged_policy, the default of SAC: as frozen_encoder, but the average of the policies along the way acts.
 
 Idea: off-policy learners wander. Between two evaluations of one run a policy may lose most of its return and find it
 again, on the source as well as on the target. The average of their weights, which begins at the source's policy,
@@ -7,7 +7,7 @@ Reinforcement Learning with Weight Averaging), as does a model half-way between 
 became of it (WiSE-FT, Wortsman et al. 2021, arXiv 2109.01903). The last policy goes on collecting; the average is what
 is evaluated, and what the run leaves.
 Helps when single policies cannot be trusted, and on the robot one of them must be. Hurts where there is a long way to
-go: the average lags behind by half of the budget. While it collects the robot falls as often as with the default.
+go: the average lags behind by half of the budget. While it collects the robot falls as often as with frozen_encoder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from agents import Bundle, PolicyAverage, TransferPlan
 
-from .frozen_encoder import METHOD as DEFAULT
+from .frozen_encoder import METHOD as FROZEN_ENCODER
 from .method import Method, Target
 
 __all__ = ["METHOD"]
@@ -26,7 +26,7 @@ SHARE = 0.5  # of the budget: how far the average lags behind
 
 
 def _plan(source: Bundle | None, target: Target) -> TransferPlan:
-    return replace(DEFAULT.plan(source, target), average=PolicyAverage(max(1, int(SHARE * target.steps))))
+    return replace(FROZEN_ENCODER.plan(source, target), average=PolicyAverage(max(1, int(SHARE * target.steps))))
 
 
 METHOD = Method(

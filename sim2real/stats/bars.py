@@ -13,6 +13,7 @@ import numpy as np
 
 from .bar import Bar, Evidence, counted, first_reason, in_every, judged, unjudged
 from .cells import Cell
+from .controls import ACTOR_ONLY, NO_WARM_UP, difference
 from .curves import ORACLE
 from .frame import generator_for
 from .groups import Group
@@ -21,18 +22,8 @@ from .method_table import runs_by_target
 from .metrics import FloatArray
 from .verdicts import HARM, MIN_SEEDS
 
-__all__ = ["ACTOR_ONLY", "BARS", "NO_WARM_UP", "compute_bars"]
+__all__ = ["BARS", "compute_bars"]
 
-NO_WARM_UP = "fine_tune"
-"""The control whose dip shows what happens with no warm-up, nothing frozen, and the policy at the full rate."""
-ACTOR_ONLY = "actor_only"
-"""The control that carries the policy over and leaves the critic behind: a fresh one, and no warm-up."""
-_DIFFERENCES = {
-    NO_WARM_UP: f"{NO_WARM_UP} differs from frozen_encoder in three things, no warm-up, nothing frozen and the policy "
-    "head's full rate: its dip is not the missing warm-up's alone",
-    ACTOR_ONLY: f"{ACTOR_ONLY} differs from frozen_encoder in two things, a fresh critic and no warm-up: the ratio is "
-    "not the warm-up's alone",
-}
 ENOUGH_CELLS = 0.6
 FEW_STEPS = 0.1
 """Share of the oracle's target steps within which a cell has to get to the oracle's level."""
@@ -146,7 +137,7 @@ def small_dip(groups: Sequence[Group], method: str) -> Bar:
         max((e.figures[method] for e in known), default=math.nan),
         DEEP,
         "share",
-        f"deepest dip, {counted(evidence)}; {_DIFFERENCES[NO_WARM_UP]}",
+        f"deepest dip, {counted(evidence)}; {difference(NO_WARM_UP, method)}",
         tuple(evidence),
     )
 
@@ -185,7 +176,7 @@ def warm_up_pays(groups: Sequence[Group], method: str) -> Bar:
         found.point if found else math.nan,
         1.0 / FASTER,
         "ratio",
-        f"ratio of steps over {len(timed)} of {len(groups)} cells; {_DIFFERENCES[ACTOR_ONLY]}"
+        f"ratio of steps over {len(timed)} of {len(groups)} cells; {difference(ACTOR_ONLY, method)}"
         if known
         else first_reason(evidence)
         if arrivals or not timed
