@@ -1,4 +1,4 @@
-"""frozen_encoder, the default: encoder frozen, both heads carried over, the critic warmed up before the policy moves.
+"""frozen_encoder, the default of PPO: encoder frozen, both heads kept, the critic warmed up before the policy moves.
 
 Idea: a value head trained on the source misjudges the target, and its errors would push a good policy away in the
 first updates. So the policy stands still while the value head learns the target's returns; then both heads train, the
