@@ -9,7 +9,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from agents import AGENTS, PlanRow
 from envs import ENVS, PARAMETERS, SHIFTS, unknown_name
@@ -32,7 +31,7 @@ from .seeding import derive_seed
 from .several_numbers import SeveralNumbers
 from .space_map import SpaceMatch
 from .stats import interval, mean
-from .terminal import Interrupted, Threads, console, interruptible
+from .terminal import Interrupted, Threads, console, error_console, interruptible, print_anything
 from .transferring import Transfer
 from .transferring import transfer as transfer_run
 
@@ -83,7 +82,8 @@ def pretrain(
     with interruptible("add --resume to continue"), ProgressBoard(console) as board:
         run = pretrain_run(loaded, out, resume=resume, num_threads=threads, report=board.job(out.name))
     ledger = run.ledger()
-    console.print(f"{out}: return on the source domain {ledger['source_return']:.1f} after {ledger['steps']:,} steps")
+    found = f"return on the source domain {ledger['source_return']:.1f} after {ledger['steps']:,} steps"
+    console.print(f"{out}: {found}", soft_wrap=True)
 
 
 @app.command()
@@ -116,7 +116,7 @@ def transfer(
         console.print(show.plan_table(job.method, rows))
 
     def show_spaces(match: SpaceMatch) -> None:
-        console.print(match.describe(), markup=False, highlight=False)
+        console.print(match.describe())
 
     with interruptible("add --resume to continue"), ProgressBoard(console) as board:
         result = transfer_run(
@@ -131,7 +131,8 @@ def transfer(
     curve = result.curve()
     console.print(
         f"{out}: return on {target} {curve[0]['return']:.1f} at step 0, {curve[-1]['return']:.1f} "
-        f"after {curve[-1]['step']:,} target steps"
+        f"after {curve[-1]['step']:,} target steps",
+        soft_wrap=True,
     )
 
 
@@ -225,15 +226,14 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 
 def main() -> None:
     """Run the command line; errors a user can mend are one message and exit code 2."""
+    print_anything()
     try:
         app()
     except USER_ERRORS as error:
-        Console(stderr=True).print(
-            f"error: {_message(error)}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        error_console.print(f"error: {_message(error)}", style="red", soft_wrap=True)
         sys.exit(2)
     except Interrupted as interruption:
-        Console(stderr=True).print(f"interrupted; {interruption}", style="yellow", highlight=False)
+        error_console.print(f"interrupted; {interruption}", style="yellow")
         sys.exit(130)
 
 

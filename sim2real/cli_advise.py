@@ -38,7 +38,7 @@ def advise(
     for table in advice_tables(advice):
         console.print(table)
     reasons = [advice.reasons[name] for name in advice.first.pros] or ["nothing speaks for moving anything"]
-    console.print(f"try first: {advice.first.method}: {'; '.join(reasons)}", markup=False, highlight=False)
+    console.print(f"try first: {advice.first.method}: {'; '.join(reasons)}")
     if json is not None:
         write_json(json, advice.to_mapping())
 

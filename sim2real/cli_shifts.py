@@ -50,7 +50,7 @@ def check(
     console.print(check_table(checks.env, rows))
     for row in rows:
         if not row.check.ok:
-            console.print(f"{row.check.shift}: {row.check.message}", markup=False, highlight=False)
+            console.print(f"{row.check.shift}: {row.check.message}")
     if json is not None:
         write_json(json, {"env": checks.env, "seed": seed, "shifts": [row.to_mapping() for row in rows]})
     if not all(row.check.ok for row in rows):
@@ -73,7 +73,7 @@ def calibrate(
     run = PolicyRun.open(policy, env, shift, num_threads=threads)
 
     def tell(severity: float, mean_return: float) -> None:
-        console.print(f"severity {severity:<10.4g} return {mean_return:.1f}", highlight=False)
+        console.print(f"severity {severity:<10.4g} return {mean_return:.1f}")
 
     rng = np.random.default_rng(derive_seed(seed, "bootstrap"))
     with interruptible("nothing was written"):

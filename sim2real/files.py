@@ -28,10 +28,13 @@ def require_place(path: Path) -> None:
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write `text` to a temporary sibling, flush it to disk and rename it over `path`."""
+    """Write `text` to a temporary sibling, flush it to disk and rename it over `path`.
+
+    Names that are no text in the system's encoding are written with their escapes, such as `\\udcfc`.
+    """
     temporary = path.with_name(f".{path.name}.writing")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

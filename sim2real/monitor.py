@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ class Monitor:
 
     def __init__(self, folder: Path) -> None:
         """Write events into `folder`."""
-        self._output = TensorBoardOutputFormat(str(folder))
-        self.logger = Logger(str(folder), [self._output])
+        folder.mkdir(parents=True, exist_ok=True)
+        self._descriptor, place = _open_place(folder)
+        self._output = TensorBoardOutputFormat(place)
+        self.logger = Logger(place, [self._output])
 
     def evaluation(self, domain: str, result: Evaluation, step: int) -> None:
         """Log an evaluation on `domain` (source or target)."""
@@ -80,9 +83,26 @@ class Monitor:
     def close(self) -> None:
         """Flush and close the files."""
         self.logger.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def _write(self, values: Mapping[str, float], step: int) -> None:
         self._output.write({k: np.float64(v) for k, v in values.items()}, dict.fromkeys(values, ()), step)
+
+
+def _open_place(folder: Path) -> tuple[int | None, str]:
+    """Return what TensorBoard can open `folder` by, and the descriptor that must stay open meanwhile, if there is one.
+
+    TensorBoard encodes paths as UTF-8, which fails where a name is not text in the system's encoding: a name in
+    Latin-1, or any name beyond ASCII under an ASCII locale. Linux has a plain name for an open folder.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        descriptor = os.open(folder, os.O_RDONLY)
+        return descriptor, f"/proc/self/fd/{descriptor}"
+    return None, str(folder)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 __all__ = ["JobProgress", "ProgressBoard", "Reporter"]
 
@@ -28,10 +29,10 @@ class ProgressBoard:
         """Show jobs on `console`; `overall` is their number, None for a single job without an overall bar."""
         self._console = console
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -42,7 +43,7 @@ class ProgressBoard:
     def __enter__(self) -> ProgressBoard:
         self._bars.start()
         if self._total is not None:
-            self._overall = self._bars.add_task("[bold]all jobs", total=self._total, note="")
+            self._overall = self._bars.add_task("all jobs", total=self._total, note="")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -58,7 +59,7 @@ class ProgressBoard:
         if self._overall is not None:
             self._bars.advance(self._overall, done)
         place = f"[{self._done}/{self._total}] " if self._total is not None else ""
-        self._console.print(f"{place}{text}", markup=False, highlight=False)
+        self._console.print(Text(f"{place}{text}"))
 
 
 class JobProgress:
@@ -78,7 +79,9 @@ class JobProgress:
             self._bars.update(self._task, completed=done, total=total, note=text)
         elif time.monotonic() - self._last >= _LINE_EVERY:
             self._last = time.monotonic()
-            self._console.print(f"{self._name}: {done:,}/{total:,} steps  {text}", markup=False, highlight=False)
+            self._console.print(
+                f"{self._name}: {done:,}/{total:,} steps  {text}", markup=False, emoji=False, highlight=False
+            )
 
     def close(self) -> None:
         """Take the bar away."""
