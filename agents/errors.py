@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -13,14 +14,34 @@ __all__ = [
     "FrozenError",
     "PartsError",
     "PlanError",
+    "bound",
     "is_number",
     "number_hint",
     "unknown_name",
 ]
 
 
+_GROUPED = re.compile(r"(?<=\d)[,_' ](?=\d{3}(\D|$))")  # what people write between thousands
+_MOST_EXACT = 2.0**53  # every whole number up to here is a float
+
+
+def bound(text: str, most: int = 2_000) -> str:
+    """Return `text`, the middle of it left out where it is longer than `most` characters; of a table the tenfold.
+
+    Messages name values that come from files, and those may be as long as anybody likes.
+    """
+    most *= 10 if "\n" in text else 1
+    if len(text) <= most:
+        return text
+    return f"{text[: most * 2 // 3]} ... {len(text) - most:,} characters left out ... {text[len(text) - most // 3 :]}"
+
+
 class AgentsError(Exception):
     """An agent that cannot be built or used as asked; the message names value, rule and choices."""
+
+    def __init__(self, message: str = "") -> None:
+        """Keep the message, bounded."""
+        super().__init__(bound(message))
 
 
 class CheckpointError(AgentsError):
@@ -55,17 +76,26 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def number_hint(value: Any) -> str:
-    """Return, for a text that is a number to everyone but YAML 1.1, how to write it; else an empty string.
+def number_hint(value: Any, *, whole: bool = False) -> str:
+    """Return how to write a number that YAML 1.1 reads as text, or as a fraction where a whole one is wanted.
 
-    YAML 1.1 wants a point in the digits and a sign in the exponent. Example: ` (a text: write 1.0e-4)`.
+    YAML 1.1 wants a point in the digits and a sign in the exponent, and no commas. Empty for what is no number, or no
+    `whole` one. Example: ` (a text: write 1.0e-4)`.
     """
+    text = _GROUPED.sub("", value) if isinstance(value, str) else value
     try:
-        finite = isinstance(value, str) and abs(float(value)) <= sys.float_info.max
-    except ValueError:
+        number = None if isinstance(value, bool) else float(text)
+    except (TypeError, ValueError, OverflowError):
         return ""
-    if not finite:
+    if number is None or not abs(number) <= (_MOST_EXACT if whole else sys.float_info.max):
         return ""
+    if whole:
+        kind = "a text" if isinstance(value, str) else "a fraction"
+        return f" ({kind}: write {int(number)})" if number.is_integer() and not isinstance(value, int) else ""
+    if not isinstance(value, str):
+        return ""
+    if text != value:
+        return f" (a text: write {text.strip()})"
     digits, _, exponent = value.strip().lower().partition("e")
     if not exponent:
         return f" (a text: write {digits})"

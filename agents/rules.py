@@ -17,7 +17,7 @@ def require(owner: object, name: str, rule: str, holds: Callable[[Any], bool]) -
     if not is_number(value) and holds is not is_whole:
         raise AgentsError(f"{name} is {value!r}: it must be a finite number{number_hint(value)}")
     if not holds(value):
-        raise AgentsError(f"{name} is {value!r}: {rule}")
+        raise AgentsError(f"{name} is {value!r}: {rule}{number_hint(value, whole=True) if 'whole' in rule else ''}")
 
 
 def is_whole(value: Any) -> bool:
@@ -34,7 +34,11 @@ def require_choice(name: str, value: Any, choices: Sequence[str]) -> None:
 def require_widths(name: str, value: Any) -> tuple[int, ...]:
     """Return layer widths as a tuple; AgentsError unless they are whole numbers of at least 1."""
     if not isinstance(value, Sequence) or isinstance(value, str) or not all(is_whole(width) for width in value):
-        raise AgentsError(f"{name} is {value!r}: it must be a list of layer widths, each a whole number of at least 1")
+        found = value if isinstance(value, list) else [value]
+        hint = "".join(number_hint(width, whole=True) for width in found)
+        raise AgentsError(
+            f"{name} is {value!r}: it must be a list of layer widths, each a whole number of at least 1{hint}"
+        )
     return tuple(value)
 
 

@@ -10,7 +10,7 @@ Single worlds are registered with Gymnasium: `gymnasium.make("sim2real/Hopper-v0
 
 from .domain import Domain
 from .environments import ENVS, Environment, environment, make, make_vec, register_all
-from .errors import EnvsError, unknown_name
+from .errors import EnvsError, bound, number_hint, unknown_name
 from .fidelity import Fidelity
 from .logs import route_messages
 from .parameters import PARAMETERS
@@ -38,12 +38,14 @@ __all__ = [
     "Twin",
     "Verdict",
     "available_cores",
+    "bound",
     "check_shift",
     "check_worlds",
     "environment",
     "import_from",
     "make",
     "make_vec",
+    "number_hint",
     "unknown_name",
 ]
 

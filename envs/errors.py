@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-__all__ = ["EnvsError", "is_number", "number_hint", "unknown_name"]
+__all__ = ["EnvsError", "bound", "is_number", "number_hint", "unknown_name"]
+
+
+def bound(text: str, most: int = 2_000) -> str:
+    """Return `text`, the middle of it left out where it is longer than `most` characters; of a table the tenfold.
+
+    Messages name values that come from files, and those may be as long as anybody likes.
+    """
+    most *= 10 if "\n" in text else 1
+    if len(text) <= most:
+        return text
+    return f"{text[: most * 2 // 3]} ... {len(text) - most:,} characters left out ... {text[len(text) - most // 3 :]}"
 
 
 class EnvsError(ValueError):
     """A world, domain, shift or task that cannot be built as asked; the message says what would be valid."""
+
+    def __init__(self, message: str = "") -> None:
+        """Keep the message, bounded."""
+        super().__init__(bound(message))
 
 
 def unknown_name(kind: str, name: object, choices: Iterable[str]) -> EnvsError:
@@ -33,17 +49,27 @@ def is_number(value: Any) -> bool:
     return isinstance(plain, int | float) and not isinstance(plain, bool) and abs(plain) <= sys.float_info.max
 
 
-def number_hint(value: Any) -> str:
+_GROUPED = re.compile(r"(?<=\d)[,_' ](?=\d{3}(\D|$))")  # what people write between thousands
+
+
+def number_hint(value: Any, *, whole: bool = False) -> str:
     """Return, for a text that looks like a number, how YAML 1.1 wants it written; else an empty string.
 
-    YAML 1.1 reads `1e-4`, without point, as text. Example: `: that is a text, write 1.0e-4`.
+    YAML 1.1 reads `1e-4`, without point, as text, and a fraction where a `whole` number is wanted: 1.0e+3. Example:
+    `: that is a text, write 1.0e-4`.
     """
+    plain = _GROUPED.sub("", value) if isinstance(value, str) else value
     try:
-        number = float(value) if isinstance(value, str) else None
+        number = float(plain) if isinstance(value, str) or (whole and isinstance(value, float)) else None
     except ValueError:
         number = None
     if number is None:
         return ""
+    if whole:
+        kind = "text" if isinstance(value, str) else "fraction"
+        return f": that is a {kind}, write {int(number)}" if number.is_integer() and abs(number) <= 2.0**53 else ""
+    if plain != value:
+        return f": that is a text, write {plain.strip()}"
     if not is_number(number):  # inf, nan
         return (
             f": that is a text, write {'-' if value.strip().startswith('-') else ''}.{value.strip(' +-')[:3].lower()}"

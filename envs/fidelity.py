@@ -44,7 +44,7 @@ class _Bounds:
         types = int if self.integer else int | float
         if isinstance(value, bool) or not isinstance(value, types) or not (value > 0 or (self.zero and value == 0)):
             kind = f"{'an integer' if self.integer else 'a number'} {'>=' if self.zero else '>'} 0"
-            raise EnvsError(f"{key}: must be {kind}, got {value!r}{number_hint(value)}")
+            raise EnvsError(f"{key}: must be {kind}, got {value!r}{number_hint(value, whole=self.integer)}")
         if value > self.most:
             raise EnvsError(f"{key}: must be at most {self.most:g}, got {value!r}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .reading import load_json
 
 __all__ = ["read_json", "require_folder", "require_place", "write_atomic", "write_json"]
 
@@ -56,8 +57,6 @@ def read_json(path: Path) -> Any:
         UserError: when the file is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return load_json(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: damaged: not valid JSON ({error})") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .errors import UserError
+from .reading import load_json
 from .records import BenchResults, RunRecord
 
 __all__ = ["load_results", "results_from_mapping"]
@@ -19,9 +20,9 @@ __all__ = ["load_results", "results_from_mapping"]
 def load_results(path: Path) -> BenchResults:
     """Read the results of a benchmark. Raises ValueError naming the file and the key that does not fit."""
     try:
-        mapping = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: not JSON ({error})") from error
+        mapping = load_json(path)
+    except UserError as error:
+        raise ValueError(str(error)) from error
     try:
         return results_from_mapping(mapping, where=str(path))
     except OverflowError as error:

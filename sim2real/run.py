@@ -26,6 +26,7 @@ from .config import RunConfig, config_digest, validate
 from .errors import UserError
 from .files import read_json, write_atomic, write_json
 from .locking import working_on
+from .reading import GENERATED, load_yaml, parse_json, read_text
 from .versions import collect_versions
 
 __all__ = ["RunDirectory"]
@@ -122,9 +123,9 @@ class RunDirectory:
         """Return the run's resolved configuration."""
         file = self.path / "config.resolved.yaml"
         try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"{file}: cannot be read ({error})") from None
+            content = load_yaml(file)
+        except OSError as error:
+            raise UserError(f"{file}: cannot be read ({error.strerror})") from None
         if not isinstance(content, dict):
             raise UserError(f"{file}: damaged: expected a mapping")
         return validate(RunConfig, content, str(file))
@@ -214,7 +215,7 @@ class RunDirectory:
         if not file.is_file():
             return []
         try:
-            return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+            return [parse_json(line) for line in read_text(file, GENERATED).splitlines()]
         except ValueError as error:
             raise UserError(f"{file}: damaged: {error}") from None
 

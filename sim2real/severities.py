@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from envs import SHIFTS, EnvsError, unknown_name
 
 from .errors import UserError
+from .reading import load_yaml
 
 __all__ = ["level_names", "resolve_severities"]
 
@@ -100,9 +99,11 @@ def _calibrated(path: Path, wanted: Mapping[str, Any], level: Any) -> float:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"calibration: {path} cannot be read ({' '.join(str(error).split())})") from None
+        content = load_yaml(path)
+    except UserError as error:
+        raise UserError(f"calibration: {error}") from None
+    except OSError as error:
+        raise UserError(f"calibration: {path} cannot be read ({error.strerror})") from None
     if not isinstance(content, Mapping):
         raise UserError(f"calibration: {path} holds no calibration")
     return content

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from envs import unknown_name
+from envs import bound, number_hint, unknown_name
 
 from .errors import USER_ERRORS, UserError
+from .reading import load_yaml
 from .shipped import shipped_configs
 
 __all__ = ["Strict", "read_yaml", "validate"]
@@ -23,6 +24,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+_NUMBER = re.compile("int_|float_|finite_number|greater|less")  # types of pydantic's errors
 Model = TypeVar("Model", bound=Strict)
 
 
@@ -30,18 +32,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
 
     Raises:
-        UserError: when it is missing, is no YAML (with line and column) or no mapping.
+        UserError: when it is missing, is no mapping, or as `load_yaml`.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path)
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; configurations that come along: {', '.join(shipped_configs())}"
         ) from None
     except IsADirectoryError:
         raise UserError(f"{path}: is a directory, expected a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: expected a mapping of keys to values, got {type(content).__name__}")
     return dict(content)
@@ -71,7 +71,14 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if isinstance(error["input"], Mapping):
         return f"{key}: {message}" if key else message
-    return f"{key}: {message}, got {error['input']!r}"
+    return f"{key}: {message}, got {bound(repr(error['input']), 200)}{_hint(error)}"
+
+
+def _hint(error: Any) -> str:
+    """Return how to write in YAML what was meant; empty where nothing is known."""
+    if isinstance(error["input"], bool) and error["type"] == "string_type":
+        return ": YAML reads no, off, yes and on as false and true, write it in quotes"
+    return number_hint(error["input"], whole=error["type"].startswith("int")) if _NUMBER.match(error["type"]) else ""
 
 
 def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

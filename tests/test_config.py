@@ -139,6 +139,38 @@ def test_bench_refuses_unknown_names(tmp_path: Path) -> None:
         load_bench_config(file).run_config("absent.yaml", 0, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"budget": {**BUDGET, "source_steps": "1e6"}}, "budget.source_steps: .*'1e6': that is a text, write 1000000"),
+        ({"budget": {**BUDGET, "source_steps": "1,000"}}, "'1,000': that is a text, write 1000$"),
+        ({"budget": {**BUDGET, "source_steps": 1.0e6}}, "1000000.0: that is a fraction, write 1000000$"),
+        ({"seed": "7"}, "seed: .*'7': that is a text, write 7$"),
+        ({"agent": {"num_envs": 4, "settings": {"learning_rate": "3e-4"}}}, r"\(a text: write 3\.0e-4\)$"),
+        ({"agent": {"num_envs": 4, "settings": {"num_steps": 64.0}}}, r"\(a fraction: write 64\)$"),
+        ({"agent": {"num_envs": 4, "settings": {"policy_head": ["6e1"]}}}, r"\(a text: write 60\)$"),
+        ({"device": False}, "device: .*False: YAML reads no, off, yes and on as false and true, write it in quotes$"),
+    ],
+)
+def test_a_number_that_yaml_reads_as_something_else_gets_a_hint(
+    tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    file = tmp_path / "c.yaml"
+    base = {"env": "hopper", "agent": {"num_envs": 4}, "transfer": {"num_envs": 4}, "budget": BUDGET}
+    file.write_text(yaml.safe_dump({**base, **change}))
+    with pytest.raises(UserError, match=words):
+        load_config(file)
+
+
+def test_a_long_value_is_cut_in_messages(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    for change in ({"env": "x" * 100_000}, {"device": ["y" * 100_000]}, {"x" * 100_000: 1}):
+        file.write_text(yaml.safe_dump({"agent": {}, **change}))
+        with pytest.raises(UserError) as caught:
+            load_config(file)
+        assert len(str(caught.value)) < 2_100
+
+
 def test_what_a_bench_overrides_for_one_environment_counts_there_alone(tmp_path: Path) -> None:
     file = tmp_path / "bench.yaml"
     grid = {"name": "b", "environments": ["hopper", "walker2d"], "targets": ["heavy"], "methods": ["scratch"]}

@@ -165,7 +165,7 @@ def test_layers_that_are_not_known_are_left_to_autograd() -> None:
         ({"gamma": "nan"}, "gamma is 'nan': it must be a finite number$"),
         ({"learning_rate": -1}, "learning_rate is -1: it must be above 0$"),
         ({"learning_rate": 10**400}, "it must be a finite number$"),
-        ({"num_steps": "1e3"}, "num_steps is '1e3': it must be a whole number of at least 1$"),
+        ({"num_steps": "1e3"}, r"num_steps is '1e3': it must be a whole number of at least 1 \(a text: write 1000\)$"),
     ],
 )
 def test_settings_that_cannot_be_name_the_rule(values: dict[str, object], message: str) -> None:

@@ -89,6 +89,8 @@ def test_nothing_is_unpickled_or_evaluated(path: Path) -> None:
         called = dotted(node.func)
         assert called not in ("eval", "exec", "compile", "builtins.eval", "builtins.exec"), called
         assert called not in ("yaml.load", "yaml.unsafe_load", "yaml.full_load", "torch.load"), called
+        if path.relative_to(ROOT).parts[0] == "sim2real" and path.name != "reading.py":  # the one bounded reader
+            assert called not in ("yaml.safe_load", "json.load", "json.loads"), called
         assert called not in ("np.load", "numpy.load") or not _allows_pickle(node), called
 
 

@@ -140,5 +140,5 @@ def test_missing_and_unknown_keys_and_no_json_are_named(tmp_path: Path) -> None:
         results_from_mapping(mapping)
     path = tmp_path / "broken.json"
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"broken\.json: not JSON"):
+    with pytest.raises(ValueError, match=r"broken\.json: damaged: not valid JSON"):
         load_results(path)

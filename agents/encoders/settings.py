@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from ..activations import activation_class
-from ..errors import AgentsError
+from ..errors import AgentsError, number_hint
 from ..rules import is_whole, require_names, require_widths
 from . import encoder_row
 from .memory import memory_class
@@ -48,7 +48,8 @@ class EncoderSettings:
         for name, least in (("length", 2), ("memory_width", 1), ("extrinsics", 1)):
             value = getattr(self, name)
             if not is_whole(value) or value < least:
-                raise AgentsError(f"encoder.{name} is {value!r}: it must be a whole number of at least {least}")
+                hint = number_hint(value, whole=True)
+                raise AgentsError(f"encoder.{name} is {value!r}: it must be a whole number of at least {least}{hint}")
         object.__setattr__(self, "parameters", require_names("encoder.parameters", self.parameters))
         if not isinstance(self.options, Mapping) or not all(isinstance(key, str) for key in self.options):
             raise AgentsError(f"encoder.options is {self.options!r}: it must be a mapping with names as keys")

@@ -25,6 +25,7 @@ from ..errors import UserError
 from ..files import read_json, write_atomic, write_json
 from ..locking import working_on
 from ..progress import ProgressBoard
+from ..reading import GENERATED, load_yaml
 from ..records import BenchResults
 from ..report import ReportPaths, write_report
 from ..versions import join_versions
@@ -174,6 +175,6 @@ class Bench:
 
 def _read(file: Path) -> Any:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{file}: cannot be read ({error})") from None
+        return load_yaml(file, GENERATED)
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
