@@ -207,13 +207,48 @@ def test_values_that_are_not_finite_or_absent_are_refused() -> None:
 
 
 def test_band_of_a_curve_is_the_interval_at_every_step() -> None:
-    returns = np.random.default_rng(5).normal(size=(6, 3))
-    middle, low, high = band(returns, np.random.default_rng(0), reps=20_000)
-    np.testing.assert_allclose(middle, returns.mean(axis=0))
+    returns = np.random.default_rng(5).lognormal(size=(6, 3))
+    middle, low, high = band(returns)
     for k in range(3):
-        alone = interval([returns[:, k]], mean, np.random.default_rng(1), reps=20_000)
-        assert (low[k], high[k]) == (pytest.approx(alone.low, abs=0.05), pytest.approx(alone.high, abs=0.05))
-    assert np.all(np.isnan(band(returns[:1], np.random.default_rng(0))[1]))
+        alone = interval([returns[:, k]], mean, np.random.default_rng(1))
+        assert (middle[k], low[k], high[k]) == pytest.approx((alone.point, alone.low, alone.high))
+    assert np.all(np.isnan(band(returns[:1])[1]))
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_means_of_symmetric_runs_have_the_t_interval_and_those_of_three_whatever_they_are(size: int) -> None:
+    values = np.random.default_rng(size).lognormal(size=size)
+    if size > 3:
+        values = np.concatenate([values, 10.0 - values])
+    found = interval([values], mean, np.random.default_rng(0))
+    expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    other = np.array([1.0, 2.0, 4.0])
+    gap = difference([values], [other], np.random.default_rng(0))
+    expected = stats.ttest_ind(values, other, equal_var=False).confidence_interval(0.95)
+    assert (gap.low, gap.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_skewed_runs_reach_further_to_their_long_side_as_halls_transformation_says() -> None:
+    values = np.array([1.0, 2.0, 3.0, 4.0, 20.0])
+    found, mirrored = (interval([v], mean, np.random.default_rng(0)) for v in (values, -values))
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+    assert found.high - 6.0 > 6.0 - found.low
+    se = values.std(ddof=1) / math.sqrt(5)
+    skewness = 0.4 * stats.skew(values, bias=False) / math.sqrt(5)  # 1 - 3 / 5
+    for end, quantile in ((found.low, 0.975), (found.high, 0.025)):
+        t = (6.0 - end) / se
+        hall = t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
+        assert hall == pytest.approx(stats.t.ppf(quantile, 4))
+
+
+def test_coverage_of_the_mean_of_skewed_runs() -> None:
+    """Plain t covers 82 % of five and 84 % of ten lognormal runs."""
+    rng = np.random.default_rng(0)
+    for size, least in ((5, 0.84), (10, 0.88)):
+        samples = rng.lognormal(size=(3000, size))
+        found = [interval([values], mean, rng) for values in samples]
+        assert np.mean([i.low <= math.exp(0.5) <= i.high for i in found]) > least
 
 
 def test_censored_times_are_bounded_by_the_budget_and_counted() -> None:
@@ -227,11 +262,39 @@ def test_censored_times_are_bounded_by_the_budget_and_counted() -> None:
     assert found.median.high == math.inf
 
 
-def test_never_reached_says_so_everywhere() -> None:
+def test_never_reached_says_so_everywhere_and_how_little_few_runs_say() -> None:
     found = censored_interval(np.full(4, np.inf), 100.0, np.random.default_rng(0))
-    assert found.median == Interval(math.inf, math.inf, math.inf, 4)
-    assert found.restricted_mean == Interval(100.0, 100.0, 100.0, 4)
+    assert found.median == Interval(math.inf, 0.0, math.inf, 4)
+    assert found.restricted_mean.point == 100.0
+    low, _ = stats.ttest_1samp([100.0, 100.0, 100.0, 100.0, 100.0, 0.0], 0.0).confidence_interval(0.95)
+    assert (found.restricted_mean.low, found.restricted_mean.high) == (pytest.approx(low), 100.0)
     assert found.num_censored == 4
+    at_once = censored_interval(np.zeros(4), 100.0, np.random.default_rng(0)).restricted_mean
+    assert (at_once.low, at_once.high) == (0.0, pytest.approx(100.0 - low))
+
+
+def test_the_median_has_its_exact_interval_from_six_runs_on() -> None:
+    times = np.array([30.0, 10.0, 50.0, 20.0, np.inf, 40.0])
+    rng = np.random.default_rng(0)
+    assert censored_interval(times, 100.0, rng).median == Interval(35.0, 10.0, math.inf, 6)
+    assert censored_interval(times[:5], 100.0, rng).median == Interval(30.0, 0.0, math.inf, 5)
+    ten = censored_interval(np.arange(10.0), 100.0, rng).median
+    assert (ten.low, ten.high) == (1.0, 8.0)  # 1 - 2 (1 + 10) / 2^10 = 98 %
+
+
+def test_times_that_nobody_missed_have_the_interval_of_their_mean() -> None:
+    times = np.array([40.0, 41.0, 43.0, 42.0])
+    found = censored_interval(times, 100.0, np.random.default_rng(0)).restricted_mean
+    assert found == interval([times], mean, np.random.default_rng(0))
+
+
+def test_coverage_of_the_restricted_mean_of_three_runs() -> None:
+    """Plain t covers 86 % where four runs of ten are censored."""
+    rng = np.random.default_rng(0)
+    budget = -math.log(0.4)
+    samples = np.where((times := rng.exponential(size=(1500, 3))) < budget, times, np.inf)
+    found = [censored_interval(values, budget, rng, reps=10).restricted_mean for values in samples]
+    assert np.mean([i.low <= 0.6 <= i.high for i in found]) > 0.94
 
 
 def test_a_time_beyond_the_budget_is_censored_and_the_even_median_stays_inf() -> None:

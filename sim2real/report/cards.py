@@ -78,11 +78,8 @@ def _facts(group: Group, cell: Cell | None, reference: Cell | None) -> tuple[tup
     """Jumpstart and time to threshold of the leading method, and whether they are clear of scratch."""
     if cell is None or reference is None:
         return ()
-    words = {
-        True: "ahead, intervals apart",
-        False: "not ahead, or intervals touch",
-        None: "too few seeds to say",
-    }
+    words = {True: "ahead, intervals apart", False: "not ahead, or intervals touch", None: "too few seeds to say"}
+    by_time = {True: "ahead", False: "not ahead, or not clearly", None: words[None]}
     facts: list[tuple[str, ...]] = []
     jump = cell.quantities.get("jumpstart")
     if jump is not None:
@@ -92,6 +89,6 @@ def _facts(group: Group, cell: Cell | None, reference: Cell | None) -> tuple[tup
     if cell.times is not None and reference.times is not None:
         own, other = make_time(cell.times), make_time(reference.times)
         texts = [" ".join(part for part in (value.text, value.note) if part) for value in (own, other)]
-        word = words[group.headline.time_to_threshold]
+        word = by_time[group.headline.time_to_threshold]
         facts.append(("Steps to threshold", texts[0], f"{REFERENCE} {texts[1]}", word))
     return tuple(facts)

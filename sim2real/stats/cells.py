@@ -97,8 +97,7 @@ def _against(frame: Frame, method: str, runs: Mapping[str, FloatArray], referenc
         "auc_difference": difference([area], [other], rng("auc_difference")),
         "probability_of_improvement": newcombe_interval(area, other),
     }
-    # the same resamples as those of the difference, so that its interval and this cannot disagree
-    chance = probability_below([area], [other], rng("auc_difference"))
+    chance = probability_below([area], [other])
     if math.isfinite(chance):
         found["scratch_better"] = Interval(chance, math.nan, math.nan, min(area.size, other.size))
     gain = found["auc_difference"]
@@ -139,7 +138,7 @@ def compute_cell(
         quantities = _own(frame, arm.method, runs)
         if reference is not None and arm.method != REFERENCE:
             quantities |= _against(frame, arm.method, runs, reference)
-        curve = np.stack(band(arm.curves.returns, generator_for(frame.env, frame.target, arm.method, "curve")))
+        curve = np.stack(band(arm.curves.returns))
     verdict = None
     if arm.method != REFERENCE:
         num_reference = len(reference.records) if reference else 0

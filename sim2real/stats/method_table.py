@@ -126,10 +126,10 @@ def runs_by_target(groups: Sequence[Group], method: str, name: str) -> FloatArra
 
 def _beside(columns: Sequence[tuple[Sequence[int], FloatArray | float]]) -> FloatArray:
     """Put targets beside each other, a row per seed: (seeds, values (num_runs,)) -> (num_seeds, num_targets)."""
-    seeds = sorted({seed for own, _ in columns for seed in own})
+    seeds = {seed: row for row, seed in enumerate(sorted({seed for own, _ in columns for seed in own}))}
     values = np.full((len(seeds), len(columns)), np.nan)
     for column, (own, found) in enumerate(columns):
-        values[[seeds.index(seed) for seed in own], column] = found
+        values[[seeds[seed] for seed in own], column] = found
     return values
 
 

@@ -43,11 +43,11 @@ QUANTITIES: dict[str, Quantity] = {
         False,
         "lower",
         "formula",
-        "Chance that scratch has the larger mean return over the budget: the share of the resamples behind the "
-        "effect's interval in which it does. Above 0.95 the verdict is that transfer hurt. It speaks of the means; "
+        "Confidence that scratch has the larger mean return over the budget: that of the one-sided interval of the "
+        "effect that ends at zero. Above 0.95 the verdict is that transfer hurt. It speaks of the means; "
         "P(better than scratch) speaks of single runs.",
         "P(AUC(method) < AUC(scratch))",
-        "bootstrap of the difference, widened for few seeds as its interval, one-sided",
+        "Welch, Biometrika 34 (1947), with the effect's correction for skewness, one-sided",
     ),
     "score": Quantity(
         "Score, share of the span",
@@ -118,8 +118,9 @@ QUANTITIES: dict[str, Quantity] = {
         "lower",
         "mean",
         "Target steps until the curve, linear between evaluations, first reaches the threshold. Runs that "
-        "never do are censored: they count as the budget in the restricted mean, and how many is shown. Where all runs "
-        "are equal the interval has no width, and a lead counts only if an exact rank test agrees.",
+        "never do are censored: they count as the budget in the restricted mean, and how many is shown. Where a run is "
+        "censored, or all are equal, the interval counts one more run at either end. A lead counts if intervals are "
+        "apart, or if an exact rank test says so.",
         "mean of min(T, B)",
         "restricted mean: Royston & Parmar, BMC Med. Res. Methodol. 13:152 (2013)",
     ),

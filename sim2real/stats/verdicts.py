@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 import numpy as np
 from scipy.stats import mannwhitneyu
@@ -18,7 +19,9 @@ __all__ = ["HARM", "MIN_SEEDS", "Headline", "Verdict", "Word", "compute_headline
 MIN_SEEDS = 3
 """Fewer runs than this in either arm and the verdict is that there are too few."""
 CONFIDENCE = 0.95
-"""Of the rank test that stands in where an interval has no width."""
+"""Of the rank test between times."""
+_EXACT = 50
+"""Runs an arm up to which that test counts all orders."""
 HARM = 0.95
 """P(scratch better) above which transfer is said to have hurt. One-sided, so that the word against a method comes
 sooner than the one for it, which asks for a whole 95 % interval above zero."""
@@ -38,7 +41,8 @@ class Word(Enum):
 class Verdict:
     """A method against scratch on one target: the word, the runs of the smaller arm, and why.
 
-    `scratch_better` is P(scratch better) from the bootstrap of the difference, NaN where a word was not asked of it.
+    `scratch_better` is P(scratch better) from the test that the interval of the difference inverts, NaN where a word
+    was not asked of it.
     """
 
     word: Word
@@ -49,7 +53,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Headline:
-    """Whether a method beats scratch with intervals that do not touch; None where that cannot be asked."""
+    """Whether a method beats scratch with intervals that do not touch (times: or by an exact rank test); None where
+    there are too few runs to ask.
+    """
 
     jumpstart: bool | None
     time_to_threshold: bool | None
@@ -60,7 +66,7 @@ def compute_verdict(
 ) -> Verdict:
     """Judge a method by `difference`, the interval of AUC(method) - AUC(scratch), and `scratch_better`, P(it is < 0).
 
-    Both come from the same resamples; `difference` is None if an arm has no finished run.
+    One test is behind both; `difference` is None if an arm has no finished run.
     """
     if difference is None:
         absent = " and ".join(name for name, num in ((method, num_runs), (REFERENCE, num_reference)) if num == 0)
@@ -94,18 +100,23 @@ def compute_headline(
         jumps = not initial.touches(reference_initial) and initial.point > reference_initial.point
     faster: bool | None = None
     if times and reference_times and min(times.num_runs, reference_times.num_runs) >= MIN_SEEDS:
-        own, other = times.restricted_mean, reference_times.restricted_mean
-        faster = not own.touches(other) and own.point < other.point
-        if faster and not (own.has_width and other.has_width):
-            faster = True if _rank_apart(times, reference_times) else None
+        faster = _is_faster(times, reference_times)
     return Headline(jumps, faster)
 
 
-def _rank_apart(times: CensoredInterval, other: CensoredInterval) -> bool:
-    """Whether the exact rank test tells the runs apart.
+def _is_faster(times: CensoredInterval, other: CensoredInterval) -> bool | None:
+    """Whether `times` are below the `other` ones; None if every run is, and a rank test still needs more of them.
 
-    Where the runs of an arm are all equal (all at step 0, all censored), a bootstrap has no spread, and
-    intervals are apart from two runs on; how many runs agree is then all there is to go by.
+    Where runs are all equal (all at step 0, all censored), how many agree is all there is to go by: the intervals are
+    wide then, and the rank test decides.
     """
-    own, reference = (np.minimum(np.array(arm.times), arm.budget) for arm in (times, other))
-    return float(mannwhitneyu(own, reference, method="exact").pvalue) < 1.0 - CONFIDENCE
+    own, reference = times.restricted_mean, other.restricted_mean
+    if own.point >= reference.point:
+        return False
+    if not own.touches(reference):
+        return True
+    mine, others = (np.minimum(np.array(arm.times), arm.budget) for arm in (times, other))
+    method: Literal["exact", "asymptotic"] = "exact" if max(times.num_runs, other.num_runs) <= _EXACT else "asymptotic"
+    if float(mannwhitneyu(mine, others, method=method).pvalue) < 1.0 - CONFIDENCE:
+        return True
+    return None if mine.max() < others.min() else False
