@@ -14,6 +14,7 @@ from . import parts
 from .activations import ACTIVATIONS
 from .adaptation import Adaptation, AdaptationLog
 from .checkpoint import Bundle, bundle_digest, load_bundle, save_bundle, verify
+from .device import available_devices
 from .encoders import ENCODERS, Encoder
 from .encoders.settings import EncoderSettings
 from .entry_axes import ActingPolicy, ReadsEntries, entry_axes
@@ -78,6 +79,7 @@ __all__ = [
     "TransferPlan",
     "VectorAdapter",
     "acting_tensors",
+    "available_devices",
     "best_pattern",
     "bundle_digest",
     "carry_entries",

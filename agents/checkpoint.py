@@ -68,11 +68,15 @@ def _sync_directory(path: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write and flush one file."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write and flush one file; an OSError names it, which a write to an open file alone does not."""
+    try:
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _serialize(name: str, tensors: Mapping[str, torch.Tensor]) -> bytes:

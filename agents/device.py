@@ -6,7 +6,13 @@ import torch
 
 from .errors import AgentsError
 
-__all__ = ["choose_device"]
+__all__ = ["available_devices", "choose_device"]
+
+
+def available_devices() -> tuple[str, ...]:
+    """Return the names that `choose_device` takes here: `auto`, and after it the devices, the fastest first."""
+    kinds = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return "auto", *(kind for kind, available in kinds.items() if available)
 
 
 def choose_device(name: torch.device | str) -> torch.device:
@@ -14,14 +20,13 @@ def choose_device(name: torch.device | str) -> torch.device:
 
     Raises AgentsError, with those that are there, on one that is not.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = available_devices()
     if name == "auto":
-        return torch.device(next(kind for kind, available in there.items() if available))
+        return torch.device(there[1])
     try:
         device = torch.device(name)
     except RuntimeError:
         device = None
-    if device is None or not there.get(device.type, False):
-        valid = ["auto", *(kind for kind, available in there.items() if available)]
-        raise AgentsError(f"device: {str(name)!r} is not available here; valid: {', '.join(valid)}")
+    if device is None or device.type not in there:
+        raise AgentsError(f"device: {str(name)!r} is not available here; valid: {', '.join(there)}")
     return device

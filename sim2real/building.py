@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from agents import Bundle, Learner, TransferPlan, acting_tensors, make_agent, parts
+from agents import Bundle, Learner, TransferPlan, acting_tensors, available_devices, make_agent, parts
 from envs import Domain, DomainVectorEnv, make_vec
 
 from .config import AgentConfig, RunConfig, config_digest
+from .errors import UserError
 from .methods import METHODS
 from .run import RunDirectory
 from .seeding import derive_seed
@@ -19,6 +21,8 @@ from .teachers import with_parameters
 from .versions import collect_versions
 
 __all__ = ["build_agent", "build_worlds", "describe_origin", "load_agent", "target_learner"]
+
+_logger = logging.getLogger(__name__)
 
 
 def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str, num_threads: int) -> DomainVectorEnv:
@@ -33,20 +37,27 @@ def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str,
     )
 
 
-def build_agent(config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, Any], *, role: str) -> Learner:
-    """Build a fresh learner on `worlds`. One torch thread: for small nets the fastest, and the same sums everywhere.
+def build_agent(
+    config: RunConfig, worlds: DomainVectorEnv, settings: dict[str, Any], *, role: str, device: str | None = None
+) -> Learner:
+    """Build a fresh learner on `worlds`, on `device` or the configured one.
+
+    One torch thread: for small nets the fastest, and the same sums everywhere.
 
     Raises:
-        AgentsError: when the configured device is not there.
-        UserError: when the encoder is a teacher's and there is nothing to tell.
+        UserError: when the device is not there, or the encoder is a teacher's and there is nothing to tell.
     """
     torch.set_num_threads(1)
+    device = device or config.device
+    if device not in available_devices():
+        valid = ", ".join(available_devices())
+        raise UserError(f"device: {device!r} is not available here; valid: {valid}; choose another one by --device")
     return make_agent(
         config.agent.algorithm,
         worlds,
         settings=with_parameters(config, settings),
         seed=derive_seed(config.seed, role, "agent"),
-        device=config.device,
+        device=device,
     )
 
 
@@ -83,20 +94,25 @@ def describe_origin(
     }
 
 
-def load_agent(run: RunDirectory, config: RunConfig) -> tuple[Learner, Bundle]:
+def load_agent(run: RunDirectory, config: RunConfig, device: str | None = None) -> tuple[Learner, Bundle]:
     """Return the agent of a run's newest checkpoint, on a single nominal world, and the checkpoint.
 
+    It acts on `device`; by default on the configured one, or on the CPU, with a notice, where that is not available.
+
     Raises:
-        UserError: when there is no checkpoint or its spaces do not fit the configuration.
+        UserError: when there is no checkpoint, its spaces do not fit the configuration, or `device` is not available.
         CheckpointError: when the checkpoint is damaged.
     """
     bundle = run.final()
+    if device is None and config.device not in available_devices():
+        device = "cpu"
+        _logger.warning("%s: its device %r is not available here; it acts on the CPU", run.path, config.device)
     worlds = build_worlds(config, Domain(), num_envs=1, role="probe", num_threads=1)
     require_same_spaces(bundle, worlds, str(run.path))
     manifest = run.manifest()
     transferred = manifest.get("kind") == "transfer"
     learner = target_learner(config, manifest["method"]) if transferred else config.agent
-    agent = build_agent(config, worlds, learner.settings, role="probe")
+    agent = build_agent(config, worlds, learner.settings, role="probe", device=device)
     if (surgery := TransferPlan.from_json(bundle.meta["plan"]).surgery) is not None:
         agent.operate(surgery)
     parts.load(agent.policy, acting_tensors(bundle.weights))

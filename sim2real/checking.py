@@ -74,6 +74,7 @@ class Checks:
         episodes: int = 100,
         seed: int = 0,
         num_threads: int = 0,
+        device: str | None = None,
     ) -> None:
         """Resolve names; nothing is simulated yet.
 
@@ -86,9 +87,10 @@ class Checks:
             episodes: of each evaluation.
             seed: of everything random.
             num_threads: threads that step worlds; 0: all cores.
+            device: where the policy acts (see `load_agent`).
 
         Raises:
-            UserError: for options that do not go together, or a policy of another environment.
+            UserError: for options that do not go together, or a policy of another environment or an unfinished run.
             EnvsError: for an unknown environment or shift, or a severity it cannot have.
         """
         if not shifts and not every:
@@ -98,7 +100,7 @@ class Checks:
         self._config = _config_of(env)
         self.env = self._config.env if self._config else env
         environment(self.env)
-        self._policy, task = _open_policy(policy, self.env)
+        self._policy, task = _open_policy(policy, self.env, device)
         if self._config and policy is not None and self._config.task != task:
             raise UserError(f"{policy}: its task has options {task}, {env} has {self._config.task}; must be the same")
         self._task = self._config.task if self._config else task
@@ -171,15 +173,16 @@ def _config_of(env: str) -> RunConfig | None:
     return load_config(path) if path.suffix in _SUFFIXES or path.is_file() else None
 
 
-def _open_policy(path: Path | None, env: str) -> tuple[Policy | None, dict[str, Any]]:
+def _open_policy(path: Path | None, env: str, device: str | None) -> tuple[Policy | None, dict[str, Any]]:
     """Return the newest agent of a run and its task's options."""
     if path is None:
         return None, {}
     directory = RunDirectory.open(path)
+    directory.require_finished("shifts are checked by it")
     config = directory.config()
     if config.env != env:
         raise UserError(f"{path}: holds a policy for {config.env!r}, not for {env!r}; a policy acts where it was made")
-    return load_agent(directory, config)[0], config.task
+    return load_agent(directory, config, device)[0], config.task
 
 
 def _number_or_level(text: str | None) -> float | str | None:

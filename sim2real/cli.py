@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -19,7 +18,7 @@ from .building import load_agent
 from .cli_advise import advise, advise_worth
 from .cli_shifts import calibrate, check
 from .config import load_config
-from .errors import USER_ERRORS, UserError
+from .errors import USER_ERRORS, UserError, explain
 from .evaluation import evaluate as evaluate_agent
 from .methods import DEFAULT_METHODS, METHODS
 from .pretraining import pretrain as pretrain_run
@@ -31,7 +30,16 @@ from .seeding import derive_seed
 from .several_numbers import SeveralNumbers
 from .space_map import SpaceMatch
 from .stats import interval, mean
-from .terminal import Interrupted, Threads, console, error_console, interruptible, print_anything
+from .terminal import (
+    Device,
+    Interrupted,
+    Threads,
+    console,
+    error_console,
+    interruptible,
+    print_anything,
+    print_notices,
+)
 from .transferring import Transfer
 from .transferring import transfer as transfer_run
 
@@ -76,9 +84,10 @@ def pretrain(
     resume: Resume = False,
     seed: Seed = None,
     threads: Threads = 0,
+    device: Device = None,
 ) -> None:
     """Train a fresh agent on the source domain."""
-    loaded = load_config(config, **({} if seed is None else {"seed": seed}))
+    loaded = load_config(config, **_given(seed=seed, device=device))
     with interruptible("add --resume to continue"), ProgressBoard(console) as board:
         run = pretrain_run(loaded, out, resume=resume, num_threads=threads, report=board.job(out.name))
     ledger = run.ledger()
@@ -105,11 +114,13 @@ def transfer(
     resume: Resume = False,
     seed: Seed = None,
     threads: Threads = 0,
+    device: Device = None,
 ) -> None:
     """Carry a source agent over to a target domain and fine-tune it there."""
     run = RunDirectory.open(source)
-    overrides = {} if seed is None else {"seed": seed}
-    loaded = load_config(config or run.path / "config.resolved.yaml", **overrides)
+    if config is None:
+        run.content()  # raises where it is no longer what the run was made with
+    loaded = load_config(config or run.path / "config.resolved.yaml", **_given(seed=seed, device=device))
     job = Transfer(loaded, run, target, method or DEFAULT_METHODS[loaded.agent.algorithm])
 
     def show_plan(rows: list[PlanRow]) -> None:
@@ -145,13 +156,15 @@ def evaluate(
     episodes: Annotated[int, typer.Option("--episodes", min=1, help="Episodes to run.")] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of worlds and initial states.")] = 0,
     threads: Threads = 0,
+    device: Device = None,
 ) -> None:
     """Run an agent's mean action and show its return with a 95 % interval over episodes."""
     directory = RunDirectory.open(run)
+    directory.require_finished("it is evaluated")
     config = directory.config()
     task = config.make_task()
     domain = config.source_domain(task) if target is None else config.target_domain(target, task)
-    agent, _ = load_agent(directory, config)
+    agent, _ = load_agent(directory, config, device)
     result = evaluate_agent(
         agent,
         config.env,
@@ -194,7 +207,8 @@ def bench(
         _show(benchmark.report(), benchmark.results())
     if failures:
         raise UserError(
-            f"{failures} job{'s' * (failures > 1)} failed, see the report; the same command tries them again"
+            f"{failures} job{'s' * (failures > 1)} failed, see the report; do what the messages ask for, then the same "
+            "command tries them again"
         )
 
 
@@ -212,6 +226,11 @@ def report(
     _show(write_report(results, out or paths[0] / "report"), results)
 
 
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _show(paths: ReportPaths, results: BenchResults) -> None:
     console.print(show.summary_table(results))
     console.print(f"report: {paths.html}", soft_wrap=True)
@@ -227,19 +246,12 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 def main() -> None:
     """Run the command line; errors a user can mend are one message and exit code 2."""
     print_anything()
+    print_notices()
     try:
         app()
     except USER_ERRORS as error:
-        error_console.print(f"error: {_message(error)}", style="red", soft_wrap=True)
+        error_console.print(f"error: {explain(error)}", style="red", soft_wrap=True)
         sys.exit(2)
     except Interrupted as interruption:
         error_console.print(f"interrupted; {interruption}", style="yellow")
         sys.exit(130)
-
-
-def _message(error: Exception) -> str:
-    if not isinstance(error, OSError):
-        return str(error)
-    place = error.filename or "while writing"  # a write to an open file does not say which
-    hint = "; make room and repeat the command, runs with --resume" if error.errno == errno.ENOSPC else ""
-    return f"{place}: {error.strerror or error}{hint}"

@@ -14,7 +14,7 @@ from .bench import Bench
 from .files import require_folder, write_json
 from .progress import ProgressBoard
 from .run import RunDirectory
-from .terminal import Threads, console, interruptible
+from .terminal import Device, Threads, console, interruptible
 
 __all__ = ["advise", "advise_worth"]
 
@@ -30,11 +30,14 @@ def advise(
     json: Json = None,
     seed: Seed = 0,
     threads: Threads = 0,
+    device: Device = None,
 ) -> None:
     """Spend a few target steps with the source policy and say what to freeze and which method to try first."""
     require_folder(json, "--json")
     with interruptible("nothing was written"):
-        advice = advise_on(RunDirectory.open(source), target, steps=steps, seed=seed, num_threads=threads)
+        advice = advise_on(
+            RunDirectory.open(source), target, steps=steps, seed=seed, num_threads=threads, device=device
+        )
     for table in advice_tables(advice):
         console.print(table)
     reasons = [advice.reasons[name] for name in advice.first.pros] or ["nothing speaks for moving anything"]

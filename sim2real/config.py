@@ -20,6 +20,7 @@ from .space_map import SpaceMap
 from .strict import Strict, read_yaml, validate
 
 __all__ = [
+    "DEVICES",
     "AgentConfig",
     "BudgetConfig",
     "RunConfig",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 Steps = Annotated[int, Field(gt=0)]
 
 
@@ -158,8 +160,8 @@ class RunConfig(Strict):
     @field_validator("device")
     @classmethod
     def _device_exists(cls, value: str) -> str:
-        if value not in ("auto", "cpu", "cuda", "mps"):
-            raise unknown_name("device", value, ("auto", "cpu", "cuda", "mps"))
+        if value not in DEVICES:
+            raise unknown_name("device", value, DEVICES)
         return value
 
     @model_validator(mode="after")

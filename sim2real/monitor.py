@@ -13,6 +13,7 @@ from stable_baselines3.common.logger import HParam, Logger, TensorBoardOutputFor
 from agents import AdaptationLog, PlanRow
 
 from .evaluation import Evaluation
+from .files import naming
 
 __all__ = ["Monitor"]
 
@@ -29,7 +30,7 @@ class Monitor:
         """Write events into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         self._descriptor, place = _open_place(folder)
-        self._output = TensorBoardOutputFormat(place)
+        self._output = _Events(place, folder)
         self.logger = Logger(place, [self._output])
 
     def evaluation(self, domain: str, result: Evaluation, step: int) -> None:
@@ -57,7 +58,7 @@ class Monitor:
         for row in rows:
             rates = ["-" if rate is None else f"{rate:g}" for rate in row.rates.values()]
             lines.append(f"| {row.part} | {row.action} | {row.parameters} | " + " | ".join(rates) + " |")
-        self._output.writer.add_text("transfer/plan", "\n".join(lines), 0)
+        self._output.add_text("transfer/plan", "\n".join(lines), 0)
         self.digests(digests, 0)
 
     def adaptation(self, log: AdaptationLog) -> None:
@@ -68,7 +69,7 @@ class Monitor:
     def digests(self, digests: Mapping[str, str], step: int) -> None:
         """Log the digest of every part: equal digests are equal bytes."""
         text = "\n".join(f"- {part}: `{value}`" for part, value in sorted(digests.items()))
-        self._output.writer.add_text("transfer/digests", text, step)
+        self._output.add_text("transfer/digests", text, step)
 
     def hyper_parameters(self, values: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:
         """Log the run's settings with its final metrics, for TensorBoard's HParams page."""
@@ -78,7 +79,7 @@ class Monitor:
 
     def flush(self) -> None:
         """Bring everything logged so far to disk."""
-        self._output.writer.flush()
+        self._output.flush()
 
     def close(self) -> None:
         """Flush and close the files."""
@@ -89,6 +90,36 @@ class Monitor:
 
     def _write(self, values: Mapping[str, float], step: int) -> None:
         self._output.write({k: np.float64(v) for k, v in values.items()}, dict.fromkeys(values, ()), step)
+
+
+class _Events(TensorBoardOutputFormat):
+    """TensorBoard's writer; what goes wrong while it writes names the folder, and is raised in the caller alone.
+
+    Its own thread hands every error over (see `EventFileWriter`) and would print its traceback besides.
+    """
+
+    def __init__(self, place: str, folder: Path) -> None:
+        self._folder = folder
+        with naming(folder):
+            super().__init__(place)
+        thread = self.writer._get_file_writer().event_writer._async_writer._worker
+        thread._invoke_excepthook = lambda thread: None
+
+    def write(self, *arguments: Any, **keywords: Any) -> None:
+        with naming(self._folder):
+            super().write(*arguments, **keywords)
+
+    def add_text(self, tag: str, text: str, step: int) -> None:
+        with naming(self._folder):
+            self.writer.add_text(tag, text, step)
+
+    def flush(self) -> None:
+        with naming(self._folder):
+            self.writer.flush()
+
+    def close(self) -> None:
+        with naming(self._folder):
+            super().close()
 
 
 def _open_place(folder: Path) -> tuple[int | None, str]:

@@ -76,8 +76,8 @@ class PolicyRun:
     num_threads: int = 0
 
     @classmethod
-    def open(cls, path: Path, env: str, shift: str, *, num_threads: int = 0) -> PolicyRun:
-        """Load the newest checkpoint of the run at `path`.
+    def open(cls, path: Path, env: str, shift: str, *, num_threads: int = 0, device: str | None = None) -> PolicyRun:
+        """Load the newest checkpoint of the run at `path`, to act on `device` (see `load_agent`).
 
         Raises:
             UserError: when it is no run or has not finished, is of another environment, or its checkpoint does not fit.
@@ -94,7 +94,7 @@ class PolicyRun:
             )
         domain = SHIFTS[shift].domain(env=env)
         make_vec(env, num_envs=1, domain=domain, num_threads=1, **config.task).close()  # the shift fits, or raises
-        agent, bundle = load_agent(directory, config)
+        agent, bundle = load_agent(directory, config, device)
         return cls(directory.path.name, bundle.digest, config, shift, agent, num_threads)
 
     def sides(self, episodes: int, seed: int, report: Report | None = None) -> Sides:

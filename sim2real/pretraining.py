@@ -34,7 +34,7 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
     agent.apply_plan(pretrain_plan())
     run = RunDirectory.create(out, config, identity, resume=resume)  # last: whatever is wrong has been found by now
     with run.working():
-        if not run.finished:
+        if not run.complete:
             _carry_out(
                 config, run, agent, domain, describe_origin(config, identity, worlds, agent), num_threads, report
             )
@@ -53,7 +53,7 @@ def _carry_out(
 ) -> None:
     """Train from wherever the run stands to its end."""
     bundle = run.latest_sound()
-    run.rewind_logs(bundle)
+    run.rewind(bundle)
     monitor = Monitor(run.tb)
 
     def evaluate_source(step: int) -> dict[str, Any]:

@@ -6,32 +6,40 @@
         tb/                    TensorBoard events
         curve.jsonl            one line per evaluation
         ledger.json            status, and everything that was counted
-        .lock                  held by the one process that works on the run
+        .lock                  locked by the one process that works on the run
+        .lease                 in its place, where the file system has no locks
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import logging
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from agents import Bundle, CheckpointError, load_bundle, save_bundle
+from agents import Bundle, CheckpointError
 
-from .config import RunConfig, config_digest, validate
+from .checkpoints import Checkpoints
+from .config import DEVICES, RunConfig, config_digest, content_digest, validate
+from .differences import describe_differences
 from .errors import UserError
-from .files import read_json, write_atomic, write_json
+from .files import make_folder, read_json, require_plain, to_json, write_json
 from .locking import working_on
-from .reading import GENERATED, load_yaml, parse_json, read_text
+from .reading import load_yaml
+from .run_logs import RunLogs
 from .versions import collect_versions
 
 __all__ = ["RunDirectory"]
 
-_KEPT_CHECKPOINTS = 2  # the newest, and the one before it in case the newest is damaged
+_WRITTEN = (
+    *("config.resolved.yaml", "manifest.json", "ledger.json", "curve.jsonl"),
+    *("tb", "checkpoints", ".lock", ".lease"),
+)
+_logger = logging.getLogger(__name__)
 
 
 class RunDirectory:
@@ -40,6 +48,9 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         """Name the folder; nothing is touched."""
         self.path = path.resolve()
+        self._checkpoints = Checkpoints(self.path / "checkpoints")
+        self._logs = RunLogs(self.path)
+        self._require_ours: Callable[[], None] = lambda: None
 
     @property
     def tb(self) -> Path:
@@ -64,38 +75,46 @@ class RunDirectory:
         if path.exists() and not path.is_dir():
             raise UserError(f"{path}: is a file; --out names a folder")
         if path.is_dir() and any(path.iterdir()):
-            run._require_same(manifest, resume)
+            run._require_same(manifest, config, resume)
             return run
-        run._begin(config, {**manifest, "versions": collect_versions()})
+        files = {
+            "config.resolved.yaml": yaml.safe_dump(_dump(config), sort_keys=False),
+            "manifest.json": to_json({**manifest, "versions": collect_versions()}),
+        }
+        if not make_folder(run.path, files):
+            run._require_same(manifest, config, resume)  # another process was faster
         return run
 
-    def _begin(self, config: RunConfig, manifest: Mapping[str, Any]) -> None:
-        """Write the folder's first files aside and move them into place at once."""
-        aside = self.path.with_name(f".{self.path.name}.beginning")
-        if aside.exists():
-            shutil.rmtree(aside)
-        aside.mkdir(parents=True)
-        write_atomic(aside / "config.resolved.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-        write_json(aside / "manifest.json", manifest)
-        aside.rename(self.path)
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Be the one process that works on the run.
 
-    def working(self) -> AbstractContextManager[None]:
-        """Be the one process that works on the run; UserError when another one does and goes on doing so."""
-        return working_on(self.path)
+        Raises:
+            UserError: when another one does and goes on doing so, or the folder has symbolic links where files are
+                written: they would be written somewhere else.
+        """
+        require_plain(self.path, _WRITTEN)
+        with working_on(self.path) as self._require_ours:
+            yield
 
-    def _require_same(self, manifest: Mapping[str, Any], resume: bool) -> None:
+    def _require_same(self, manifest: Mapping[str, Any], config: RunConfig, resume: bool) -> None:
         if not (self.path / "manifest.json").is_file():
             raise UserError(f"{self.path}: is not empty and holds no run; choose another --out")
-        held = self.manifest()
+        there = self.manifest()
         if not resume:
             raise UserError(
-                f"{self.path}: already holds a run ({held.get('kind', 'unknown')}, seed {held.get('seed')}); "
+                f"{self.path}: already holds a run ({there.get('kind', 'unknown')}, seed {there.get('seed')}); "
                 "choose another --out, or add --resume to continue it"
             )
-        different = [key for key, value in manifest.items() if held.get(key) != value]
-        if different:
-            told = ", ".join(f"{key}: held {held.get(key)!r}, asked {manifest[key]!r}" for key in different)
-            raise UserError(f"{self.path}: --resume continues the same run only; differs in {told}")
+        found = {**{key: there.get(key) for key in manifest}, "config": self.content()}
+        wanted = {**manifest, "config": _dump(config)}
+        if all(there.get(key) == value for key, value in manifest.items()):
+            return
+        parents = "" if there.get("parent") == manifest.get("parent") else " (parent: the source agent's checkpoint)"
+        raise UserError(
+            f"{self.path}: --resume continues the same run only; differs in {describe_differences(found, wanted)}"
+            f"{parents}; choose another --out, or ask for what is there"
+        )
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
@@ -120,15 +139,32 @@ class RunDirectory:
         return manifest
 
     def config(self) -> RunConfig:
-        """Return the run's resolved configuration."""
-        file = self.path / "config.resolved.yaml"
+        """Return the run's resolved configuration.
+
+        Raises:
+            UserError: when the file is damaged, or is not the one that the run was made with.
+        """
+        return validate(RunConfig, self.content(), str(self._config_file))
+
+    @property
+    def _config_file(self) -> Path:
+        return self.path / "config.resolved.yaml"
+
+    def content(self) -> dict[str, Any]:
+        """Return what the file of the resolved configuration has; UserError as `config`."""
         try:
-            content = load_yaml(file)
+            content = load_yaml(self._config_file)
         except OSError as error:
-            raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+            raise UserError(f"{self._config_file}: cannot be read ({error.strerror})") from None
         if not isinstance(content, dict):
-            raise UserError(f"{file}: damaged: expected a mapping")
-        return validate(RunConfig, content, str(file))
+            raise UserError(f"{self._config_file}: damaged: expected a mapping")
+        # a run may go on, or act, on another machine than where it began: its device may be edited, nothing else
+        if self.manifest().get("config") not in {content_digest({**content, "device": name}) for name in DEVICES}:
+            raise UserError(
+                f"{self._config_file}: was changed after the run had begun (manifest.json has another digest); undo "
+                "the change, or make another run with it"
+            )
+        return content
 
     def ledger(self) -> dict[str, Any]:
         """Return what was counted so far; empty before the first checkpoint."""
@@ -147,86 +183,106 @@ class RunDirectory:
         """Whether the run has reached its end."""
         return self.ledger().get("status") == "finished"
 
+    @property
+    def complete(self) -> bool:
+        """Whether the run has reached its end and its last checkpoint is sound: there is nothing left to do."""
+        if not self.finished:
+            return False
+        try:
+            self.final()
+        except (UserError, CheckpointError):
+            return False
+        return True
+
     def require_finished(self, before: str) -> None:
         """Raise UserError unless the run has reached its end: half an agent would pass for a whole one."""
         if not self.finished:
-            raise UserError(f"{self.path}: has not finished; continue it with --resume before {before}")
+            raise UserError(
+                f"{self.path}: has not finished; continue it with --resume before {before}: {self._again()}"
+            )
+
+    def _again(self) -> str:
+        """Return the command that continues the run."""
+        manifest, out = self.manifest(), shlex.quote(str(self.path))
+        config = shlex.quote(str(self._config_file))
+        if manifest.get("kind") != "transfer":
+            return f"sim2real pretrain {config} --out {out} --resume"
+        options = " ".join(f"--{name} {shlex.quote(str(manifest.get(name)))}" for name in ("target", "method"))
+        return f"sim2real transfer SOURCE {options} --config {config} --out {out} --resume"
 
     def save_checkpoint(self, step: int, *, weights: Any, state: Any, meta: Mapping[str, Any]) -> None:
         """Write the bundle of `step`, with the lengths all logs have by now, and drop the oldest ones."""
-        logs = {str(f.relative_to(self.path)): f.stat().st_size for f in self._logs()}
+        self._require_ours()
         # names of logs hold a time and a process: like the time taken, they are not part of what the bundle is
-        clock = {**meta.get("clock", {}), "logs": logs}
-        save_bundle(self._checkpoint(step), weights=weights, state=state, meta={**meta, "step": step, "clock": clock})
-        for old in self._steps()[:-_KEPT_CHECKPOINTS]:
-            shutil.rmtree(self._checkpoint(old))
+        clock = {**meta.get("clock", {}), "logs": self._logs.lengths()}
+        self._checkpoints.save(step, weights=weights, state=state, meta={**meta, "clock": clock})
+
+    def prune(self) -> None:
+        """Drop what checkpoints there are beside the newest two."""
+        self._checkpoints.prune()
 
     def final(self) -> Bundle:
-        """Return the newest checkpoint; an older one is no stand-in for it.
+        """Return the newest checkpoint; of a run that has finished the one of its end, and no older one.
 
         Raises:
-            UserError: when there is none yet.
+            UserError: when there is none yet, or that of the end is missing.
             CheckpointError: when it does not verify.
         """
-        steps = self._steps()
-        if not steps:
-            raise UserError(f"{self.path}: no checkpoint was written yet")
-        return load_bundle(self._checkpoint(steps[-1]))
+        try:
+            bundle = self._checkpoints.newest()
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; --resume goes on from the one before: {self._again()}") from None
+        end = self.curve()[-1:] if self.finished else []
+        if end and end[0].get("step") != bundle.meta.get("step"):
+            raise UserError(
+                f"{self.path}: the checkpoint of its end, step {end[0].get('step')}, is missing; --resume goes on from "
+                f"the one before: {self._again()}"
+            )
+        return bundle
 
     def latest_sound(self) -> Bundle | None:
-        """Return the newest checkpoint that verifies, to continue from; None if none was written yet.
+        """Return the newest checkpoint that verifies, to continue from; see `Checkpoints.latest_sound`."""
+        return self._checkpoints.latest_sound()
+
+    def rewind(self, bundle: Bundle | None) -> None:
+        """Go back to `bundle` (None: the beginning): cut all logs to what they were, so that nothing appears twice.
+
+        What is not as it was when the run began, or at `bundle`, is said: package versions, logs that are gone.
 
         Raises:
-            UserError: when there are some and none verifies; the message says what is wrong with the newest.
+            UserError: when the curve is shorter than it was at `bundle`.
         """
-        problems = []
-        for step in reversed(self._steps()):
-            try:
-                return load_bundle(self._checkpoint(step))
-            except CheckpointError as error:
-                problems.append(str(error))
-        if problems:
-            raise UserError(f"{self.path}: no usable checkpoint ({problems[0]})")
-        return None
+        if self.finished:
+            _logger.warning(
+                "%s: had finished, but the checkpoint of its end is not sound: that part is done again", self.path
+            )
+            self.write_ledger({**self.ledger(), "status": "running"})
+        self._say_what_changed(bundle)
+        self._logs.cut(bundle.meta["clock"]["logs"] if bundle else {})
 
-    def rewind_logs(self, bundle: Bundle | None) -> None:
-        """Cut all logs to what they were at `bundle` (None: the beginning), so that nothing appears twice."""
-        lengths: Mapping[str, int] = bundle.meta["clock"]["logs"] if bundle else {}
-        if "curve.jsonl" in lengths and not (self.path / "curve.jsonl").is_file():
-            raise UserError(f"{self.path}: damaged: curve.jsonl is missing, the checkpoint knows it")
-        for file in self._logs():
-            length = lengths.get(str(file.relative_to(self.path)))
-            if length is None:
-                file.unlink()
-            elif file.stat().st_size < length:
-                raise UserError(f"{file}: damaged: {file.stat().st_size} bytes, the checkpoint knows {length}")
-            elif file.stat().st_size > length:
-                with file.open("r+b") as opened:
-                    opened.truncate(length)
+    def _say_what_changed(self, bundle: Bundle | None) -> None:
+        """Warn of other package versions than the run was made with, and of events that are gone."""
+        if bundle is None:
+            return
+        made_with, now = self.manifest().get("versions", {}), collect_versions()
+        if made_with != now:
+            differences = describe_differences(made_with, now, ("begun with", "goes on with"))
+            _logger.warning("%s: goes on under other versions, results may differ: %s", self.path, differences)
+        if gone := self._logs.missing_events(bundle.meta["clock"]["logs"]):
+            step = bundle.meta["step"]
+            names = ", ".join(gone)
+            _logger.warning("%s: %s missing: TensorBoard shows it from step %s on", self.path, names, step)
 
     def append_curve(self, point: Mapping[str, Any]) -> None:
         """Add one evaluation to the curve."""
-        with (self.path / "curve.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(point, sort_keys=True) + "\n")
+        self._require_ours()
+        self._logs.append_curve(point)
 
     def curve(self) -> list[dict[str, Any]]:
         """Return all evaluations so far, oldest first."""
-        file = self.path / "curve.jsonl"
-        if not file.is_file():
-            return []
-        try:
-            return [parse_json(line) for line in read_text(file, GENERATED).splitlines()]
-        except ValueError as error:
-            raise UserError(f"{file}: damaged: {error}") from None
+        return self._logs.curve()
 
-    def _logs(self) -> list[Path]:
-        events = sorted(self.tb.glob("events.*")) if self.tb.is_dir() else []
-        curve = self.path / "curve.jsonl"
-        return [*events, *([curve] if curve.is_file() else [])]
 
-    def _checkpoint(self, step: int) -> Path:
-        return self.path / "checkpoints" / f"{step:010d}"
-
-    def _steps(self) -> list[int]:
-        folder = self.path / "checkpoints"
-        return sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit()) if folder.is_dir() else []
+def _dump(config: RunConfig) -> dict[str, Any]:
+    """Return the configuration as JSON values, which its digest is of."""
+    return config.model_dump(mode="json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -13,8 +14,21 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-__all__ = ["Interrupted", "PlainConsole", "Threads", "console", "error_console", "interruptible", "print_anything"]
+__all__ = [
+    "Device",
+    "Interrupted",
+    "PlainConsole",
+    "Threads",
+    "console",
+    "error_console",
+    "interruptible",
+    "print_anything",
+    "print_notices",
+]
 
+Device = Annotated[
+    str | None, typer.Option("--device", help="Device of the networks, in place of the run's: auto, cpu, cuda or mps.")
+]
 Threads = Annotated[int, typer.Option("--threads", min=0, help="Threads that step worlds; 0: all cores.")]
 
 _KEPT = "\n\t"
@@ -51,6 +65,20 @@ def print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+class _Notices(logging.Handler):
+    """Prints what the suite has to say beside its results: one line on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error_console.print(f"note: {record.getMessage()}", style="yellow", soft_wrap=True)
+
+
+def print_notices() -> None:
+    """Print the warnings that the suite logs."""
+    logger = logging.getLogger(__package__)
+    if not any(isinstance(handler, _Notices) for handler in logger.handlers):
+        logger.addHandler(_Notices(logging.WARNING))
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: the user wanted it

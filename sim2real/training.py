@@ -99,6 +99,7 @@ class Training:
         if left and not self.agent.phases.finished:
             self.agent.learn(left, callback=_Boundaries(self), reset_num_timesteps=self.agent.num_timesteps == 0)
         self._monitor.flush()
+        self.run.prune()  # a kill may have left one too many
 
     def visit(self, last: bool = False) -> None:
         """Do what is due at this update boundary; at the `last` one, whether it is due or not."""

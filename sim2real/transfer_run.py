@@ -47,7 +47,7 @@ class TransferRun:
         agent, budget = self.prepared.agent, self.prepared.job.config.budget
         trains = bool(agent.plan.phases)
         bundle = self.run.latest_sound() if trains else None  # without training there is nothing to continue
-        self.run.rewind_logs(bundle)
+        self.run.rewind(bundle)
         monitor, seen = Monitor(self.run.tb), self._source_statistics()
         training = Training(
             self.run,

@@ -49,7 +49,7 @@ def transfer(
         show_spaces(match)
     show_plan(rows)
     with run.working():
-        if not run.finished:
+        if not run.complete:
             TransferRun(prepared, run, num_threads).carry_out(rows, report)
     prepared.close()
     return run

@@ -107,11 +107,11 @@ def test_a_run_of_another_configuration_in_a_jobs_place_does_not_count(tmp_path:
         "scratch": "finished",
         "frozen_encoder": "finished",
     }
-    assert "differs from this job's in config" in (found["zero_shot"].error or "")
+    assert "config.resolved.yaml: was changed after the run had begun" in (found["zero_shot"].error or "")
     assert bench.results().versions == collect_versions()  # those of the runs that count
     text = run_quietly(Bench.open(out))
     assert text.count("FAILED") == 1
-    assert "--resume continues the same run only" in text
+    assert "was changed after the run had begun" in text
 
 
 def test_a_run_counts_only_with_its_manifest_and_from_the_source_agent_that_lies_there(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_a_full_disk_is_one_message_and_leaves_no_half_file(
     def full(*arguments: object, **keywords: object) -> str:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "full" / "weights.safetensors"))
 
-    monkeypatch.setattr(run, "save_bundle", full)
+    monkeypatch.setattr("sim2real.checkpoints.save_bundle", full)
     result = call(capsys, monkeypatch, "pretrain", journey / "small.yaml", "--out", tmp_path / "full")
     refused(result, "No space left on device", "weights.safetensors")
     monkeypatch.undo()

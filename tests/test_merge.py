@@ -92,7 +92,7 @@ def test_an_environment_is_configured_as_where_it_ran() -> None:
 
 def test_places_that_contradict_each_other_are_refused_by_name() -> None:
     one = results(record("a", "frozen_encoder"))
-    with pytest.raises(UserError, match="one and two: not the same grid, settings differs"):
+    with pytest.raises(UserError, match=r"one and two: not the same grid, settings\.seeds\[0\]: first 0, second 1;"):
         merge_results({"one": one, "two": results(settings={"seeds": [1]})})
     with pytest.raises(UserError, match="one and two: a/heavy/frozen_encoder/seed 0 finished otherwise in each"):
         merge_results({"one": one, "two": results(record("a", "frozen_encoder", falls=2))})

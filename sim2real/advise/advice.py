@@ -133,12 +133,21 @@ def choose_num_envs(steps: int, episode_steps: int) -> int:
     return max(num for num in range(1, steps // episode_steps + 1) if steps % num == 0)
 
 
-def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, num_threads: int = 0) -> Advice:
+def advise(
+    run: RunDirectory,
+    target: str,
+    *,
+    steps: int = 5000,
+    seed: int = 0,
+    num_threads: int = 0,
+    device: str | None = None,
+) -> Advice:
     """Spend exactly `steps` target steps with the policy of `run` and say what to try first.
 
     The policy acts as in training, exploration included: its values were learnt on that, and mean actions would show
     fewer states. (Those of a run with an averaged policy were learnt on the head that it followed.) Source worlds begin
-    with the same initial states and noise, so that a target that changes nothing shows nothing.
+    with the same initial states and noise, so that a target that changes nothing shows nothing. The policy acts on
+    `device` (see `load_agent`).
 
     Raises:
         UserError: for too few steps, a learner that cannot be looked at, or a run that has not finished.
@@ -150,7 +159,7 @@ def advise(run: RunDirectory, target: str, *, steps: int = 5000, seed: int = 0, 
     task = config.make_task()
     domain, source = config.target_domain(target, task), config.source_domain(task)
     num_envs = choose_num_envs(steps, task.max_episode_steps)
-    agent, bundle = load_agent(run, config)
+    agent, bundle = load_agent(run, config, device)
     require_whole(bundle.weights)
     subject = make_subject(config.agent.algorithm, agent)
     probing = _Probing(config, subject, num_envs, steps // num_envs, seed, num_threads)

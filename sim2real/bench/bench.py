@@ -21,8 +21,9 @@ from rich.console import Console
 from envs import unknown_name
 
 from ..config import validate
+from ..differences import describe_differences
 from ..errors import UserError
-from ..files import read_json, write_atomic, write_json
+from ..files import read_json, require_plain, write_atomic, write_json
 from ..locking import working_on
 from ..progress import ProgressBoard
 from ..reading import GENERATED, load_yaml
@@ -32,7 +33,7 @@ from ..versions import join_versions
 from .collect import collect_record, has_finished, made_with
 from .config import BenchConfig
 from .grid import Job, make_jobs
-from .launcher import Outcome, run_jobs
+from .launcher import Outcome, require_main_guard, run_jobs
 
 __all__ = ["Bench"]
 
@@ -67,8 +68,11 @@ class Bench:
         if path.is_dir() and any(not entry.name.endswith(".writing") for entry in path.iterdir()):
             if not file.is_file():
                 raise UserError(f"{path}: is not empty and holds no benchmark; choose another --out")
-            if _read(file) != content:
-                raise UserError(f"{path}: already holds another benchmark (see {file}); choose another --out")
+            if (there := _read(file)) != content:
+                raise UserError(
+                    f"{path}: already holds another benchmark ({file}); differs in "
+                    f"{describe_differences(there, content)}; choose another --out, or ask for what is there"
+                )
         path.mkdir(parents=True, exist_ok=True)
         write_atomic(file, yaml.safe_dump(content, sort_keys=False))
         return cls(path, config, jobs)
@@ -102,9 +106,11 @@ class Bench:
 
         Raises:
             EnvsError: when the grid has no such environment.
-            UserError: when another process runs jobs of this folder.
+            UserError: when another process runs jobs of this folder, or the calling script has no main guard.
         """
+        require_main_guard()
         self.require_environments(only)
+        require_plain(self.path, (".lock", ".lease", "ledger.json", "bench.resolved.yaml"))
         with working_on(self.path):
             return self._run([job for job in self.jobs if not only or job.environment in only], console, num_processes)
 
@@ -163,6 +169,7 @@ class Bench:
 
     def report(self) -> ReportPaths:
         """Write the report and return where it is."""
+        require_plain(self.path, ("report",))
         return write_report(self.results(), self.path / "report")
 
     def _ledger(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..config import content_digest
+from ..differences import describe_differences
 from ..errors import UserError
 from ..records import RunRecord, Status
 from ..run import RunDirectory
@@ -37,10 +38,10 @@ def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
 
 
 def has_finished(root: Path, job: Job) -> bool:
-    """Tell whether a job's run is at its end; one that is damaged or another's is not: running the job will say so."""
+    """Tell whether a job's run is at its end; one that is damaged or another's is not: running the job says so."""
     try:
         run = _open_own(root, job)
-        return run is not None and run.finished
+        return run is not None and run.complete
     except UserError:
         return False
 
@@ -69,8 +70,10 @@ def _open_own(root: Path, job: Job) -> RunDirectory | None:
     run = RunDirectory.open(path)
     held = run.manifest()
     wanted = {"config": content_digest(job.config), "seed": job.seed, "target": job.target, "method": job.method}
-    if different := [key for key, value in wanted.items() if held.get(key) != value]:
-        raise UserError(f"{run.path}: the run there differs from this job's in {', '.join(different)}; move it away")
+    if any(held.get(key) != value for key, value in wanted.items()):
+        there = {**{key: held.get(key) for key in wanted}, "config": run.content()}
+        found = describe_differences(there, {**wanted, "config": job.config})
+        raise UserError(f"{run.path}: the run there differs from this job's in {found}; move it away")
     if job.source is not None and run.finished:
         before = run.ledger().get("source_return_before")
         now = RunDirectory(root / job.source).ledger().get("source_return")

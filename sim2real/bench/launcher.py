@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -12,11 +14,15 @@ from typing import Any
 
 from envs import available_cores
 
+from ..errors import UserError
 from ..progress import JobProgress, ProgressBoard
 from .grid import Job
 from .worker import work
 
-__all__ = ["Outcome", "run_jobs"]
+__all__ = ["Outcome", "require_main_guard", "run_jobs"]
+
+_UNGUARDED = 78  # exit code of a process that was about to begin the benchmark again
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,10 @@ def run_jobs(
         num_processes: jobs at once; 0 means one per core this process may use.
 
     Raises:
+        UserError: when the calling script has no main guard.
         KeyboardInterrupt: after Ctrl-C, when all processes have been ended; every run can be continued.
     """
-    queue, failed = list(jobs), set[str]()
+    queue, failed = list(jobs), dict[str, str]()
     unfinished = {job.path for job in queue}
     running: dict[Connection, _Running] = {}
     context = _context()
@@ -61,7 +68,7 @@ def run_jobs(
         while queue or running:
             for job in [j for j in queue if j.source in failed]:
                 queue.remove(job)
-                ended(Outcome(job, f"its source agent failed ({job.source})"))
+                ended(Outcome(job, f"its source agent failed ({job.source}): {failed[job.source]}"))
             ready = [job for job in queue if job.source not in unfinished]
             while ready and len(running) < (num_processes or available_cores()):
                 job = ready.pop(0)
@@ -75,13 +82,22 @@ def run_jobs(
                 if outcome is not None:
                     unfinished.discard(outcome.job.path)
                     if outcome.error is not None:
-                        failed.add(outcome.job.path)
+                        failed[outcome.job.path] = outcome.error.splitlines()[-1]
                     ended(outcome)
     finally:
         for entry in running.values():
             entry.process.terminate()
         for entry in running.values():
             entry.process.join()
+
+
+def require_main_guard() -> None:
+    """End this process if it is one of a benchmark's that has not begun its job, and only imports the user's script.
+
+    Then that script calls `Bench.run` without a main guard; the launcher finds the exit code and says so.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing itself asks
+        os._exit(_UNGUARDED)
 
 
 def _context() -> Any:
@@ -111,6 +127,9 @@ def _receive(connection: Connection, running: dict[Connection, _Running]) -> Out
         message = connection.recv()
     except EOFError:
         message = None
+    if message is not None and len(message) == 1:
+        _logger.warning("%s: %s", entry.job.name, *message)
+        return None
     if message is not None and len(message) == 3:
         entry.progress(*message)
         return None
@@ -118,6 +137,11 @@ def _receive(connection: Connection, running: dict[Connection, _Running]) -> Out
     connection.close()
     entry.process.join()
     entry.progress.close()
+    if message is None and entry.process.exitcode == _UNGUARDED:
+        raise UserError(
+            "Bench.run: its processes import the script that called it, and would begin the benchmark again; call it "
+            'below `if __name__ == "__main__":`'
+        )
     if message is None:
         return Outcome(entry.job, f"its process died (exit code {entry.process.exitcode})")
     finished, error = message

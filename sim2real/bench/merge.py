@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..differences import describe_differences
 from ..errors import UserError
 from ..records import BenchResults, RunRecord, Status, to_mapping
 from ..results_file import load_results
@@ -48,8 +49,10 @@ def merge_results(parts: Mapping[str, BenchResults]) -> BenchResults:
     (first, base), *others = parts.items()
     for name, part in others:
         for key in _SAME_GRID:
-            if _of_grid(part, key) != _of_grid(base, key):
-                raise UserError(f"{first} and {name}: not the same grid, {key} differs; only parts of one merge")
+            one, other = ({key: _of_grid(results, key)} for results in (base, part))
+            if one != other:
+                differences = describe_differences(one, other, ("first", "second"))
+                raise UserError(f"{first} and {name}: not the same grid, {differences}; only parts of one merge")
     found: dict[str, tuple[str, RunRecord]] = {}
     for name, part in parts.items():
         for record in part.records:
@@ -90,7 +93,8 @@ def _join_runs(parts: Mapping[str, BenchResults]) -> dict[str, Any]:
         for env, config in to_mapping(part.settings.get(_RUNS, {})).items():
             place, known = found.setdefault(env, (name, config)) if env in ran else (name, config)
             if known != config:
-                raise UserError(f"{place} and {name}: {env} was run with different configurations")
+                differences = describe_differences(known, config, ("first", "second"))
+                raise UserError(f"{place} and {name}: {env} was run with different configurations: {differences}")
     planned = {env: config for part in parts.values() for env, config in part.settings.get(_RUNS, {}).items()}
     return planned | {env: config for env, (_, config) in found.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config import RunConfig, validate
-from ..errors import USER_ERRORS
+from ..errors import USER_ERRORS, explain
+from ..files import require_plain
 from ..pretraining import pretrain
 from ..run import RunDirectory
 from ..transferring import Transfer, transfer
@@ -26,17 +28,18 @@ _REPORT_EVERY = 0.2  # s: often enough for a bar, too seldom to cost anything
 
 
 def work(content: Mapping[str, Any], root: str, connection: Connection) -> None:
-    """Carry out a job; send (done, total, text) while it runs and (ok, message) at its end.
+    """Carry out a job; send (done, total, text) and (notice,) while it runs, and (ok, message) at its end.
 
     Ctrl-C is for the launcher, which ends its workers; a run can be ended at any moment.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_launcher, daemon=True).start()
+    logging.getLogger("sim2real").addHandler(_Notices(connection))
     try:
         _carry_out(Job(**content), Path(root), _Sender(connection))
         connection.send((True, ""))
     except USER_ERRORS as error:
-        connection.send((False, str(error)))
+        connection.send((False, explain(error)))
     except Exception:  # whatever it is, it belongs into the report and not only onto a screen
         connection.send((False, traceback.format_exc(limit=-3).strip()))
     finally:
@@ -55,6 +58,8 @@ def _carry_out(job: Job, root: Path, report: _Sender) -> None:
     config = validate(RunConfig, job.config, job.name)
     assert isinstance(config, RunConfig)
     out = root / job.path
+    for folder in reversed(out.relative_to(root).parents[:-1]):
+        require_plain(root, [str(folder)], below=False)
     out.parent.mkdir(parents=True, exist_ok=True)
     if job.target is None or job.method is None:
         pretrain(config, out, resume=True, num_threads=1, report=report)
@@ -62,6 +67,17 @@ def _carry_out(job: Job, root: Path, report: _Sender) -> None:
     source = RunDirectory.open(root / job.source) if job.source is not None else None
     carried = Transfer(config, source, job.target, job.method)
     transfer(carried, out, resume=True, num_threads=1, report=report, show_plan=lambda rows: None)
+
+
+class _Notices(logging.Handler):
+    """Sends what the suite has to say beside its results to the launcher."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(logging.WARNING)
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._connection.send((record.getMessage(),))
 
 
 class _Sender:
