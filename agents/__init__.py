@@ -19,8 +19,9 @@ from .encoders import ENCODERS, Encoder
 from .encoders.settings import EncoderSettings
 from .entry_axes import ActingPolicy, ReadsEntries, entry_axes
 from .entry_map import EntryMap
-from .errors import AgentsError, CheckpointError, FrozenError, PartsError, PlanError
+from .errors import AgentsError, CheckpointError, DivergedError, FrozenError, PartsError, PlanError
 from .exploration import Exploration
+from .finite import require_finite_learner
 from .freezing import digest, freeze, is_frozen, unfreeze
 from .learner import Learner, TrainingState
 from .lookup import look_up
@@ -54,6 +55,7 @@ __all__ = [
     "AgentsError",
     "Bundle",
     "CheckpointError",
+    "DivergedError",
     "Encoder",
     "EncoderSettings",
     "EntryMap",
@@ -93,6 +95,7 @@ __all__ = [
     "operate",
     "parts",
     "pretrain_plan",
+    "require_finite_learner",
     "require_whole",
     "save_bundle",
     "unfreeze",

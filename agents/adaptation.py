@@ -7,6 +7,7 @@ corrected where it goes itself, not where the teacher would have gone (DAgger, R
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +18,8 @@ from torch import nn
 
 from . import parts
 from .encoders import RmaEncoder
-from .errors import FrozenError, PlanError, is_number
+from .errors import DivergedError, FrozenError, PlanError, is_number
+from .finite import all_finite
 from .rules import is_whole
 from .vec_adapter import VectorAdapter
 
@@ -74,6 +76,7 @@ def adapt(policy: Any, worlds: VecEnv | None, adaptation: Adaptation, seed: int)
         PlanError: when the encoder is another one, its teacher was never told anything, there are no such worlds, their
             spaces are not the policy's, or they tell nothing.
         FrozenError: when something else has moved.
+        DivergedError: when the student's errors or weights are not finite.
     """
     if not isinstance(worlds, VectorAdapter):
         raise PlanError("an adaptation takes place in worlds of the source: apply_plan(..., source_env=vector_env)")
@@ -140,6 +143,8 @@ def _learn(
         variance = float(taught.var(dim=0, correction=0).mean())
         _regress(encoder, optimizer, slots, taught, adaptation, generator)
         taken += num_steps
+    if not all(map(math.isfinite, errors)) or not all_finite(parameters):
+        raise DivergedError(f"the adaptation diverged: mean squared errors by round {errors[:3]} .. {errors[-1]}")
     return AdaptationLog(taken * worlds.num_envs, errors[0], errors[-1], variance)
 
 

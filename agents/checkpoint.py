@@ -117,9 +117,13 @@ def save_bundle(
     """Write a bundle to the directory `path`, replacing a bundle that is there, and return its digest.
 
     What differs between two equal runs, seconds for one, belongs under `meta["clock"]`.
-    Raises CheckpointError if `meta` is not JSON (nan and infinity are not) or a tensor cannot be stored.
+    Raises CheckpointError if `meta` is not JSON (nan and infinity are not), a tensor cannot be stored, or weights hold
+    NaN.
     """
     path = Path(path)
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and bool(tensor.isnan().any()):
+            raise CheckpointError(f"{_FILES[0]}: {name!r} holds NaN: nobody can act by it")
     contents = {_FILES[0]: _serialize(_FILES[0], weights), _FILES[1]: _serialize(_FILES[1], state)}
     files = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in contents.items()}
     try:

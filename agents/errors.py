@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "AgentsError",
     "CheckpointError",
+    "DivergedError",
     "FrozenError",
     "PartsError",
     "PlanError",
@@ -46,6 +47,10 @@ class AgentsError(Exception):
 
 class CheckpointError(AgentsError):
     """A bundle on disk, or a training state, that cannot be trusted: names the file and the reason."""
+
+
+class DivergedError(AgentsError):
+    """Losses, weights or a training state that are not finite: names the learner, the step and what it is."""
 
 
 class PartsError(AgentsError):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import parts
 from .errors import CheckpointError
+from .finite import require_finite_state
 from .optimizer import get_moments, set_moments
 from .parts import Parted
 from .phase_runner import PhaseRunner
@@ -63,6 +64,7 @@ class Continuable(Protocol):
 _FORMAT = 2
 _OPTIMIZER, _WORLDS, _SOURCE_WORLDS, _OWN = "optimizer/", "worlds/", "source_worlds/", "own/"  # of tensor names
 _PENALTIES = "penalties/"
+_OF_WORLDS = (_WORLDS, _SOURCE_WORLDS)  # where a limit that never binds is infinite
 
 
 def _adapter(env: Any) -> VectorAdapter:
@@ -111,6 +113,7 @@ def get_training_state(learner: Continuable) -> tuple[Tensors, dict[str, Any]]:
         "weights": parts.digests(learner.policy),
         "own": own,
     }
+    require_finite_state(learner, {name: value for name, value in tensors.items() if not name.startswith(_OF_WORLDS)})
     return tensors, state
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,6 +94,7 @@ def pretrain(
     ledger = run.ledger()
     found = f"return on the source domain {ledger['source_return']:.1f} after {ledger['steps']:,} steps"
     console.print(f"{out}: {found}", soft_wrap=True)
+    _warn_of_faults(ledger)
 
 
 @app.command()
@@ -145,6 +147,13 @@ def transfer(
         f"after {curve[-1]['step']:,} target steps",
         soft_wrap=True,
     )
+    _warn_of_faults(result.ledger())
+
+
+def _warn_of_faults(ledger: Mapping[str, Any]) -> None:
+    """Say on the console where a share of training's episodes diverged that should be looked into."""
+    if warning := ledger.get("warning"):
+        console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

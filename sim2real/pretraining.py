@@ -15,7 +15,7 @@ from .monitor import Monitor
 from .progress import Reporter
 from .run import RunDirectory
 from .seeding import derive_seed
-from .training import Schedule, Training, learner_counts
+from .training import Schedule, Training
 
 __all__ = ["pretrain"]
 
@@ -99,7 +99,7 @@ def _close(config: RunConfig, run: RunDirectory, agent: Learner, monitor: Monito
     run.write_ledger(
         {
             "status": "finished",
-            **learner_counts(agent),
+            **training.counts(),
             "eval_steps": sum(point["eval_steps"] for point in curve),
             "source_return": curve[-1]["return"],
             "wall_seconds": training.wall_seconds,

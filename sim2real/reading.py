@@ -187,7 +187,8 @@ class _Loader(yaml.SafeLoader):
         start = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         self._depth += 1
         self._require(self._depth <= _DEPTH, f"nested more than {_DEPTH} deep", start)
-        node: Node = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        assert node is not None
         self._depth -= 1
         if alias:
             self._require(id(node) in self._sizes, "an alias inside of what it stands for", start)
@@ -203,7 +204,7 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         """Construct a value; what Python cannot make of a tagged or very long one is an error of the file."""
         try:
-            return super().construct_object(node, deep)  # type: ignore[no-untyped-call]
+            return super().construct_object(node, deep)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             problem = f"{_quoted(node.value)} cannot be read as {node.tag.rpartition(':')[2]}: {error}"
             raise ConstructorError(None, None, problem, node.start_mark) from None

@@ -13,15 +13,16 @@ from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents import Learner, VectorAdapter, parts
+from agents import DivergedError, Learner, VectorAdapter, parts, require_finite_learner
 from envs import DomainVectorEnv
 
 from .monitor import Monitor
 from .progress import Reporter
 from .run import RunDirectory
 
-__all__ = ["Schedule", "Training", "learner_counts"]
+__all__ = ["FAULTS_WARNED", "Schedule", "Training", "fault_warning", "learner_counts"]
 
+FAULTS_WARNED = 0.01  # share of episodes that diverge in training; a domain that is sound has none or next to none
 Point = dict[str, Any]
 
 
@@ -94,24 +95,41 @@ class Training:
         self._before = float(bundle.meta["clock"]["wall_seconds"])
 
     def finish(self) -> None:
-        """Learn until all steps are taken; the last point of the curve and the last checkpoint are at the end."""
+        """Learn until all steps are taken; the last point of the curve and the last checkpoint are at the end.
+
+        Raises:
+            DivergedError: naming the run, the learner, the step, and the last checkpoint, which stays.
+        """
         left = self.schedule.steps - self.agent.num_timesteps
         if left and not self.agent.phases.finished:
-            self.agent.learn(left, callback=_Boundaries(self), reset_num_timesteps=self.agent.num_timesteps == 0)
+            try:
+                self.agent.learn(left, callback=_Boundaries(self), reset_num_timesteps=self.agent.num_timesteps == 0)
+            except DivergedError as error:
+                raise DivergedError(f"{self.run.path}: {error}; {self._last_good()}") from None
         self._monitor.flush()
         self.run.prune()  # a kill may have left one too many
+
+    def _last_good(self) -> str:
+        """Say which checkpoint was written last: none is written of what is not finite."""
+        if self._saved_at < 0:
+            return "no checkpoint was written before"
+        return f"the last good checkpoint is that of step {self._saved_at:,}"
 
     def visit(self, last: bool = False) -> None:
         """Do what is due at this update boundary; at the `last` one, whether it is due or not."""
         step = self.agent.num_timesteps
         evaluations, checkpoints = self.schedule.evaluations_due(step), self.schedule.checkpoints_due(step)
-        if evaluations > self._evaluated or (last and self._evaluated_at != step):
+        evaluates = evaluations > self._evaluated or (last and self._evaluated_at != step)
+        saves = checkpoints > self._saved or (last and self._saved_at != step)
+        if evaluates or saves:
+            require_finite_learner(self.agent)  # or the simulation would be blamed for what the policy does
+        if evaluates:
             self._evaluated, self._evaluated_at = evaluations, step
             point = {"step": step, **self._evaluate(step)}
             self._eval_steps += point["eval_steps"]
             self.run.append_curve(point)
-            self._last = f"return {point['return']:.0f}"
-        if checkpoints > self._saved or (last and self._saved_at != step):
+            self._last = "; ".join(filter(None, [f"return {point['return']:.0f}", fault_warning(self.counts())]))
+        if saves:
             self._saved, self._saved_at = checkpoints, step
             self._checkpoint(step)
         self._report(step, self.schedule.steps, self._last)
@@ -126,7 +144,12 @@ class Training:
             meta={**self._meta, "training": training, "clock": {"wall_seconds": self.wall_seconds}},
         )
         spent = {"eval_steps": self._eval_steps, "wall_seconds": self.wall_seconds}
-        self.run.write_ledger({"status": "running", **learner_counts(self.agent), **spent})
+        self.run.write_ledger({"status": "running", **self.counts(), **spent})
+
+    def counts(self) -> dict[str, Any]:
+        """Return what the ledger says of training so far: `learner_counts`, and what is to be warned of."""
+        counts = learner_counts(self.agent)
+        return {**counts, "warning": fault_warning(counts)}
 
 
 class _Boundaries(BaseCallback):
@@ -149,8 +172,8 @@ class _Boundaries(BaseCallback):
         self._training.visit(last=True)
 
 
-def learner_counts(agent: Learner) -> dict[str, int]:
-    """Return what training has spent: steps, episodes ended, falls among them, resets, faults."""
+def learner_counts(agent: Learner) -> dict[str, Any]:
+    """Return what training has spent: steps, episodes ended, falls among them, resets, faults and their share."""
     adapter = agent.env
     if not isinstance(adapter, VectorAdapter) or not isinstance(adapter.env, DomainVectorEnv):
         raise TypeError(f"runs train on a DomainVectorEnv, not on {adapter}")
@@ -162,4 +185,13 @@ def learner_counts(agent: Learner) -> dict[str, int]:
         "falls": counts["terminations"],
         "resets": counts["episodes"] + started,
         "faults": adapter.env.num_faults,
+        "fault_share": adapter.env.num_faults / max(counts["episodes"], 1),  # of the episodes
     }
+
+
+def fault_warning(counts: Mapping[str, Any]) -> str | None:
+    """Return what to say of `learner_counts` in which more than `FAULTS_WARNED` of the episodes diverged, else None."""
+    share = counts.get("fault_share", 0.0)
+    if share <= FAULTS_WARNED:
+        return None
+    return f"in {share:.0%} of the training episodes the simulation diverged; see fidelity and parameters of the domain"

@@ -19,7 +19,7 @@ from .monitor import Monitor
 from .progress import Reporter
 from .run import RunDirectory
 from .seeding import derive_seed
-from .training import Schedule, Training, learner_counts
+from .training import Schedule, Training
 from .transfer_preparation import Preparation
 
 __all__ = ["TransferRun"]
@@ -133,7 +133,7 @@ class TransferRun:
         self.run.write_ledger(
             {
                 "status": "finished",
-                **learner_counts(agent),
+                **training.counts(),
                 "source_steps": companion.counts["steps"] if isinstance(companion, VectorAdapter) else 0,
                 "adaptation": agent.adaptation and agent.adaptation._asdict(),
                 "eval_steps": sum(point["eval_steps"] for point in curve) + after.steps,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
+from ..finite import require_finite_actions
 from ..freezing import is_frozen
 from ..stepping import step_worlds
 from ..transition import Transition
@@ -32,6 +33,12 @@ class Collector(Protocol):
     scale_is_old: bool
     _last_obs: Any
     _last_episode_starts: Any
+    num_timesteps: int
+
+    @property
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """Everything that moves weights."""
+        ...
 
     def note_step(self, transition: Transition) -> None:
         """Count a step of all worlds and keep what it leaves."""
@@ -128,6 +135,7 @@ def collect(
         with torch.no_grad():
             features = policy.encoder(torch.from_numpy(obs).to(device))
             actions = (policy.action_mean(features) + offsets[n_steps]).cpu().numpy()
+        require_finite_actions(learner, obs, actions)
         clipped_actions = np.clip(actions, space.low, space.high)
         transition, infos = step_worlds(env, clipped_actions)
         new_obs, rewards = transition.obs, transition.reward

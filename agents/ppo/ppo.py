@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ..budget import rollout_steps
 from ..device import choose_device
+from ..finite import require_finite
 from ..learner import Learner
 from ..optimizer import make_optimizer, set_learning_rate, trained_parameters
 from ..phase_runner import PhaseRunner
@@ -138,9 +139,11 @@ class PPO(Learner, stable_baselines3.PPO):
         self._update_learning_rate(self.policy.optimizer)
         rollout, rates = self.rollout_buffer, self.phases.rates
         done = 1.0 - self._current_progress_remaining
-        terms = self.active_penalties().bind(trained_parameters(self.policy.optimizer), done)
+        trained = trained_parameters(self.policy.optimizer)
+        terms = self.active_penalties().bind(trained, done)
         with self.lend_randomness():
             log = run_update(self.policy, rollout, self.settings, self.policy.optimizer, rates, terms)
+        require_finite(self, {"loss": log.mean_loss}, trained)
         self._n_updates += log.epochs
         for name, value in log.values.items():
             self.logger.record(f"train/{name}", value)

@@ -28,10 +28,11 @@ Gradients = Callable[[Batch], Losses]
 
 
 class UpdateLog(NamedTuple):
-    """What an update did: stable-baselines3's log keys without `train/`, and the epochs it ran."""
+    """What an update did: stable-baselines3's log keys without `train/`, the epochs it ran, and its loss."""
 
     values: dict[str, float]
     epochs: int
+    mean_loss: float = 0.0  # over all minibatches: not finite if the loss of any was not
 
 
 def autograd_gradients(loss: Callable[[Batch], Losses]) -> Gradients:
@@ -96,7 +97,8 @@ def run_update(
             optimizer.step()
         epochs += 1
     _update_statistics(policy, rollout, rates)
-    return UpdateLog(_summary(records, last_epoch) | _penalty_means(held), epochs)
+    summary, mean_loss = _summary(records, last_epoch)
+    return UpdateLog(summary | _penalty_means(held), epochs, mean_loss)
 
 
 def _update_statistics(policy: AgentPolicy, rollout: Rollout, rates: Mapping[str, float]) -> None:
@@ -110,8 +112,8 @@ def _update_statistics(policy: AgentPolicy, rollout: Rollout, rates: Mapping[str
             encoder.update_statistics(obs)
 
 
-def _summary(records: list[Losses], last_epoch: int) -> dict[str, float]:
-    """Return means over all minibatches; of the loss the last one, of the KL the last epoch's (as SB3)."""
+def _summary(records: list[Losses], last_epoch: int) -> tuple[dict[str, float], float]:
+    """Return means over all minibatches, of the KL the last epoch's and of the loss the last (as SB3); its mean."""
     names = [name for name, value in records[0]._asdict().items() if value is not None]
     rows = torch.stack([torch.stack([getattr(losses, name) for name in names]) for losses in records]).cpu().double()
     means = dict(zip(names, rows.mean(dim=0).tolist(), strict=True))
@@ -122,7 +124,7 @@ def _summary(records: list[Losses], last_epoch: int) -> dict[str, float]:
         summary |= {"clip_fraction": means["clip_fraction"], "approx_kl": float(last_kl)}
     if "kl_source" in means:
         summary["penalty_kl_source"] = means["kl_source"]
-    return summary
+    return summary, means["total"]
 
 
 def _penalty_means(held: list[dict[str, torch.Tensor]]) -> dict[str, float]:

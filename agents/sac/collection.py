@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
+from ..finite import require_finite_actions
 from ..freezing import is_frozen
 from ..stepping import step_worlds
 from ..transition import Transition
@@ -26,6 +27,12 @@ class Collector(Protocol):
     action_space: Any
     generator: torch.Generator
     _last_obs: Any
+    num_timesteps: int
+
+    @property
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """Everything that moves weights."""
+        ...
 
     @property
     def acts_at_random(self) -> bool:
@@ -73,6 +80,7 @@ def collect(learner: Collector, env: VecEnv, callback: BaseCallback, num_steps: 
         obs = np.asarray(learner._last_obs, np.float32)
         seen.append(obs)
         buffer_actions = draw_actions(learner, obs)
+        require_finite_actions(learner, obs, buffer_actions)
         actions = np.clip(policy.unscale_action(buffer_actions), space.low, space.high)
         transition, infos = step_worlds(env, actions)
         new_obs, rewards, dones = transition.obs, transition.reward, transition.done

@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..budget import rollout_steps
 from ..device import choose_device
 from ..errors import AgentsError, PlanError
+from ..finite import require_finite, require_finite_learner
 from ..freezing import is_frozen
 from ..learner import Learner
 from ..optimizer import make_optimizer, set_learning_rate
@@ -217,6 +218,7 @@ class SAC(Learner, stable_baselines3.SAC):
         done = 1.0 - self._current_progress_remaining
         with self.lend_randomness():
             log = self._updater.run(batches, self._n_updates, self.active_penalties(), done)
+        require_finite(self, log)  # weights that are not finite give losses that are not, at the next update
         self._n_updates += gradient_steps
         for name, value in log.items():
             self.logger.record(f"train/{name}", value)
@@ -283,6 +285,7 @@ class SAC(Learner, stable_baselines3.SAC):
             self.iteration += 1
             loss = self.experience.follow(self.policy, num_steps * self.n_envs, self.generator)
             if loss is not None:
+                require_finite(self, {"classifier_loss": loss})
                 self.logger.record("transfer/classifier_loss", loss)
             if updates := self._updates_due(num_steps):
                 self.train(updates)
@@ -293,6 +296,7 @@ class SAC(Learner, stable_baselines3.SAC):
                 self._log_state()
                 self.dump_logs()
         self.phases.verify()
+        require_finite_learner(self)
         callback.on_training_end()
         return self
 
