@@ -25,6 +25,7 @@ from .plan import TransferPlan
 from .policy_average import acting_tensors
 from .regularisers import ActivePenalties, Origin, Penalties
 from .requirements import require_possible
+from .rules import require_bounded_actions
 from .seeds import Seeds
 from .surgery import Surgery, operate
 from .training_state import get_training_state, set_training_state, source_moments
@@ -88,7 +89,9 @@ class Learner(BaseAlgorithm):
         if isinstance(env, VectorEnv):
             encoder = self.settings.encoder
             env = VectorAdapter(env, history=encoder.history, parameters=encoder.parameters)
-        return BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
+        wrapped = BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
+        require_bounded_actions(type(self).__name__, wrapped.action_space)
+        return wrapped
 
     def tell_parameters(self) -> None:
         """Let the learner's own worlds tell it their parameters, if its encoder reads any: they are the source's.
@@ -149,8 +152,6 @@ class Learner(BaseAlgorithm):
     def set_own_state(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
         """Continue from what `get_own_state` returned."""
         raise NotImplementedError
-
-    # the plan
 
     @property
     def plan(self) -> TransferPlan:
@@ -267,8 +268,6 @@ class Learner(BaseAlgorithm):
         if steps and self.phases.finished:
             reason = "all its phases are over" if self.plan.phases else "it has no phases (zero-shot)"
             raise PlanError(f"the plan trains nothing: {reason}; apply another plan before learn()")
-
-    # continuing
 
     def get_training_state(self) -> tuple[Tensors, dict[str, Any]]:
         """Return everything besides the weights that is needed to continue byte for byte: tensors, and JSON.

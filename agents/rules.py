@@ -6,9 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from gymnasium import spaces
+
 from .errors import AgentsError, is_number, number_hint, unknown_name
 
-__all__ = ["is_whole", "require", "require_choice", "require_known", "require_names", "require_widths"]
+__all__ = [
+    "is_whole",
+    "require",
+    "require_bounded_actions",
+    "require_choice",
+    "require_known",
+    "require_names",
+    "require_widths",
+]
 
 
 def require(owner: object, name: str, rule: str, holds: Callable[[Any], bool]) -> None:
@@ -23,6 +33,13 @@ def require(owner: object, name: str, rule: str, holds: Callable[[Any], bool]) -
 def is_whole(value: Any) -> bool:
     """Tell whether `value` is a whole number of at least 1; booleans are no numbers."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def require_bounded_actions(learner: str, space: spaces.Space[Any]) -> spaces.Box:
+    """Return `space` if it is a Box of one bounded axis; AgentsError naming space and rule if not."""
+    if not isinstance(space, spaces.Box) or len(space.shape) != 1 or not space.is_bounded():
+        raise AgentsError(f"{learner} acts by one bounded vector (a Box of one axis with finite bounds), not {space}")
+    return space
 
 
 def require_choice(name: str, value: Any, choices: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import gymnasium as gym
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import stable_baselines3
 import torch
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from probes import (
     SMALL,
@@ -395,8 +397,27 @@ def test_every_row_can_be_made(name: str) -> None:
         make_agent(unhashable, LinearWorld(4), seed=0)
 
 
+@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Box(-np.inf, np.inf, (1,), np.float32),
+        spaces.Box(0.0, np.inf, (2,), np.float32),
+        spaces.Box(-1.0, 1.0, (), np.float32),
+        spaces.Box(-1.0, 1.0, (2, 2), np.float32),
+        spaces.Discrete(3),
+    ],
+)
+def test_an_agent_acts_by_one_bounded_vector(name: str, space: spaces.Space[Any]) -> None:
+    worlds = LinearWorld(4)
+    worlds.single_action_space = space  # type: ignore[assignment]
+    words = rf"^{name.upper()} acts by one bounded vector \(a Box of one axis with finite bounds\), not "
+    with pytest.raises(AgentsError, match=words + re.escape(str(space))):
+        make_agent(name, worlds, seed=0)
+
+
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(AgentsError, match="acts by one vector"):
+    with pytest.raises(AgentsError, match="acts by one bounded vector"):
         PPO(gym.make("CartPole-v1"), SMALL)
     agent = PPO(LinearWorld(4), SMALL, device="cpu")
     with pytest.raises(AgentsError, match="pickle"):

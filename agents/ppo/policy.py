@@ -15,10 +15,10 @@ from stable_baselines3.common.type_aliases import Schedule
 
 from ..activations import activation_class
 from ..encoders import Encoder, encoder_class
-from ..errors import AgentsError
 from ..freezing import is_frozen
 from ..lent_generator import seeded
 from ..parts import Member
+from ..rules import require_bounded_actions
 from ..surgery import Adapters
 from ..value_scale import ReturnScale
 from .settings import PPOSettings
@@ -42,9 +42,8 @@ class AgentPolicy(ActorCriticPolicy):
         lr_schedule: Schedule,
         settings: PPOSettings,
     ) -> None:
-        """Build all parts; AgentsError unless actions are one vector."""
-        if not isinstance(action_space, spaces.Box) or len(action_space.shape) != 1:
-            raise AgentsError(f"an agent acts by one vector (Box of one axis), not {action_space}")
+        """Build all parts; AgentsError unless actions are one bounded vector."""
+        require_bounded_actions("PPO", action_space)
         super().__init__(
             observation_space,
             action_space,

@@ -15,23 +15,16 @@ from torch import nn
 
 from ..activations import activation_class
 from ..encoders import Encoder, encoder_class
-from ..errors import AgentsError
 from ..freezing import is_frozen
 from ..lent_generator import seeded
 from ..parts import Member
+from ..rules import require_bounded_actions
 from ..surgery import Adapters
 from .ensemble import Ensemble
 from .settings import SACSettings
 from .squash import Sample, split_output, squash_mean, squash_sample
 
-__all__ = ["SacPolicy", "make_policy", "require_bounded_actions"]
-
-
-def require_bounded_actions(space: spaces.Space[Any]) -> spaces.Box:
-    """Return `space` if it is a Box of one bounded axis, else raise AgentsError."""
-    if not isinstance(space, spaces.Box) or len(space.shape) != 1 or not space.is_bounded():
-        raise AgentsError(f"SAC acts by one bounded vector (Box of one axis), not {space}")
-    return space
+__all__ = ["SacPolicy", "make_policy"]
 
 
 class SacPolicy(BasePolicy):
@@ -52,7 +45,7 @@ class SacPolicy(BasePolicy):
         self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], settings: SACSettings
     ) -> None:
         """Build all parts; AgentsError unless actions are one bounded vector."""
-        action_dim = require_bounded_actions(action_space).shape[0]
+        action_dim = require_bounded_actions("SAC", action_space).shape[0]
         super().__init__(observation_space, action_space, squash_output=True)
         self.encoder = encoder_class(settings.encoder.kind)(observation_space, **settings.encoder.arguments())
         features_dim = self.encoder.features_dim

@@ -32,7 +32,7 @@ from .batches import iterate_batches
 from .collection import collect
 from .experience import Experience
 from .judging import JUDGE_EVERY, judge_critics
-from .policy import SacPolicy, make_policy, require_bounded_actions
+from .policy import SacPolicy, make_policy
 from .replay import Replay
 from .settings import SACSettings
 from .source_stream import SourceStream
@@ -91,11 +91,6 @@ class SAC(Learner, stable_baselines3.SAC):
             _init_setup_model=False,
         )
         self._setup_model()
-
-    def _wrap_env(self, env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:  # type: ignore[override]
-        wrapped = super()._wrap_env(env, verbose, monitor_wrapper)
-        require_bounded_actions(wrapped.action_space)
-        return wrapped
 
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
