@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 
-__all__ = ["GROUPS", "Nominal", "actuator_names", "body_name", "joint_name"]
+__all__ = ["GROUPS", "Nominal", "actuator_names", "body_name", "joint_name", "object_names", "unique_names"]
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,36 @@ class Nominal:
     action_names: tuple[str, ...] = ()
 
 
+def unique_names(own: Sequence[str], kind: str) -> tuple[str, ...]:
+    """Return a name for each object of one kind, (n,): its own, or `<kind><index>` where that is empty.
+
+    If another object has the generated name for its own, it becomes `unnamed_<kind><index>`, so that each name stands
+    for one object.
+    """
+    taken = {name for name in own if name}
+    names = []
+    for index, name in enumerate(own):
+        generated = name or f"{kind}{index}"
+        while not name and generated in taken:
+            generated = f"unnamed_{generated}"
+        names.append(generated)
+    return tuple(names)
+
+
+def object_names(model: mujoco.MjModel, kind: str) -> tuple[str, ...]:
+    """Return the unique names of all objects of a kind, `body`, `joint` or `geom`, (n,), as `unique_names` does."""
+    number = {"body": model.nbody, "joint": model.njnt, "geom": model.ngeom}[kind]
+    return unique_names([str(getattr(model, kind)(i).name) for i in range(number)], kind)
+
+
 def body_name(model: mujoco.MjModel, index: int) -> str:
-    """Return the name of a body, or `body<index>` for one without."""
-    return model.body(index).name or f"body{index}"
+    """Return the unique name of a body."""
+    return object_names(model, "body")[index]
 
 
 def joint_name(model: mujoco.MjModel, index: int) -> str:
-    """Return the name of a joint, or `joint<index>` for one without."""
-    return model.joint(index).name or f"joint{index}"
+    """Return the unique name of a joint."""
+    return object_names(model, "joint")[index]
 
 
 def actuator_names(model: mujoco.MjModel) -> tuple[str, ...]:
@@ -42,16 +64,12 @@ def actuator_names(model: mujoco.MjModel) -> tuple[str, ...]:
 
     A joint may have two, such as a position and a velocity servo: they are called `actuator<index>`.
     """
-    own = [str(model.actuator(i).name) or _driven(model, i) for i in range(model.nu)]
-    names = Counter(own)
-    return tuple(name if model.actuator(i).name or names[name] == 1 else f"actuator{i}" for i, name in enumerate(own))
-
-
-def _driven(model: mujoco.MjModel, actuator: int) -> str:
-    """Return the name of the joint that an actuator drives, `actuator<index>` where it drives something else."""
-    if model.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT:
-        return joint_name(model, model.actuator_trnid[actuator, 0])
-    return f"actuator{actuator}"
+    own = [str(model.actuator(i).name) for i in range(model.nu)]
+    joints = object_names(model, "joint")
+    driven = model.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINT
+    named = [name or (joints[model.actuator_trnid[i, 0]] if driven[i] else "") for i, name in enumerate(own)]
+    count = Counter(named)
+    return unique_names([name if own[i] or count[name] == 1 else "" for i, name in enumerate(named)], "actuator")
 
 
 def _base(nominal: Nominal) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from .nominal import Nominal, body_name
+from .idle import unmoved_bodies
+from .nominal import Nominal, object_names
 from .physics import Physics
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "POSITIVE",
     "Array",
     "ChannelParameter",
+    "ExplainsIdle",
     "Ids",
     "MorphologyParameter",
     "Parameter",
@@ -123,6 +125,15 @@ class MorphologyParameter(Parameter, Protocol):
         ...
 
 
+@runtime_checkable
+class ExplainsIdle(Protocol):
+    """A parameter that knows which objects of the model it never acts on."""
+
+    def idle(self, nominal: Nominal) -> dict[str, str]:
+        """Return object -> why it never acts there; such objects cannot be selected, whether in `objects` or not."""
+        ...
+
+
 @dataclass(frozen=True)
 class ChannelParameter:
     """A parameter of what lies between agent and physics; the channels read its values themselves.
@@ -144,8 +155,12 @@ class ChannelParameter:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the names of the entries or bodies; the whole world is `*`."""
         if self.per == "body":
-            return tuple(body_name(nominal.model, i) for i in range(1, nominal.model.nbody))
+            return object_names(nominal.model, "body")[1:]
         return {"world": ("*",), "action": nominal.action_names, "observation": nominal.observation_names}[self.per]
+
+    def idle(self, nominal: Nominal) -> dict[str, str]:
+        """Return why a force on a body never acts."""
+        return unmoved_bodies(nominal.model, object_names(nominal.model, "body")) if self.per == "body" else {}
 
     def default(self, nominal: Nominal) -> Array:
         """Return the ideal value of each."""

@@ -70,6 +70,38 @@ def _compile_whole(spec: mujoco.MjSpec) -> mujoco.MjModel:
         raise EnvsError(f"the model does not compile: {' '.join(str(error).split())}") from error
 
 
+# Flags that keep state outside a world's row of numbers, which mujoco.batch cannot save and restore, and their effect.
+_UNSUPPORTED = {
+    "sleep": "bodies at rest then stop being simulated",
+    "ipc": "contacts are then resolved by incremental potentials",
+}
+
+
+def _require_supported(model: mujoco.MjModel) -> None:
+    """Raise EnvsError for what mujoco.batch refuses, naming the element of the model to change."""
+    for flag, effect in _UNSUPPORTED.items():
+        if model.opt.enableflags & getattr(mujoco.mjtEnableBit, f"mjENBL_{flag.upper()}"):
+            raise EnvsError(
+                f'the model has <option><flag {flag}="enable"/></option> ({effect}), which batched simulation cannot '
+                f'have, as its state is not all in the state vector; remove it or set {flag}="disable"'
+            )
+
+
+def _make_batch(model: mujoco.MjModel, num_envs: int, num_threads: int) -> batch.Batch:
+    """Return the batch, one default state computed.
+
+    Raises:
+        EnvsError: when mujoco.batch cannot simulate the model: a flag it does not support, a Python callback.
+    """
+    _require_supported(model)
+    try:
+        worlds = batch.Batch(model, num_envs, num_threads)
+        worlds.reset([0], stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+    except (ValueError, mujoco.FatalError, batch.SimulationError) as error:
+        raise EnvsError(f"mujoco.batch cannot simulate the model: {' '.join(str(error).split())}") from error
+    return worlds
+
+
 class Physics:
     """The simulated worlds: one model, `num_envs` states, and model fields that differ per world.
 
@@ -114,7 +146,7 @@ class Physics:
         self.action_names = actuator_names(self.model)
         low, high = self.model.actuator_ctrlrange.astype(np.float32).T
         self.action_bounds = (low, high)
-        self._batch = batch.Batch(self.model, num_envs, num_threads or available_cores())
+        self._batch = _make_batch(self.model, num_envs, num_threads or available_cores())
         self.qpos: Array = self._batch.bind("qpos")
         self.qvel: Array = self._batch.bind("qvel")
         self.commands: Array = self._batch.bind("ctrl")
@@ -125,8 +157,7 @@ class Physics:
         self._own_qpos0: Array | None = None  # (num_envs, nq) where robots are built differently
 
     def _default_row(self) -> Array:
-        """Return the state (nstate,) that mj_resetData would give: assigning it is cheaper than the call."""
-        self._batch.reset([0], stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        """Return the state (nstate,) of a world just reset: assigning it is cheaper than another reset."""
         row: Array = self._batch.state[0].copy()
         return row
 

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from .domain import Domain, Entry
 from .errors import EnvsError
 from .nominal import GROUPS, Nominal
+from .parameter import ExplainsIdle
 from .parameters import PARAMETERS
 
 __all__ = ["matching", "require_possible", "select_objects"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
+_MOST_REASONS = 3  # of objects that a pattern matches though they never act
 
 
 def select_objects(domain: Domain, nominal: Nominal) -> list[Ids]:
@@ -42,16 +44,26 @@ def select_objects(domain: Domain, nominal: Nominal) -> list[Ids]:
 
 
 def _select(entry: Entry, nominal: Nominal) -> Ids:
-    """Return the indices (n,) of the objects that the entry selects, each pattern matching at least one."""
+    """Return the indices (n,) of the objects that the entry selects, each pattern matching at least one that acts."""
     objects = PARAMETERS[entry.parameter].objects(nominal)
+    idle = _idle(entry.parameter, nominal)
     chosen: set[int] = set()
     for pattern in entry.select:
-        matches = matching(pattern, objects, nominal)
+        matches = [i for i in matching(pattern, objects, nominal) if objects[i] not in idle]
         if not matches:
-            valid = (*objects, *(group for group in GROUPS if matching(group, objects, nominal)))
-            raise EnvsError(f"{entry.name}: {pattern!r} matches nothing; valid: {', '.join(valid) or 'none'}")
+            acting = [name for name in objects if name not in idle]
+            valid = (*acting, *(group for group in GROUPS if matching(group, acting, nominal)))
+            named = list(idle)
+            why = "".join(f"; {named[i]}: {idle[named[i]]}" for i in matching(pattern, named, nominal)[:_MOST_REASONS])
+            raise EnvsError(f"{entry.name}: {pattern!r} matches nothing; valid: {', '.join(valid) or 'none'}{why}")
         chosen.update(matches)
     return np.array(sorted(chosen), np.intp)
+
+
+def _idle(parameter: str, nominal: Nominal) -> dict[str, str]:
+    """Return why objects never act on what the robot does: object -> reason, those that no selector chooses."""
+    row = PARAMETERS[parameter]
+    return row.idle(nominal) if isinstance(row, ExplainsIdle) else {}
 
 
 def matching(pattern: str, objects: Sequence[str], nominal: Nominal) -> list[int]:

@@ -150,19 +150,28 @@ def test_a_stiffer_contact_sinks_in_less() -> None:
 
 
 @pytest.mark.parametrize("geoms", ['geom1="floor" geom2="six"', 'geom1="six" geom2="floor"'])
-def test_geoms_that_a_pair_joins_with_the_ground_are_no_objects(geoms: str) -> None:
-    """The pair states its own coefficients, so those of the geoms do nothing; between moving geoms it may."""
-    pairs = f'<contact><pair {geoms} friction="1 1 .1 .1 .1"/><pair geom1="own" geom2="ear"/></contact><actuator>'
-    for parameter in [p for p in COLUMNS if p != "geom_friction_roll"]:  # that has no other geom
+def test_the_friction_of_a_pair_with_the_ground_is_that_of_its_geom(geoms: str) -> None:
+    """The pair states its own coefficients, and those of the geoms do nothing; between moving geoms it is no ground."""
+    pair = f'<pair {geoms} condim="6" friction="1 1 .1 .2 .2"/>'
+    pairs = f'<contact>{pair}<pair geom1="own" geom2="ear"/></contact><actuator>'
+    source = BENCH.replace("<actuator>", pairs)
+    for parameter, own in (("geom_friction", 1.0), ("geom_friction_spin", 0.1)):
         _, plain = bench(None, 1)
-        physics, worlds = bench({parameter: {"scale": 2.0}}, 1, BENCH.replace("<actuator>", pairs))
-        assert set(worlds.read(parameter)) == set(plain.read(parameter)) - {"six"}
-        real = contact_values(pressed(physics), parameter)
-        assert {name: real[name] for name in worlds.read(parameter)} == pytest.approx(
-            {name: 2 * float(value[0]) for name, value in plain.read(parameter).items() if name != "six"}
-        )
-    with pytest.raises(EnvsError, match=r"geom_friction\[six\]: 'six' matches nothing; valid: own, direct"):
-        bench({"geom_friction": {"select": "six", "scale": 0.1}}, 1, BENCH.replace("<actuator>", pairs))
+        expected = {**{name: float(v[0]) for name, v in plain.read(parameter).items()}, "six": own}
+        for operation, number in (("scale", 2.0), ("set", 0.7)):
+            physics, worlds = bench({parameter: {operation: number}}, 1, source)
+            aim = {name: 2 * v if operation == "scale" else 0.7 for name, v in expected.items()}
+            assert {name: float(v[0]) for name, v in worlds.read(parameter).items()} == pytest.approx(aim)
+            real = contact_values(pressed(physics), parameter)
+            assert {name: real[name] for name in aim} == pytest.approx(aim)
+    physics, worlds = bench({"geom_friction": {"select": "six", "scale": 0.1}}, 1, source)
+    assert contact_values(pressed(physics), "geom_friction")["six"] == pytest.approx(0.1)
+
+
+def test_the_softness_of_a_pair_with_the_ground_is_no_object() -> None:
+    pairs = '<contact><pair geom1="floor" geom2="six"/></contact><actuator>'
+    with pytest.raises(EnvsError, match=r"'six' matches nothing; valid: own, slick; six: a <contact><pair>"):
+        bench({"contact_time_constant": {"select": "six", "scale": 2}}, 1, BENCH.replace("<actuator>", pairs))
 
 
 def test_excluded_pairs_and_switched_off_contacts_are_no_objects() -> None:

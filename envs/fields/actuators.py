@@ -8,20 +8,50 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from ..idle import Reasons, disabled
 from ..nominal import Nominal, actuator_names
 from ..parameter import NOT_NEGATIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
-__all__ = ["ActuatorStrength", "ServoGain", "affine_actuators"]
+__all__ = ["ActuatorStrength", "ServoGain", "affine_actuators", "powerless_actuators"]
 
 _KP, _KD = 1, 2  # the coefficients of position and velocity in an affine bias
 
 
 def affine_actuators(model: mujoco.MjModel) -> NDArray[np.bool_]:
-    """Return which actuators (nu,) are motors or servos: force = gain * input + bias, both affine in the joint."""
+    """Return which actuators (nu,) are motors or servos: force = gain * input + bias, both affine in the joint.
+
+    A plugin's actuator is none: the plugin computes its force, and neither gain nor bias is read.
+    """
     gain = np.isin(model.actuator_gaintype, (mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtGain.mjGAIN_AFFINE))
     bias = np.isin(model.actuator_biastype, (mujoco.mjtBias.mjBIAS_NONE, mujoco.mjtBias.mjBIAS_AFFINE))
-    return np.asarray(gain & bias & model.actuator_gainprm[:, :3].any(axis=1), np.bool_)
+    own = model.actuator_plugin < 0
+    return np.asarray(gain & bias & own & model.actuator_gainprm[:, :3].any(axis=1), np.bool_)
+
+
+def powerless_actuators(model: mujoco.MjModel, required: NDArray[np.bool_], reason: str) -> Reasons:
+    """Return why actuators are no objects.
+
+    Args:
+        model: whose actuators.
+        required: (nu,) those of the right kind.
+        reason: why the others are not, where nothing else is the matter.
+    """
+    off = disabled(model, "actuation")
+    groups = [bool(model.opt.disableactuator >> int(g) & 1) if 0 <= g <= 30 else False for g in model.actuator_group]
+    found = {}
+    for i, name in enumerate(actuator_names(model)):
+        if off:
+            found[name] = off
+        elif groups[i]:
+            found[name] = f"the model disables its group (actuatorgroupdisable contains {model.actuator_group[i]})"
+        elif not model.actuator_gear[i].any():
+            found[name] = "its gear is 0, so that no force of it arrives"
+        elif model.actuator_plugin[i] >= 0 and not required[i]:
+            found[name] = "a plugin computes its force, which no gain, bias or strength of the model changes"
+        elif not required[i]:
+            found[name] = reason
+    return found
 
 
 @dataclass(frozen=True)
@@ -40,6 +70,11 @@ class ActuatorStrength:
         """Return the motors and servos, one without a name by that of the joint it drives."""
         names = actuator_names(nominal.model)
         return tuple(names[i] for i in self._ids(nominal.model))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why the strength of an actuator never acts."""
+        model = nominal.model
+        return powerless_actuators(model, affine_actuators(model), "it is neither a motor nor a servo")
 
     def default(self, nominal: Nominal) -> Array:
         """Return 1 for each."""
@@ -87,13 +122,19 @@ class ServoGain:
 
     def _ids(self, model: mujoco.MjModel) -> Ids:
         fixed = model.actuator_gaintype == mujoco.mjtGain.mjGAIN_FIXED
-        affine = model.actuator_biastype == mujoco.mjtBias.mjBIAS_AFFINE
+        affine = (model.actuator_biastype == mujoco.mjtBias.mjBIAS_AFFINE) & (model.actuator_plugin < 0)
         return np.flatnonzero(fixed & affine & (model.actuator_biasprm[:, self.coefficient] != 0))
 
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the servos that have this gain."""
         names = actuator_names(nominal.model)
         return tuple(names[i] for i in self._ids(nominal.model))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why an actuator has no such gain."""
+        model, has = nominal.model, np.zeros(nominal.model.nu, np.bool_)
+        has[self._ids(model)] = True
+        return powerless_actuators(model, has, f"it is no servo with a {self.description}")
 
     def default(self, nominal: Nominal) -> Array:
         """Return 1 for each."""

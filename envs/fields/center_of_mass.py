@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 
-from ..nominal import Nominal, body_name
+from ..idle import Reasons, unmoved_bodies
+from ..nominal import Nominal, body_name, object_names
 from ..parameter import ANY, Array, Ids, Rule, Writer
 from ..physics import Physics
-from .mass import heavy_bodies
+from .mass import heavy_bodies, turning_bodies
 
 __all__ = ["CenterOfMass"]
 
@@ -37,12 +37,23 @@ class CenterOfMass:
 
     def _ids(self, model: mujoco.MjModel) -> Ids:
         bodies = heavy_bodies(model)
-        shiftable: Ids = bodies[(model.body_simple[bodies] == 0) & _turns(model)[bodies]]
+        shiftable: Ids = bodies[(model.body_simple[bodies] == 0) & turning_bodies(model)[bodies]]
         return shiftable
 
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the bodies that have mass and can turn, without simple ones."""
         return tuple(body_name(nominal.model, i) for i in self._ids(nominal.model))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why the other bodies are no objects."""
+        model, names = nominal.model, object_names(nominal.model, "body")
+        found = {
+            names[i]: "MuJoCo treats it as simple: its mass matrix is compiled as diagonal"
+            if turning_bodies(model)[i]
+            else "it only slides: no joint turns it, so where its centre of mass lies does not matter"
+            for i in set(heavy_bodies(model).tolist()) - set(self._ids(model).tolist())
+        }
+        return {**unmoved_bodies(model, names), **found}
 
     def default(self, nominal: Nominal) -> Array:
         """Return 0 for each."""
@@ -62,12 +73,3 @@ class CenterOfMass:
         bodies = self._ids(physics.model)
         own = physics.expand("body_ipos")[:, bodies, self.axis]
         return np.array(own - physics.model.body_ipos[bodies, self.axis])
-
-
-def _turns(model: mujoco.MjModel) -> NDArray[np.bool_]:
-    """Return which bodies can turn relative to the world, (nbody,)."""
-    turns = np.zeros(model.nbody, np.bool_)
-    turns[model.jnt_bodyid[model.jnt_type != mujoco.mjtJoint.mjJNT_SLIDE]] = True
-    for body in range(1, model.nbody):  # a parent comes before its children
-        turns[body] |= turns[model.body_parentid[body]]
-    return turns

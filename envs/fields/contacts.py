@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from ..idle import Reasons, disabled, moved_bodies
+from ..nominal import object_names
 from ..parameter import Array, Ids
 
-__all__ = ["GroundContacts", "geom_name", "ground_contacts", "uniform_factor"]
+__all__ = ["GroundContacts", "geom_name", "ground_contacts", "ground_pairs", "idle_geoms", "uniform_factor"]
 
 Mask = NDArray[np.bool_]
 
@@ -23,8 +26,8 @@ class GroundContacts:
     (https://mujoco.readthedocs.io/en/stable/computation/index.html#contact, "Parameters").
 
     Attributes:
-        robot: (n,) moving geoms that can touch the ground, where neither a ground of higher priority has the say
-            nor the coefficients of a <contact><pair> with it.
+        robot: (n,) moving geoms that can touch the ground and where no ground of higher priority has the say, those
+            without any contact but that of a <contact><pair> left out.
         ground: (m,) static geoms of the same priority as one of them, with which it is mixed.
         mixed: (n, m) which are mixed.
         condim: (n,) the largest dimension of these contacts: 1 no friction, 3 slide, 4 and spin, 6 and roll.
@@ -45,35 +48,85 @@ class GroundContacts:
 
 def ground_contacts(model: mujoco.MjModel) -> GroundContacts:
     """Return the contacts with the ground that the model's collision masks and exclusions allow."""
-    static = model.body_weldid[model.geom_bodyid] == 0
-    robot, ground = np.flatnonzero(~static), np.flatnonzero(static)
+    robot, ground = _sides(model)
     touches = _may_collide(model, robot, ground)
     priority = model.geom_priority[robot, None] - model.geom_priority[ground]
-    decided = touches.any(axis=1) & ~(touches & (priority < 0)).any(axis=1) & ~_paired(model, robot, static)
+    decided = touches.any(axis=1) & ~(touches & (priority < 0)).any(axis=1)
     own, other = model.geom_condim[robot, None], model.geom_condim[ground]
     condim = np.where(touches, np.where(priority > 0, own, np.maximum(own, other)), 0).max(axis=1, initial=0)
     return GroundContacts(robot, ground, touches & (priority == 0), condim).of(decided)
 
 
+def _sides(model: mujoco.MjModel) -> tuple[Ids, Ids]:
+    """Return the geoms that joints move, and those of the static world."""
+    moved, static = moved_bodies(model), model.body_weldid == 0
+    return np.flatnonzero(moved[model.geom_bodyid]), np.flatnonzero(static[model.geom_bodyid])
+
+
 def _may_collide(model: mujoco.MjModel, robot: Ids, ground: Ids) -> Mask:
-    """Return which pairs pass MuJoCo's masks and the model's exclusions, (n, m)."""
+    """Return which pairs pass MuJoCo's masks and the model's exclusions, (n, m), but for those of a <contact><pair>."""
     kind, partner = model.geom_contype, model.geom_conaffinity
     touches = ((kind[robot, None] & partner[ground]) | (kind[ground] & partner[robot, None])) != 0
     bodies = np.sort(np.stack(np.broadcast_arrays(model.geom_bodyid[robot, None], model.geom_bodyid[ground])), axis=0)
     excluded = np.isin((bodies[0] << 16) + bodies[1], model.exclude_signature)
-    enabled = not model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_CONTACT
-    return np.asarray(touches & ~excluded & enabled, np.bool_)
+    paired = np.zeros((model.ngeom, model.ngeom), np.bool_)
+    paired[model.pair_geom1, model.pair_geom2] = paired[model.pair_geom2, model.pair_geom1] = True
+    enabled = not disabled(model, "contact")
+    return np.asarray(touches & ~excluded & ~paired[np.ix_(robot, ground)] & enabled, np.bool_)
 
 
-def _paired(model: mujoco.MjModel, robot: Ids, static: Mask) -> Mask:
-    """Return which geoms a <contact><pair> joins with the ground, (n,): it states their coefficients itself."""
+def ground_pairs(model: mujoco.MjModel) -> tuple[Ids, Ids]:
+    """Return the <contact><pair> elements of a moving geom with the ground, (p,), and that geom of each, (p,).
+
+    Such a pair states its own friction and reference, and MuJoCo reads neither geom's
+    (https://mujoco.readthedocs.io/en/stable/XMLreference.html#contact-pair); masks and exclusions do not matter to it.
+    """
+    robot, ground = _sides(model)
     one, other = model.pair_geom1, model.pair_geom2
-    return np.isin(robot, np.append(one[static[other]], other[static[one]]))
+    first, second = np.isin(one, robot) & np.isin(other, ground), np.isin(other, robot) & np.isin(one, ground)
+    chosen = np.flatnonzero((first | second) & (not disabled(model, "contact")))
+    return chosen, np.where(first, one, other)[chosen]
+
+
+def idle_geoms(model: mujoco.MjModel, objects: Sequence[str], what: str) -> Reasons:
+    """Return why the coefficients of geoms that are no `objects` never act on a contact with the ground.
+
+    Args:
+        model: whose geoms.
+        objects: names of those whose coefficients do.
+        what: the coefficient, as a reason where it is not the geom's place that decides.
+    """
+    names, (robot, ground) = object_names(model, "geom"), _sides(model)
+    off = disabled(model, "constraint", "contact")
+    if not off and model.opt.enableflags & mujoco.mjtEnableBit.mjENBL_OVERRIDE:
+        off = 'the model has <flag override="enable"/>, whose o_friction and o_solref replace those of all contacts'
+    if off:
+        return dict.fromkeys(names, off)
+    touches, paired = _may_collide(model, robot, ground), set(ground_pairs(model)[1].tolist())
+    above = touches & (model.geom_priority[robot, None] < model.geom_priority[ground])
+    found = dict.fromkeys((names[g] for g in ground), "it belongs to the ground, which follows the robot's geoms")
+    for row, geom in enumerate(robot.tolist()):
+        if names[geom] in objects:
+            continue
+        found[names[geom]] = what
+        if above[row].any():
+            chief = int(ground[np.argmax(above[row])])
+            found[names[geom]] = (
+                f"the ground's geom {names[chief]!r} has the higher priority ({model.geom_priority[chief]} against "
+                f"{model.geom_priority[geom]}), so MuJoCo takes that one's coefficients alone; give both the same"
+            )
+        elif geom in paired:
+            found[names[geom]] = "a <contact><pair> with the ground states the coefficients of their contact itself"
+        elif not touches[row].any():
+            found[names[geom]] = "by contype, conaffinity and <exclude> it can touch no geom of the ground"
+    for geom in set(range(model.ngeom)) - set(robot.tolist()) - set(ground.tolist()):
+        found[names[geom]] = "no joint moves it: MuJoCo computes no force for its contacts with the ground"
+    return found
 
 
 def geom_name(model: mujoco.MjModel, index: int) -> str:
-    """Return the name of a geom, or `geom<index>` for one without."""
-    return model.geom(index).name or f"geom{index}"
+    """Return the unique name of a geom."""
+    return object_names(model, "geom")[index]
 
 
 def uniform_factor(values: Array, default: Array) -> tuple[Array, Mask]:

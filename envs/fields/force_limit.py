@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from ..idle import Reasons
 from ..nominal import Nominal, actuator_names
 from ..parameter import NOT_NEGATIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
-from .actuators import affine_actuators
+from .actuators import affine_actuators, powerless_actuators
 
 __all__ = ["ForceLimit"]
 
@@ -36,6 +37,11 @@ class ForceLimit:
         """Return the actuators whose force has a limit in the model."""
         names = actuator_names(nominal.model)
         return tuple(names[i] for i in self._ids(nominal.model))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why the force of an actuator has no limit that could change."""
+        reason = "neither a force range nor a motor's control range limits its force in the model"
+        return powerless_actuators(nominal.model, np.asarray(_largest(nominal.model).any(axis=1)), reason)
 
     def default(self, nominal: Nominal) -> Array:
         """Return 1 for each."""

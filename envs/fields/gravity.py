@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..idle import Reasons, disabled, reasons_for
 from ..nominal import Nominal
 from ..parameter import ANY, NOT_NEGATIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
@@ -25,6 +26,10 @@ class Gravity:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the one object: the world."""
         return ("*",)
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why gravity does not act, if a flag of the model switches it off."""
+        return reasons_for(("*",), disabled(nominal.model, "gravity"))
 
     def default(self, nominal: Nominal) -> Array:
         """Return the size of the model's gravity, (1,)."""
@@ -75,6 +80,11 @@ class GravityTilt:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the world, if its gravity has a direction that the rotation changes."""
         return ("*",) if nominal.model.opt.gravity[list(self._plane)].any() else ()
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why there is nothing to tilt."""
+        none = "" if self.objects(nominal) else "the model's gravity has no part that this rotation turns"
+        return reasons_for(("*",), disabled(nominal.model, "gravity") or none)
 
     def default(self, nominal: Nominal) -> Array:
         """Return 0."""

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from ..nominal import Nominal, joint_name
+from ..idle import Reasons, disabled, reasons_for
+from ..nominal import Nominal, joint_name, object_names
 from ..parameter import NOT_NEGATIVE, POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
 __all__ = ["DofField", "JointRange"]
+
+# The flags of MuJoCo's that switch a field off.
+_FLAGS = {"dof_damping": ("damper",), "dof_frictionloss": ("constraint", "frictionloss"), "dof_armature": ()}
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class DofField:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the joints."""
         return tuple(joint_name(nominal.model, i) for i in range(nominal.model.njnt))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why it acts in no joint, if a flag of the model switches it off."""
+        return reasons_for(self.objects(nominal), disabled(nominal.model, *_FLAGS[self.field]))
 
     def default(self, nominal: Nominal) -> Array:
         """Return the value of each joint's first degree of freedom."""
@@ -65,6 +73,12 @@ class JointRange:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the limited joints: in the others a range does nothing."""
         return tuple(joint_name(nominal.model, i) for i in self._ids(nominal.model))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why the range of a joint never acts."""
+        joints, limited = object_names(nominal.model, "joint"), self.objects(nominal)
+        unlimited = reasons_for((j for j in joints if j not in limited), "the model gives this joint no limits")
+        return {**unlimited, **reasons_for(joints, disabled(nominal.model, "constraint", "limit"))}
 
     def default(self, nominal: Nominal) -> Array:
         """Return 1 for each."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import EnvsError
 from ..logs import compile_quietly
-from ..nominal import Nominal, body_name
+from ..nominal import Nominal, body_name, unique_names
 from ..parameter import Array, Ids, Rule
 from ..physics import Physics
 
@@ -174,7 +174,7 @@ def _first(model: mujoco.MjModel, body: int, kinds: tuple[int, ...]) -> int:
 
 def _named(spec: mujoco.MjSpec, values: dict[str, float], parameter: str) -> list[tuple[mujoco.MjsBody, float]]:
     """Return the bodies called so in the compiled model, each with its value."""
-    bodies = {body.name or f"body{i}": body for i, body in enumerate(spec.bodies)}
+    bodies = dict(zip(unique_names([body.name for body in spec.bodies], "body"), spec.bodies, strict=True))
     stated = spec.compiler.inertiafromgeom != mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_TRUE
     for name in values:
         body = bodies[name]

@@ -6,22 +6,42 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
-from ..nominal import Nominal, body_name
+from ..idle import Reasons, moved_bodies, unmoved_bodies
+from ..nominal import Nominal, body_name, object_names
 from ..parameter import NOT_NEGATIVE, POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
-__all__ = ["BodyInertia", "BodyMass", "Payload", "heavy_bodies", "moving_bodies"]
+__all__ = ["BodyInertia", "BodyMass", "Payload", "heavy_bodies", "moving_bodies", "turning_bodies"]
+
+_SLIDES = "it only slides: no joint turns it, so its inertia never acts"
 
 
 def moving_bodies(model: mujoco.MjModel) -> Ids:
-    """Return the bodies (n,) that are not fixed to the world: mass of the others never acts."""
-    return np.flatnonzero(model.body_weldid != 0)
+    """Return the bodies (n,) that a joint moves: mass of those fixed to the world, or of mocap bodies, never acts."""
+    return np.flatnonzero(moved_bodies(model))
 
 
 def heavy_bodies(model: mujoco.MjModel) -> Ids:
     """Return the moving bodies (n,) that have mass."""
-    return np.flatnonzero((model.body_weldid != 0) & (model.body_mass > 0))
+    return np.flatnonzero(moved_bodies(model) & (model.body_mass > 0))
+
+
+def turning_bodies(model: mujoco.MjModel) -> NDArray[np.bool_]:
+    """Return which bodies can turn relative to the world, (nbody,)."""
+    turns = np.zeros(model.nbody, np.bool_)
+    turns[model.jnt_bodyid[model.jnt_type != mujoco.mjtJoint.mjJNT_SLIDE]] = True
+    for body in range(1, model.nbody):  # a parent comes before its children
+        turns[body] |= turns[model.body_parentid[body]]
+    return turns
+
+
+def _massless(nominal: Nominal, why: str) -> Reasons:
+    """Return why bodies that never move, and moving ones without mass, are no objects."""
+    model, names = nominal.model, object_names(nominal.model, "body")
+    light = np.flatnonzero(moved_bodies(model) & (model.body_mass <= 0))
+    return {**unmoved_bodies(model, names), **{names[i]: f"it has no mass{why}" for i in light}}
 
 
 @dataclass(frozen=True)
@@ -36,6 +56,10 @@ class BodyMass:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the moving bodies that have mass."""
         return tuple(body_name(nominal.model, i) for i in heavy_bodies(nominal.model))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why the other bodies are no objects."""
+        return _massless(nominal, "; a payload can give it some")
 
     def default(self, nominal: Nominal) -> Array:
         """Return their masses."""
@@ -70,12 +94,18 @@ class BodyInertia:
 
     def _ids(self, model: mujoco.MjModel) -> Ids:
         bodies = heavy_bodies(model)
-        turning: Ids = bodies[(model.body_inertia[bodies] > 0).any(axis=1)]
+        turning: Ids = bodies[(model.body_inertia[bodies] > 0).any(axis=1) & turning_bodies(model)[bodies]]
         return turning
 
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
-        """Return the moving bodies that have inertia."""
+        """Return the bodies that have inertia and can turn."""
         return tuple(body_name(nominal.model, i) for i in self._ids(nominal.model))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why the other bodies are no objects."""
+        model, names = nominal.model, object_names(nominal.model, "body")
+        slides = moved_bodies(model) & ~turning_bodies(model)
+        return {**_massless(nominal, ""), **{names[i]: _SLIDES for i in np.flatnonzero(slides)}}
 
     def default(self, nominal: Nominal) -> Array:
         """Return 1 for each."""
@@ -109,6 +139,10 @@ class Payload:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the moving bodies."""
         return tuple(body_name(nominal.model, i) for i in moving_bodies(nominal.model))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why the other bodies are no objects."""
+        return unmoved_bodies(nominal.model, object_names(nominal.model, "body"))
 
     def default(self, nominal: Nominal) -> Array:
         """Return 0 for each."""

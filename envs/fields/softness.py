@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from ..idle import Reasons
 from ..nominal import Nominal
 from ..parameter import POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
-from .contacts import GroundContacts, geom_name, ground_contacts, uniform_factor
+from .contacts import GroundContacts, geom_name, ground_contacts, ground_pairs, idle_geoms, uniform_factor
 
 __all__ = ["ContactReference"]
 
@@ -53,7 +54,8 @@ class ContactReference:
         weight = np.where(contacts.mixed, _weights(model, contacts), np.nan)
         values = np.where(contacts.mixed, model.geom_solref[contacts.ground, self.column], np.nan)
         standard = (model.geom_solref > 0).all(axis=1)
-        kept = standard[contacts.robot] & ~(contacts.mixed & ~standard[contacts.ground]).any(axis=1)
+        kept = standard[contacts.robot] & ~np.isin(contacts.robot, ground_pairs(model)[1])
+        kept &= ~(contacts.mixed & ~standard[contacts.ground]).any(axis=1)
         for quantity in (weight, values):
             first = quantity[np.arange(len(quantity)), _first(contacts)] if quantity.shape[1] else np.zeros(0)
             kept &= ~(np.abs(quantity - first[:, None]) > 0).any(axis=1) if quantity.shape[1] else True
@@ -62,6 +64,11 @@ class ContactReference:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the moving geoms that can touch the ground and whose values decide these contacts."""
         return tuple(geom_name(nominal.model, i) for i in self._contacts(nominal.model).robot)
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why the values of other geoms never act on a contact with the ground."""
+        reason = "its contacts with the ground have stiffness and damping, or differ from one geom to another"
+        return idle_geoms(nominal.model, self.objects(nominal), reason)
 
     def default(self, nominal: Nominal) -> Array:
         """Return the value of their contacts with the ground."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from ..nominal import Nominal, joint_name
+from ..idle import Reasons, disabled, reasons_for
+from ..nominal import Nominal, joint_name, object_names
 from ..parameter import ANY, NOT_NEGATIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
 
@@ -26,6 +27,10 @@ class JointStiffness:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the joints."""
         return tuple(joint_name(nominal.model, i) for i in range(nominal.model.njnt))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why it acts in no joint, if a flag of the model switches springs off."""
+        return reasons_for(self.objects(nominal), disabled(nominal.model, "spring"))
 
     def default(self, nominal: Nominal) -> Array:
         """Return the model's stiffness of each."""
@@ -64,6 +69,13 @@ class RestPose:
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the hinge and slide joints that have a spring."""
         return tuple(joint_name(nominal.model, i) for i in self._ids(nominal.model))
+
+    def idle(self, nominal: Nominal) -> Reasons:
+        """Return why the rest pose of a joint never acts."""
+        joints, springs = object_names(nominal.model, "joint"), self.objects(nominal)
+        reason = "it is no hinge or slide with a spring in the model (stiffness > 0)"
+        without = reasons_for((j for j in joints if j not in springs), reason)
+        return {**without, **reasons_for(joints, disabled(nominal.model, "spring"))}
 
     def default(self, nominal: Nominal) -> Array:
         """Return 0 for each."""

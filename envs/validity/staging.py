@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -107,8 +107,12 @@ class Recording:
         obs: (num_steps + 1, num_envs, obs_dim) as returned.
         state: (num_steps + 1, num_envs, nq + nv)
         forces: (num_steps, num_envs, nbody, 6) external forces on bodies.
+        pulls: (num_steps, num_envs, nv) external forces on joints.
         time: (num_steps + 1, num_envs) s
+        reward: (num_steps, num_envs) as returned.
+        ended: (num_steps, num_envs) 1 where the task, or who wraps it, says that the episode ends; 0 elsewhere.
         sound: (num_envs,) worlds without a fault.
+        moving: field of the model -> (num_steps, num_envs, ...) its values in each step, of those followed.
     """
 
     actions: Array
@@ -117,11 +121,15 @@ class Recording:
     obs: Array
     state: Array
     forces: Array
+    pulls: Array
     time: Array
+    reward: Array
+    ended: Array
     sound: Mask
+    moving: dict[str, Array]
 
 
-def record(env: AnyEnv, actions: Actions, seed: int, kick: float = 0.0) -> Recording:
+def record(env: AnyEnv, actions: Actions, seed: int, kick: float = 0.0, follow: Collection[str] = ()) -> Recording:
     """Run `actions` (num_steps, num_envs, act_dim) from `reset(seed)`, without ends.
 
     Args:
@@ -129,20 +137,24 @@ def record(env: AnyEnv, actions: Actions, seed: int, kick: float = 0.0) -> Recor
         actions: what to do.
         seed: of all randomness: two recordings with one seed have the same noise.
         kick: added to every velocity after the reset, in the joint's unit per s.
+        follow: fields of the model whose values in each step are kept.
     """
     worlds = core(env)
-    physics, rows = worlds.physics, _Rows()
+    physics, rows, moving = worlds.physics, _Rows(), _Rows()
     sound = np.ones(worlds.num_envs, np.bool_)
     with staged(env) as task:
         obs, _ = env.reset(seed=seed)
         rows.add(truth=task.observe(physics), obs=obs, state=_state(physics), time=physics.bind("time"))
         physics.qvel[:] += kick
         for action in actions:
-            obs, _, _, _, infos = env.step(action)
+            obs, reward, terminated, truncated, infos = env.step(action)
             sound &= ~infos["fault"]
             rows.add(truth=task.observe(physics), obs=obs, state=_state(physics), time=physics.bind("time"))
             rows.add(actions=action, ctrl=physics.commands, forces=physics.bind("xfrc_applied"))
-    return Recording(**rows.stacked(), sound=sound)
+            rows.add(pulls=physics.bind("qfrc_applied"), reward=reward)
+            rows.add(ended=task.terminated(physics) | terminated | truncated)
+            moving.add(**{field: physics.expand(field) for field in follow})
+    return Recording(**rows.stacked(), sound=sound, moving=moving.stacked())
 
 
 def _state(physics: Physics) -> Array:

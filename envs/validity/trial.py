@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import mujoco
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ..distributions import Constant
 from ..domain import Domain
+from ..nominal import object_names
+from ..parameters import PARAMETERS
 from .intention import Intention
 from .staging import AnyEnv, Recording, core, record
 
@@ -38,6 +40,7 @@ class Trial:
         shifted: the worlds in question; both just reset, but for a trial that is `later` than another.
         intention: what the shifted ones should be.
         seed: of everything random.
+        make_nominal: builds nominal worlds anew.
         make_part: builds the shifted worlds with another domain, if they are built from one.
         faultless: (num_envs,) the shifted worlds that mean something; None for all.
     """
@@ -46,6 +49,7 @@ class Trial:
     shifted: AnyEnv
     intention: Intention
     seed: int
+    make_nominal: WorldsFactory
     make_part: PartFactory | None = None
     faultless: Mask | None = None
 
@@ -62,7 +66,8 @@ class Trial:
         nominal.reset(seed=seed)
         shifted.reset(seed=seed)
         domain = core(shifted).domain if intended is None else intended
-        return Trial(nominal, shifted, Intention(domain, core(nominal).worlds.nominal, core(shifted)), seed, make_part)
+        intention = Intention(domain, core(nominal).worlds.nominal, core(shifted))
+        return Trial(nominal, shifted, intention, seed, make_nominal, make_part)
 
     def alone(self, parameters: tuple[str, ...]) -> Trial | None:
         """Return a trial of worlds in which nothing but these parameters is shifted; None if there is no way."""
@@ -82,7 +87,7 @@ class Trial:
             faultless: (num_envs,) the worlds that have not had a fault since; at least one.
         """
         now = Intention(self.intention.domain, self.intention.nominal, core(self.shifted), num_steps)
-        return Trial(self.nominal, self.shifted, now, self.seed, self.make_part, faultless)
+        return replace(self, intention=now, faultless=faultless)
 
     @cached_property
     def read_ids(self) -> Ids:
@@ -136,7 +141,13 @@ class Trial:
     @cached_property
     def free(self) -> Recording:
         """Return the shifted worlds under random actions."""
-        return record(self.shifted, self.random_actions, self.seed)
+        return record(self.shifted, self.random_actions, self.seed, follow=self.moving_fields)
+
+    @cached_property
+    def moving_fields(self) -> tuple[str, ...]:
+        """Return the fields of the model that profiles of the domain move within the episode."""
+        moving = filter(self.intention.moves, self.intention.names)
+        return tuple(dict.fromkeys(f for name in moving for f in getattr(PARAMETERS[name], "fields", ())))
 
     @cached_property
     def kicked(self) -> Recording:
@@ -170,14 +181,14 @@ _KICK = 0.31  # rad/s or m/s: far above rounding, far below what leads to a faul
 
 def body_ids(model: mujoco.MjModel) -> dict[str, int]:
     """Return name -> index of all bodies, those without a name as parameters call them."""
-    return {model.body(i).name or f"body{i}": i for i in range(model.nbody)}
+    return {name: i for i, name in enumerate(object_names(model, "body"))}
 
 
 def joint_ids(model: mujoco.MjModel) -> dict[str, int]:
     """Return name -> index of all joints, likewise."""
-    return {model.joint(i).name or f"joint{i}": i for i in range(model.njnt)}
+    return {name: i for i, name in enumerate(object_names(model, "joint"))}
 
 
 def geom_ids(model: mujoco.MjModel) -> dict[str, int]:
     """Return name -> index of all geoms, likewise."""
-    return {model.geom(i).name or f"geom{i}": i for i in range(model.ngeom)}
+    return {name: i for i, name in enumerate(object_names(model, "geom"))}
