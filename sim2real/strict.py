@@ -78,6 +78,8 @@ def _hint(error: Any) -> str:
     """Return how to write in YAML what was meant; empty where nothing is known."""
     if isinstance(error["input"], bool) and error["type"] == "string_type":
         return ": YAML reads no, off, yes and on as false and true, write it in quotes"
+    if isinstance(error["input"], int | float) and error["type"] == "string_type":
+        return ": YAML reads that as a number, write it in quotes"
     return number_hint(error["input"], whole=error["type"].startswith("int")) if _NUMBER.match(error["type"]) else ""
 
 

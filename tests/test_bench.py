@@ -260,3 +260,21 @@ def test_ctrl_c_leaves_a_bench_that_continues(tmp_path: Path) -> None:
     assert {r.status for r in bench.results().records} == {"finished"}
     ledger = json.loads((out / "ledger.json").read_text())
     assert {entry["status"] for entry in ledger.values()} == {"finished"}
+
+
+def test_a_script_without_a_main_guard_is_told_what_is_missing(tmp_path: Path) -> None:
+    file = write_bench(tmp_path, [0])
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from rich.console import Console\n"
+        "from sim2real.bench import Bench, load_bench_config\n"
+        f"file = Path({str(file)!r})\n"
+        "bench = Bench.begin(file.parent / 'out', load_bench_config(file), file.parent)\n"
+        "bench.run(Console(), 1)\n"
+    )
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=240, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.count("UserError: Bench.run: ") == 1
+    assert 'call it below `if __name__ == "__main__":`' in ended.stderr
+    assert "another process" not in ended.stderr

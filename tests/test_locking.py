@@ -93,12 +93,3 @@ def test_a_lock_is_not_followed_to_somewhere_else(tmp_path: Path) -> None:
         pass
     assert "is a symbolic link and would be written through" in explain(caught.value)
     assert victim.read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("number", "remedy"), [(errno.ENOSPC, "make room there"), (errno.EFBIG, "ulimit -f"), (errno.EDQUOT, "your quota")]
-)
-def test_a_full_disk_is_one_message_with_the_file_and_the_remedy(number: int, remedy: str) -> None:
-    message = explain(OSError(number, os.strerror(number), "run/x.json"))
-    assert message.startswith(f"run/x.json: {os.strerror(number)}; ")
-    assert remedy in message

@@ -18,6 +18,9 @@ from small_runs import CONTENT, silent, small_config
 
 from agents import CheckpointError
 from sim2real import run as run_module
+from sim2real.bench.collect import has_finished
+from sim2real.bench.grid import Job
+from sim2real.bench.worker import _carry_out
 from sim2real.building import load_agent
 from sim2real.checking import Checks
 from sim2real.config import RunConfig
@@ -133,6 +136,22 @@ def test_a_finished_run_without_its_end_is_brought_to_its_end_again(
     assert run.complete
     assert contents(run.path) == contents(made)
     assert any("had finished, but the checkpoint of its end is not sound" in text for text in caplog.messages)
+
+
+def test_a_bench_does_not_take_a_damaged_run_for_a_finished_one(run: RunDirectory) -> None:
+    job = Job("cartpole", 0, None, None, config().model_dump(mode="json"), "run", None)
+    assert has_finished(run.path.parent, job)
+    damage(run, -1)
+    assert not has_finished(run.path.parent, job)
+
+
+def test_a_bench_writes_no_run_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "source").symlink_to("elsewhere")
+    job = Job("cartpole", 0, None, None, config().model_dump(mode="json"), "source/cartpole/seed0", None)
+    with pytest.raises(UserError, match=r"source: is a symbolic link \(to elsewhere\)"):
+        _carry_out(job, tmp_path, silent)  # type: ignore[arg-type]
+    assert not any((tmp_path / "elsewhere").iterdir())
 
 
 def test_without_any_sound_checkpoint_resume_fails_with_the_remedy(run: RunDirectory) -> None:

@@ -66,9 +66,10 @@ def run_jobs(
     context = _context()
     try:
         while queue or running:
-            for job in [j for j in queue if j.source in failed]:
-                queue.remove(job)
-                ended(Outcome(job, f"its source agent failed ({job.source}): {failed[job.source]}"))
+            for job in list(queue):
+                if (problem := failed.get(job.source or "")) is not None:
+                    queue.remove(job)
+                    ended(Outcome(job, f"its source agent failed ({job.source}): {problem}"))
             ready = [job for job in queue if job.source not in unfinished]
             while ready and len(running) < (num_processes or available_cores()):
                 job = ready.pop(0)
