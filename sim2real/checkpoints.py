@@ -38,11 +38,11 @@ class Checkpoints:
 
         A bundle is renamed before its files are removed, so that no half of one is left under its name.
         """
-        for old in self._steps()[:-_KEPT]:
-            path = self._path(old)
-            path.rename(path.with_name(f".{path.name}.{_REMOVING}"))
         for left in self.folder.glob(f".*.{_REMOVING}"):
             shutil.rmtree(left)
+        for old in self._steps()[:-_KEPT]:
+            path = self._path(old)
+            shutil.rmtree(path.rename(path.with_name(f".{path.name}.{_REMOVING}")))
 
     def newest(self) -> Bundle:
         """Return the newest checkpoint; an older one is no stand-in for it.

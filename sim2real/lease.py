@@ -8,6 +8,7 @@ have ended, on this machine, is taken over at once.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import secrets
@@ -24,6 +25,7 @@ from .errors import UserError
 
 __all__ = ["Lease", "describe_owner", "this_process"]
 
+_logger = logging.getLogger(__name__)
 BEAT = 5.0  # s between renewals
 STALE = 20.0  # s without one after which the owner has ended: four missed renewals
 
@@ -65,6 +67,9 @@ class Lease:
             if now != seen:
                 if seen is not None and time.monotonic() - began > patience:
                     raise UserError(self._refusal(now[0]))
+                if seen is None and not _has_ended(_parse(now[0])):
+                    owner = describe_owner(_parse(now[0]))
+                    _logger.warning("%s: another process%s has it; waiting for a sign of life", self.file, owner)
                 seen, since = now, time.monotonic()
             if time.monotonic() - since > STALE or _has_ended(_parse(now[0])):
                 self._set_aside(now[0])

@@ -102,8 +102,8 @@ class _Events(TensorBoardOutputFormat):
         self._folder = folder
         with naming(folder):
             super().__init__(place)
-        assert self.writer.file_writer is not None
-        thread = self.writer.file_writer.event_writer._async_writer._worker
+        writer = self.writer._get_file_writer()  # type: ignore[no-untyped-call]
+        thread = writer.event_writer._async_writer._worker
         thread._invoke_excepthook = lambda thread: None
 
     def write(self, *arguments: Any, **keywords: Any) -> None:

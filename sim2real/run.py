@@ -190,9 +190,9 @@ class RunDirectory:
             return False
         try:
             self.final()
+            return bool(self.curve())
         except (UserError, CheckpointError):
             return False
-        return True
 
     def require_finished(self, before: str) -> None:
         """Raise UserError unless the run has reached its end: half an agent would pass for a whole one."""

@@ -33,9 +33,12 @@ class RunLogs:
         if not self._curve.is_file():
             return []
         try:
-            return [parse_json(line) for line in read_text(self._curve, GENERATED).splitlines()]
+            points = [parse_json(line) for line in read_text(self._curve, GENERATED).splitlines()]
         except ValueError as error:
             raise UserError(f"{self._curve}: damaged: {error}") from None
+        if not all(isinstance(point, dict) for point in points):
+            raise UserError(f"{self._curve}: damaged: expected an object on every line")
+        return points
 
     def lengths(self) -> dict[str, int]:
         """Return file, relative to the run's folder -> its bytes."""

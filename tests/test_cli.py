@@ -241,6 +241,43 @@ def test_a_file_that_could_not_be_written_is_said_before_the_work(
         refused(call(capsys, monkeypatch, *arguments, "--json", str(tmp_path)), "--json", "is a folder")
 
 
+def test_an_unfinished_run_is_not_evaluated_and_the_command_that_goes_on_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, journey: Path, tmp_path: Path
+) -> None:
+    half = Path(shutil.copytree(journey / "source", tmp_path / "[half]"))
+    ledger = json.loads((half / "ledger.json").read_text())
+    (half / "ledger.json").write_text(json.dumps({**ledger, "status": "running"}))
+    for arguments in (("evaluate", half), ("check", "cartpole_swingup", "--shift", "heavy", "--policy", half)):
+        result = call(capsys, monkeypatch, *arguments)
+        refused(
+            result,
+            f"{half}: has not finished",
+            f"sim2real pretrain '{half}/config.resolved.yaml' --out '{half}' --resume",
+        )
+    code, out, err = call(capsys, monkeypatch, "pretrain", half / "config.resolved.yaml", "--out", half, "--resume")
+    assert code == 0
+    assert out.startswith(f"{half}: return on the source domain ")
+    assert not err
+
+
+def test_a_device_is_chosen_by_an_option_where_the_runs_own_is_not_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, journey: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    moved = Path(shutil.copytree(journey / "source", tmp_path / "moved"))
+    file = moved / "config.resolved.yaml"
+    file.write_text(file.read_text().replace("device: auto", "device: cuda"))
+    code, _, err = call(capsys, monkeypatch, "evaluate", moved, "--episodes", 1)
+    assert (code, err) == (0, f"note: {moved}: its device 'cuda' is not available here; it acts on the CPU\n")
+    code, _, err = call(capsys, monkeypatch, "evaluate", moved, "--episodes", 1, "--device", "cpu")
+    assert (code, err) == (0, "")
+    refused(call(capsys, monkeypatch, "evaluate", moved, "--device", "gpu"), "'gpu' is not available", "auto, ", "cpu")
+    onto = ("transfer", moved, "--target", "heavy", "--method", "zero_shot", "--out", tmp_path / "out")
+    refused(call(capsys, monkeypatch, *onto), "device: 'cuda' is not available here; valid: auto, ", "--device")
+    assert not (tmp_path / "out").exists()
+    assert call(capsys, monkeypatch, *onto, "--device", "cpu")[0] == 0
+
+
 def test_usage_errors_have_exit_code_two(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments in (["pretrain"], ["fly"], ["evaluate", "x", "--episodes", "0"]):
         code, out, err = call(capsys, monkeypatch, *arguments)
