@@ -6,7 +6,8 @@ model fields, forces and states are exchanged with the environment's MjModel and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,15 +18,17 @@ from numpy.typing import NDArray
 
 from .errors import EnvsError
 from .fidelity import Fidelity
+from .gym_contract import GymContract, close_envs
 from .gym_episodes import GymEpisodes
+from .gym_models import apply_fidelity, read_field, read_state_row, write_field, write_state_row
 from .physics import FAULTS, SETCONST_INPUTS, Physics, exploded
+from .rest_commands import RestCommands
 
 __all__ = ["GymPhysics"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
 State = dict[str, NDArray[np.generic]]
-_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 _EXCHANGED = ("qpos", "qvel", "xfrc_applied")  # what may be written from outside, beside model fields
 _LONGEST = 10_000  # actions remembered where no time limit is known
 
@@ -37,6 +40,7 @@ class GymPhysics(Physics):
         observations: (num_envs, obs_dim) what each environment last returned, flattened.
         rewards: (num_envs,) of the last step.
         terminations: (num_envs,) of the last step.
+        truncations: (num_envs,) of the last step: what the environments themselves cut.
         infos: the numbers in the last step's infos, each (num_envs,), zero where an environment gave none.
     """
 
@@ -45,6 +49,7 @@ class GymPhysics(Physics):
     def __init__(
         self,
         make: Callable[[], gymnasium.Env[Any, Any]],
+        contract: GymContract,
         num_envs: int,
         fidelity: Fidelity,
         max_episode_steps: int | None,
@@ -53,6 +58,7 @@ class GymPhysics(Physics):
 
         Args:
             make: makes one, unwrapped.
+            contract: what they take and return.
             num_envs: how many.
             fidelity: what replaces the options of each model.
             max_episode_steps: longest episode; its actions are remembered to continue bit for bit.
@@ -62,30 +68,52 @@ class GymPhysics(Physics):
         """
         if num_envs < 1:
             raise EnvsError(f"num_envs: must be >= 1, got {num_envs}")
-        self.num_envs = num_envs
-        self._envs: list[Any] = [make() for _ in range(num_envs)]
-        first = self._envs[0]
-        self.ctrl_dt = float(getattr(first, "dt", first.model.opt.timestep))
-        for env in self._envs:
-            self.substeps = _apply(fidelity, env, self.ctrl_dt)
-        probe: Any = make()
+        self.num_envs, self._contract = num_envs, contract
+        self._envs: list[Any] = []
+        self._close = weakref.finalize(self, close_envs, contract.name, self._envs)  # also when forgotten
+        try:
+            self._make_envs(make, fidelity)
+        except BaseException:
+            self.close()
+            raise
+        self._allocate(max_episode_steps or _LONGEST)
+
+    def _make_envs(self, make: Callable[[], gymnasium.Env[Any, Any]], fidelity: Fidelity) -> None:
+        """Make the environments, and one more for its model, with the defaults that operations start from."""
+        while len(self._envs) < self.num_envs + 1:
+            self._envs.append(make())
+        self.ctrl_dt = float(getattr(self._envs[0], "dt", self._envs[0].model.opt.timestep))
+        probe = self._envs[-1]
         self.model = probe.model
-        _apply(fidelity, SimpleNamespace(model=self.model, frame_skip=1), self.ctrl_dt)
-        self._space = first.observation_space
-        low, high = (np.asarray(end, np.float32) for end in (first.action_space.low, first.action_space.high))
+        apply_fidelity(fidelity, SimpleNamespace(model=self.model, frame_skip=1), self.ctrl_dt)
+        for env in self._envs[:-1]:
+            self.substeps = apply_fidelity(fidelity, env, self.ctrl_dt)
+        close_envs(self._contract.name, [self._envs.pop()])
+
+    def _allocate(self, longest: int) -> None:
+        """Make the arrays over all environments; episodes of at most `longest` steps are remembered."""
+        num_envs, contract = self.num_envs, self._contract
+        with np.errstate(over="ignore"):  # beyond single precision there is no bound
+            low, high = (np.asarray(end, np.float32) for end in (contract.low, contract.high))
         self.action_bounds = (low, high)
         self.action_names = tuple(f"action.{i}" for i in range(len(low)))
         self.commands: Array = np.zeros((num_envs, len(low)))
-        self._scratch = mujoco.MjData(self.model)
+        self.handed: NDArray[np.floating] = self.commands
+        self._scratch, self._rest = mujoco.MjData(self.model), RestCommands(self.model)
         self._fields: dict[str, Array] = {}
         self._bound: dict[str, Array] = {}
         self.qpos, self.qvel = self.bind("qpos"), self.bind("qvel")
         self.bind("xfrc_applied")
-        self.observations: Array = np.zeros((num_envs, gymnasium.spaces.flatdim(self._space)))
+        self.observations: Array = np.zeros((num_envs, len(contract.observation_names)))
         self.rewards: Array = np.zeros(num_envs)
         self.terminations: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)
+        self.truncations: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)
         self.infos: dict[str, Array] = {}
-        self._episodes = GymEpisodes(num_envs, len(low), max_episode_steps or _LONGEST)
+        self._episodes = GymEpisodes(num_envs, len(low), contract.low.dtype, longest)
+
+    def close(self) -> None:
+        """Close the environments, once."""
+        self._close()
 
     def bind(self, field: str) -> Array:
         """Return a (num_envs, ...) array over a field of MjData, refreshed at every step and restart."""
@@ -96,8 +124,7 @@ class GymPhysics(Physics):
     def expand(self, field: str) -> Array:
         """Return a (num_envs, ...) array over a model field or `opt.<name>`; `set_const` brings it to the models."""
         if field not in self._fields:
-            owners = [_owner(env.model, field) for env in self._envs]
-            self._fields[field] = np.stack([np.array(getattr(*owner), np.float64) for owner in owners])
+            self._fields[field] = np.stack([read_field(env.model, field) for env in self._envs])
         return self._fields[field]
 
     def set_const(self, ids: Ids, fields: Iterable[str]) -> None:
@@ -111,7 +138,7 @@ class GymPhysics(Physics):
         for i in ids.tolist():
             model = self._envs[i].model
             for field in written:
-                _assign(model, field, self._fields[field][i])
+                write_field(model, field, self._fields[field][i])
             if stale:
                 constraints = model.eq_data.copy()
                 mujoco.mj_setConst(model, self._scratch)
@@ -130,9 +157,28 @@ class GymPhysics(Physics):
         """Reset the environments `ids` (n,) with `seeds` (n,)."""
         for i, seed in zip(ids.tolist(), seeds.tolist(), strict=True):
             self._episodes.begin(i, seed)
-            obs, _ = self._envs[i].reset(seed=seed)
-            self._take_in(i, obs)
-            self.rewards[i], self.terminations[i] = 0.0, False
+            self._take_in(i, self._contract.reset(self._envs[i], seed))
+            self.rewards[i], self.terminations[i], self.truncations[i] = 0.0, False, False
+
+    def rest_commands(self, ids: Ids) -> Array:
+        """Return the actions that hold the poses of the environments `ids` (k,), (k, act_dim), within their space.
+
+        Where the action space is the range of the model's controls, an action is taken for the controls, as in
+        Gymnasium's own environments, and `RestCommands` says which. Of any other nothing is known: its rest is 0, or
+        the end of the space nearest to it.
+        """
+        rest: Array = np.zeros((len(ids), len(self._contract.low)))
+        if self._rest.depends_on_pose and self._contract.is_range_of_controls(self.model):
+            for row, i in zip(rest, ids.tolist(), strict=True):
+                model = self._envs[i].model
+                self._scratch.qpos[:] = self._envs[i].data.qpos
+                mujoco.mj_fwdPosition(model, self._scratch)
+                gain, bias = model.actuator_gainprm[None], model.actuator_biasprm[None]
+                row[:] = self._rest.compute(self._scratch.actuator_length[None], gain, bias)[0]
+        return np.clip(rest, self._contract.low, self._contract.high)
+
+    def follow_rest(self) -> None:
+        """Do nothing: `rest_commands` looks at the environments themselves."""
 
     def forward(self, ids: Ids) -> None:
         """Bring written states to the environments `ids` (n,) and compute what follows from them."""
@@ -145,7 +191,8 @@ class GymPhysics(Physics):
         """Step every environment with its action.
 
         Args:
-            ctrl: (num_envs, act_dim) actions, after the actuator channel.
+            ctrl: (num_envs, act_dim) actions, after the actuator channel; the environments get them within their
+                action space, in its precision.
             active: (num_envs,) the worlds that move; None for all.
 
         Returns:
@@ -155,10 +202,11 @@ class GymPhysics(Physics):
         for values in self.infos.values():
             values[:] = 0.0
         moving = np.arange(self.num_envs) if active is None else np.flatnonzero(active)
-        self.commands[moving] = ctrl[moving]
+        self.handed, actions = ctrl, self._contract.actions(ctrl)
+        self.commands[moving] = actions[moving]
         for i in moving.tolist():
-            self._episodes.note(i, ctrl[i], {field: self._held(field)[i] for field in self._episodes.followed})
-            fault[i] = not self._step_one(i, ctrl[i])
+            self._episodes.note(i, actions[i], {field: self._held(field)[i] for field in self._episodes.followed})
+            fault[i] = not self._step_one(i, actions[i])
         fault[moving] |= exploded(self.qpos[moving], self.qvel[moving])
         return fault
 
@@ -171,12 +219,13 @@ class GymPhysics(Physics):
         env = self._envs[i]
         self._bring_state(i)
         try:
-            obs, reward, terminated, _, info = env.step(action)
+            returned = self._contract.step(env, action)
         except mujoco.FatalError:
             return False
-        self._take_in(i, obs)
-        self.rewards[i], self.terminations[i] = float(reward), bool(terminated)
-        self._take_in_infos(i, info)
+        self._take_in(i, returned.obs)
+        self.rewards[i] = returned.reward
+        self.terminations[i], self.truncations[i] = returned.terminated, returned.truncated
+        self._take_in_infos(i, returned.info)
         counters = env.data.warning.number[FAULTS]
         diverged = counters.any()
         env.data.warning.number[FAULTS] = 0
@@ -192,12 +241,11 @@ class GymPhysics(Physics):
                 changed = True
         return changed
 
-    def _take_in(self, i: int, obs: Any) -> None:
-        flat: Any = gymnasium.spaces.flatten(self._space, obs)
-        self.observations[i] = flat
+    def _take_in(self, i: int, obs: Array) -> None:
+        self.observations[i] = obs
         self._refresh(i)
 
-    def _take_in_infos(self, i: int, info: dict[str, Any]) -> None:
+    def _take_in_infos(self, i: int, info: Mapping[str, Any]) -> None:
         for key, value in info.items():
             if isinstance(value, int | float | np.number | np.bool_):
                 self.infos.setdefault(key, np.zeros(self.num_envs))[i] = float(value)
@@ -212,7 +260,7 @@ class GymPhysics(Physics):
 
     def get_state(self) -> State:
         """Return MuJoCo's states, and how each episode came about; see `GymEpisodes.get_state`."""
-        return {"rows": np.stack([_state_row(env) for env in self._envs]), **self._episodes.get_state()}
+        return {"rows": np.stack([read_state_row(env) for env in self._envs]), **self._episodes.get_state()}
 
     def set_state(self, state: State) -> None:
         """Continue from what `get_state` returned.
@@ -228,7 +276,7 @@ class GymPhysics(Physics):
         env = self._envs[i]
         now = {field: values[i].copy() for field, values in self._fields.items()}
         written = [field for field in self._episodes.followed if field not in _EXCHANGED]
-        obs, _ = env.reset(seed=int(self._episodes.seeds[i]))
+        obs = self._contract.reset(env, int(self._episodes.seeds[i]))
         for action, moved in self._episodes.steps(i):
             for field, values in moved.items():
                 if field in _EXCHANGED:
@@ -237,42 +285,14 @@ class GymPhysics(Physics):
                     self._fields[field][i] = values.reshape(now[field].shape)
             self.set_const(np.array([i]), written)
             try:
-                obs, *_, info = env.step(action)
+                returned = self._contract.step(env, action)
             except mujoco.FatalError:  # as it did then: a fault, whose state comes from outside below
                 continue
-            self._take_in_infos(i, info)
+            obs = returned.obs
+            self._take_in_infos(i, returned.info)
         for field, values in now.items():
             self._fields[field][i] = values
         self.set_const(np.array([i]), written)
-        if not np.array_equal(_state_row(env), row):  # a state was written from outside
-            mujoco.mj_setState(env.model, env.data, row, _STATE)
+        if not np.array_equal(read_state_row(env), row):  # a state was written from outside
+            write_state_row(env, row)
         self._take_in(i, obs)
-
-
-def _state_row(env: Any) -> Array:
-    row = np.zeros(mujoco.mj_stateSize(env.model, _STATE))
-    mujoco.mj_getState(env.model, env.data, row, _STATE)
-    return row
-
-
-def _assign(model: mujoco.MjModel, field: str, value: Array) -> None:
-    owner, name = _owner(model, field)
-    if value.ndim:
-        getattr(owner, name)[:] = value
-    else:
-        setattr(owner, name, float(value))
-
-
-def _owner(model: mujoco.MjModel, field: str) -> tuple[Any, str]:
-    return (model.opt, field[4:]) if field.startswith("opt.") else (model, field)
-
-
-def _apply(fidelity: Fidelity, env: Any, ctrl_dt: float) -> int:
-    """Write the fidelity into an environment's model; return its substeps."""
-    held = env.model.opt.timestep
-    substeps = fidelity.apply(SimpleNamespace(option=env.model.opt), ctrl_dt)
-    if env.model.opt.timestep != held:
-        if not hasattr(env, "frame_skip"):
-            raise EnvsError("fidelity.sim_dt: this environment does not tell how many substeps it takes (frame_skip)")
-        env.frame_skip = substeps
-    return substeps

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .errors import EnvsError
 from .fidelity import Fidelity
+from .gym_contract import GymContract, close_envs
 from .gym_physics import GymPhysics
 from .logs import compile_quietly
 from .physics import Physics
@@ -28,8 +29,10 @@ _PLUGINS = ("gymnasium_robotics",)  # packages that register MuJoCo environments
 class GymTask:
     """`gym:<id>` in a configuration: observation, reward and end are the environment's own.
 
-    Its time limit counts, its wrappers do not. A dictionary observation is flattened in the order of
-    `gymnasium.spaces.flatten`; entries are called `<key>.<index>`, those of an array `obs.<index>`.
+    Its time limit counts, its wrappers do not. An episode that it truncates itself is truncated. A dictionary
+    observation is flattened in the order of `gymnasium.spaces.flatten`; entries are called `<key>.<index>`, those of
+    an array `obs.<index>`. Actions of any shape are flat too; it gets them within its action space, in that space's
+    shape and precision.
 
     The reward is the environment's own, so it charges the action that arrives behind the actuator channel.
 
@@ -50,19 +53,19 @@ class GymTask:
             options: of `gymnasium.make`.
 
         Raises:
-            EnvsError: when it is not registered, cannot be made, or does not run on a MuJoCo model.
+            EnvsError: when it is not registered, cannot be made, does not run on a MuJoCo model, or does not return
+                what Gymnasium's interface asks for.
         """
         self._id, self._options = env_id, options
         spec = self._find()
         probe = self._make()
-        if not isinstance(getattr(probe, "model", None), mujoco.MjModel):
-            raise EnvsError(f"gym:{env_id}: has no MuJoCo model (its unwrapped environment has no MjModel `model`)")
-        if not isinstance(probe.action_space, gymnasium.spaces.Box):
-            raise EnvsError(f"gym:{env_id}: actions must be a Box, got {probe.action_space}")
-        self.max_episode_steps = spec.max_episode_steps or 1000
-        self.frame_skip = int(getattr(probe, "frame_skip", 1))
-        self._names = _entry_names(probe.observation_space, env_id)
-        probe.close()
+        try:
+            self._contract = GymContract(f"gym:{env_id}", probe)
+            self.max_episode_steps = spec.max_episode_steps or 1000
+            self.frame_skip = int(getattr(probe, "frame_skip", 1))
+            self._contract.try_out(probe)
+        finally:
+            close_envs(f"gym:{env_id}", [probe])
 
     def _find(self) -> Any:
         for package in _PLUGINS:
@@ -90,13 +93,13 @@ class GymTask:
     @property
     def observation_names(self) -> tuple[str, ...]:
         """Return the name of every entry of the observation."""
-        return self._names
+        return self._contract.observation_names
 
     def make_physics(
         self, num_envs: int, fidelity: Fidelity, num_threads: int, max_episode_steps: int | None
     ) -> GymPhysics:
         """Return the environments; `num_threads` has no effect on Python code."""
-        return GymPhysics(self._make, num_envs, fidelity, max_episode_steps)
+        return GymPhysics(self._make, self._contract, num_envs, fidelity, max_episode_steps)
 
     def spec(self) -> mujoco.MjSpec:
         """Refuse: the environment compiles its own model.
@@ -133,15 +136,11 @@ class GymTask:
         """Return which environments said so."""
         return _gym(physics).terminations.copy()
 
+    def truncated(self, physics: Physics) -> NDArray[np.bool_]:
+        """Return which environments have cut their episode themselves."""
+        return _gym(physics).truncations.copy()
+
 
 def _gym(physics: Physics) -> GymPhysics:
     assert isinstance(physics, GymPhysics)
     return physics
-
-
-def _entry_names(space: gymnasium.Space[Any], env_id: str) -> tuple[str, ...]:
-    parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {"obs": space}
-    for name, part in parts.items():
-        if not isinstance(part, gymnasium.spaces.Box):
-            raise EnvsError(f"gym:{env_id}: observation {name!r} must be a Box, got {part}")
-    return tuple(f"{name}.{i}" for name, part in parts.items() for i in range(gymnasium.spaces.flatdim(part)))

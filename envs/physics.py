@@ -14,6 +14,7 @@ from .errors import EnvsError
 from .fidelity import Fidelity
 from .logs import compile_quietly
 from .nominal import actuator_names
+from .rest_commands import RestCommands
 
 __all__ = ["EXPANDABLE", "FAULTS", "SETCONST_INPUTS", "Physics", "available_cores", "exploded"]
 
@@ -102,6 +103,18 @@ def _make_batch(model: mujoco.MjModel, num_envs: int, num_threads: int) -> batch
     return worlds
 
 
+def _command_bounds(model: mujoco.MjModel) -> tuple[Array, Array]:
+    """Return the least and greatest commands, (nu,) each.
+
+    They are the action space's, single precision. Where MuJoCo clips to the model's own range, in double precision,
+    the range is the wider of both: an action at its end stays the number it is, and MuJoCo decides.
+    """
+    low, high = model.actuator_ctrlrange.T
+    least, greatest = (np.asarray(end.astype(np.float32), np.float64) for end in (low, high))
+    limited = model.actuator_ctrllimited != 0
+    return np.where(limited, np.minimum(low, least), least), np.where(limited, np.maximum(high, greatest), greatest)
+
+
 class Physics:
     """The simulated worlds: one model, `num_envs` states, and model fields that differ per world.
 
@@ -113,7 +126,8 @@ class Physics:
         qvel: (num_envs, nv) live velocities, likewise.
         action_names: (act_dim,) what an action drives.
         action_bounds: its least and greatest values, (act_dim,) each.
-        commands: (num_envs, act_dim) live: what the last step was handed.
+        commands: (num_envs, act_dim) live: what acted in the last step, within the actions' range.
+        handed: (num_envs, act_dim) what the last step was given, before it was clipped to that range.
         compiles: whether `variant` can be asked for.
     """
 
@@ -146,10 +160,12 @@ class Physics:
         self.action_names = actuator_names(self.model)
         low, high = self.model.actuator_ctrlrange.astype(np.float32).T
         self.action_bounds = (low, high)
+        self._command_bounds, self._rest = _command_bounds(self.model), RestCommands(self.model)
         self._batch = _make_batch(self.model, num_envs, num_threads or available_cores())
         self.qpos: Array = self._batch.bind("qpos")
         self.qvel: Array = self._batch.bind("qvel")
         self.commands: Array = self._batch.bind("ctrl")
+        self.handed: NDArray[np.floating] = self.commands
         # The factor of the mass matrix with which elastic flexes are stepped holds the timestep.
         self._setconst_inputs = SETCONST_INPUTS | ({"opt.timestep"} if self.model.nefm0dof else set())
         self._start = self._default_row()
@@ -207,17 +223,40 @@ class Physics:
         """Compute everything that follows from the state, in the worlds `ids` (n,), as mj_forward."""
         self._batch.forward(ids)
 
+    def rest_commands(self, ids: Ids) -> Array:
+        """Return the commands that hold the poses of the worlds `ids` (k,), (k, act_dim), within the actions' range.
+
+        See `RestCommands`. `follow_rest` must have been called, and then `forward`.
+        """
+        rest = np.zeros((len(ids), self.model.nu))
+        if self._rest.depends_on_pose:
+            gain, bias = (self._rows(field, ids) for field in ("actuator_gainprm", "actuator_biasprm"))
+            rest = self._rest.compute(self.bind("actuator_length")[ids], gain, bias)
+        return np.clip(rest, *self.action_bounds)
+
+    def follow_rest(self) -> None:
+        """Prepare for `rest_commands`: MuJoCo copies out the fields that are bound before it computes them."""
+        if self._rest.depends_on_pose:
+            self.bind("actuator_length")
+
+    def _rows(self, field: str, ids: Ids) -> Array:
+        """Return a model field in the worlds `ids` (k,), (k, ...), or (1, ...) where it is not made per world."""
+        own = self._batch.expanded(field)
+        rows: Array = getattr(self.model, field)[None] if own is None else own[ids]
+        return rows
+
     def step(self, ctrl: NDArray[np.floating], active: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """Advance by one control step.
 
         Args:
-            ctrl: (num_envs, nu) controls, held over the substeps.
+            ctrl: (num_envs, nu) controls, clipped to the actuators' ranges, the same over all substeps.
             active: (num_envs,) the worlds that move; None for all.
 
         Returns:
             (num_envs,) the worlds that diverged or in which MuJoCo raised; their state is not to be used.
         """
-        self.commands[:] = ctrl
+        self.handed, (low, high) = ctrl, self._command_bounds
+        np.maximum(np.minimum(ctrl, high, out=self.commands), low, out=self.commands)
         fault = np.zeros(self.num_envs, np.bool_)
         try:
             self._batch.step(active, nstep=self.substeps)
@@ -231,6 +270,9 @@ class Physics:
     def world(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
         """Return world `index` as a model and data of its own, to render or to pass to any mj_ function."""
         return self._batch.get_model(index), self._batch.get_data(index)
+
+    def close(self) -> None:
+        """Release what the worlds hold beyond memory: here nothing."""
 
     def get_state(self) -> dict[str, NDArray[np.generic]]:
         """Return the state rows and warning counters of all worlds."""

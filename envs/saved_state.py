@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from .domain import Domain
 from .errors import EnvsError
 
-__all__ = ["State", "flatten", "identity_of", "part_of", "require_fit"]
+__all__ = ["GROWING", "State", "flatten", "identity_of", "part_of", "require_fit"]
 
 State = dict[str, NDArray[np.generic]]
 IDENTITY = "identity"
+GROWING = "growing."  # before the names of arrays with a row for every step taken: as many as there happen to be
 
 
 def flatten(parts: Mapping[str, State]) -> State:
@@ -41,8 +42,13 @@ def require_fit(own: State, state: State) -> None:
         EnvsError: naming the entries that differ, or saying that it comes from another task or domain.
     """
     names = own.keys() | state.keys()
-    differs = [n for n in names if n not in own or n not in state or own[n].shape != state[n].shape]
+    differs = [n for n in names if n not in own or n not in state or _shape(n, own) != _shape(n, state)]
     if differs:
         raise EnvsError(f"state: does not fit this environment; differing entries: {', '.join(sorted(differs))}")
     if not np.array_equal(own[IDENTITY], state[IDENTITY]):
         raise EnvsError("state: comes from another task or domain")
+
+
+def _shape(name: str, state: State) -> tuple[int, ...]:
+    """Return the shape that an entry must have to fit: without its rows where their number is free."""
+    return state[name].shape[f".{GROWING}" in name :]

@@ -52,3 +52,7 @@ class SingleEnv(gymnasium.Env[Array, NDArray[np.floating]]):
         obs, reward, terminated, truncated, infos = self.vector.step(np.asarray(action)[None])
         info = {k: v[0].item() if v.ndim == 1 else v[0] for k, v in infos.items() if not k.startswith("_")}
         return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), info
+
+    def close(self) -> None:
+        """Close the world."""
+        self.vector.close()

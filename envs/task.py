@@ -14,7 +14,7 @@ from .fidelity import Fidelity
 from .physics import Physics
 from .streams import EpisodeDraws, EpisodeStreams
 
-__all__ = ["Ids", "Measured", "Task", "check_task", "make_physics"]
+__all__ = ["Ids", "Measured", "Task", "check_task", "make_physics", "truncated_by"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -76,6 +76,15 @@ class Task(Protocol):
     def terminated(self, physics: Physics) -> NDArray[np.bool_]:
         """Return which worlds have reached an end that lies in the task, (num_envs,)."""
         ...
+
+
+def truncated_by(task: Task, physics: Physics) -> NDArray[np.bool_] | None:
+    """Return in which worlds `task` itself cuts the episode, (num_envs,); None if it has no method `truncated`.
+
+    That is for environments that come with a limit of their own: an episode that is cut has not reached an end.
+    """
+    own = getattr(task, "truncated", None)
+    return np.array(own(physics)) if callable(own) else None
 
 
 @runtime_checkable
@@ -160,7 +169,9 @@ def check_task(task: Task, physics: Physics) -> None:
     action = np.zeros((num, len(physics.action_names)), np.float32)
     _check_named(f"{owner}.reward", call("reward", measured, measured, physics, action), num, exact=True)
     _check_named(f"{owner}.info", call("info", measured, measured, physics), num, exact=False)
-    _check_array(f"{owner}.terminated", call("terminated", physics), (num,), "b", "num_envs")
+    for end in ("terminated", "truncated"):
+        if callable(getattr(task, end, None)):  # the second is optional
+            _check_array(f"{owner}.{end}", call(end, physics), (num,), "b", "num_envs")
     if not isinstance(task, _BringsPhysics):
         ids, state = np.arange(num)[min(num - 1, 1) :], physics.get_state()
         physics.reset(ids)

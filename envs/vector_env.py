@@ -18,7 +18,7 @@ from .errors import EnvsError
 from .nominal import Nominal
 from .saved_state import State, flatten, identity_of, part_of, require_fit
 from .streams import EpisodeStreams, StepStreams
-from .task import Task, check_task, make_physics
+from .task import Task, check_task, make_physics, truncated_by
 from .worlds import Worlds
 
 __all__ = ["DomainVectorEnv"]
@@ -78,8 +78,17 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._same_step = autoreset_mode is AutoresetMode.SAME_STEP
         self.max_episode_steps = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
         self.physics = make_physics(task, num_envs, self.domain.fidelity, num_threads, self.max_episode_steps)
-        check_task(task, self.physics)
-        self._make_spaces()
+        try:
+            check_task(task, self.physics)
+            self._make_spaces()
+            self._build_worlds(seed)
+        except BaseException:
+            self.physics.close()
+            raise
+
+    def _build_worlds(self, seed: int) -> None:
+        """Make what lies between agent and physics; no episode has begun yet."""
+        task, num_envs = self.task, self.num_envs
         self._steps = StepStreams(seed)
         nominal = Nominal(self.physics.model, task.observation_names, self.physics.action_names)
         self.worlds = Worlds(self.domain, self.physics, nominal, self._steps.channel("profiles"))
@@ -173,7 +182,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         draws = self._streams.next_episode(ids, self.worlds.num_draws)
         self.worlds.draw(ids, draws.parameters)
         self.physics.reset(ids)
-        self.task.reset(self.physics, ids, draws)
+        self.task.reset(self.physics, ids.copy(), draws)
         self.physics.forward(ids)
         self._elapsed[ids] = 0
         self._ended[ids] = False
@@ -210,7 +219,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         with self._disturbances.acting():
             fault = self.physics.step(self._actuators(actions), ~idle if idle.any() else None)
         before, after = self._measured, self._measure()
-        terms = self.task.reward(before, after, self.physics, actions)
+        self._measured = {name: values.copy() for name, values in after.items()}  # a task may write into what it gets
+        terms = self.task.reward(before, after, self.physics, actions.copy())
         told = {**self.task.info(before, after, self.physics), **terms}
         infos: dict[str, NDArray[Any]] = {name: values.copy() for name, values in told.items()}
         reward, reading = sum(terms.values(), np.zeros(self.num_envs)), np.array(self.task.observe(self.physics))
@@ -223,6 +233,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._elapsed += ~idle
         limit = self.max_episode_steps
         truncated = fault | (self._elapsed >= limit if limit is not None else False)
+        if (own := truncated_by(self.task, self.physics)) is not None:
+            truncated |= own
         if fault.any() or idle.any():
             obs[fault | idle] = self._obs[fault | idle]
             self._silence(fault | idle, reward, infos)
@@ -230,7 +242,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             truncated &= ~idle
             self.num_faults += int(fault.sum())
         infos["fault"] = fault
-        self._obs, self._measured = obs, after
+        self._obs = obs
         infos = self._finish(terminated | truncated, infos)
         return self._obs.copy(), reward, terminated, truncated, infos
 
@@ -256,6 +268,10 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         infos["_final_info"] = done.copy()
         self._begin(np.flatnonzero(done))
         return infos
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the environments that a `gym:` task runs; called once, by `close`."""
+        self.physics.close()
 
     def get_state(self) -> State:
         """Return everything needed to continue bit for bit, mid-episode, as flat named arrays."""

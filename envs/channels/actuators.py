@@ -4,7 +4,10 @@ The order is that of a real chain. The controller takes an action in (repeat) an
 to a converter of finite resolution (quantisation). The motor does not answer to small commands (dead zone), its
 gears have play (backlash), and its speed and inertia bound how fast the effect follows (rate limit, lag). Last come
 its gain and its noise, which nothing smooths. A controller takes in what lies within its range, and what arrives at the
-actuator is clipped to that once more by the simulator.
+actuator is clipped to that once more.
+
+An episode starts as if the agent had sent the command that holds the initial pose for long (`Physics.rest_commands`):
+whoever goes on with that command moves nothing, whatever the delay, lag, rate limit or play.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from .noise import noise_row
 from .pointwise import compute_dead_zone, compute_gain, compute_quantisation, pointwise_row
 from .recursive import Function, Recursive, compute_backlash, compute_lag, compute_rate_limit
 from .repeat import Repeat
-from .stage import Array, Channel, Ids, StageRow, Wiring
+from .stage import Channel, Ids, StageRow, Wiring
 
 __all__ = ["ACTION_STAGES", "ActuatorChannel"]
 
@@ -48,13 +51,15 @@ class ActuatorChannel(Channel):
     def __init__(self, wiring: Wiring) -> None:
         """Serve actions."""
         super().__init__(ACTION_STAGES, wiring)
+        self._physics = wiring.physics
+        if self.stages:
+            self._physics.follow_rest()
         self._low, self._high = wiring.physics.action_bounds
-        self._rest: Array = np.zeros((wiring.num_envs, wiring.dim))
 
     def begin(self, ids: Ids) -> None:
-        """Start an episode in the worlds `ids` (k,): no command is under way."""
-        for stage in self.stages.values():
-            stage.restart(ids, self._rest[ids])
+        """Start an episode in the worlds `ids` (k,), whose states are those of its beginning."""
+        if self.stages:
+            self.restart(ids, self._physics.rest_commands(ids))
 
     def __call__(self, action: NDArray[np.floating]) -> NDArray[np.floating]:  # type: ignore[override]
         """Return what arrives at the actuators, (num_envs, dim); of the action's own type if the way is ideal."""

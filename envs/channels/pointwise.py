@@ -29,9 +29,13 @@ class Pointwise(Stage):
         """Apply `function` with `values` (num_envs, dim) or (num_envs, 1)."""
         self._values, self._function = values, function
 
+    def steady(self, ids: Ids, rows: Array) -> Array:
+        """Return the function of the rows (k, dim)."""
+        return self._function(rows, self._values[ids])
+
     def first(self, ids: Ids, rows: Array, draws: EpisodeDraws) -> Array:
         """Return the function of the first rows (k, dim)."""
-        return self._function(rows, self._values[ids])
+        return self.steady(ids, rows)
 
     def __call__(self, rows: Array) -> Array:
         """Return the function of the rows (num_envs, dim)."""

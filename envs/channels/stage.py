@@ -36,6 +36,10 @@ class Stage:
     def restart(self, ids: Ids, rows: Array) -> None:
         """Start an episode in the worlds `ids` (k,): before it, nothing but `rows` (k, dim) came in."""
 
+    def steady(self, ids: Ids, rows: Array) -> Array:
+        """Return what goes out of the worlds `ids` (k,) once `rows` (k, dim) have come in for long, noise aside."""
+        return rows
+
     def first(self, ids: Ids, rows: Array, draws: EpisodeDraws) -> Array:
         """Start an episode and return what goes out for its first `rows` (k, dim)."""
         self.restart(ids, rows)
@@ -109,6 +113,12 @@ class Channel:
         """Build the stages of those `rows` that are not ideal."""
         wanted = [row for row in rows if not all(map(wiring.is_ideal, row.parameters))]
         self.stages = {row.parameters[0]: row.make(wiring) for row in wanted}
+
+    def restart(self, ids: Ids, rows: Array) -> None:
+        """Start an episode in the worlds `ids` (k,), before which `rows` (k, dim) came in, the same for long."""
+        for stage in self.stages.values():
+            stage.restart(ids, rows)
+            rows = stage.steady(ids, rows)
 
     def first(self, ids: Ids, rows: Array, draws: EpisodeDraws) -> Array:
         """Start an episode in the worlds `ids` (k,); return what comes out for its first `rows` (k, dim)."""

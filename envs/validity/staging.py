@@ -78,6 +78,8 @@ class _StagedTask:
     def terminated(self, physics: Physics) -> Mask:
         return np.zeros(physics.num_envs, np.bool_)
 
+    truncated = terminated
+
 
 @contextmanager
 def staged(env: AnyEnv, states: States | None = None) -> Iterator[Task]:
@@ -102,7 +104,7 @@ class Recording:
 
     Attributes:
         actions: (num_steps, num_envs, act_dim) as given to `step`.
-        ctrl: (num_steps, num_envs, act_dim) as handed to the physics.
+        ctrl: (num_steps, num_envs, act_dim) as handed to the physics, which clips it.
         truth: (num_steps + 1, num_envs, obs_dim) the task's own observation of the physics.
         obs: (num_steps + 1, num_envs, obs_dim) as returned.
         state: (num_steps + 1, num_envs, nq + nv)
@@ -150,7 +152,7 @@ def record(env: AnyEnv, actions: Actions, seed: int, kick: float = 0.0, follow: 
             obs, reward, terminated, truncated, infos = env.step(action)
             sound &= ~infos["fault"]
             rows.add(truth=task.observe(physics), obs=obs, state=_state(physics), time=physics.bind("time"))
-            rows.add(actions=action, ctrl=physics.commands, forces=physics.bind("xfrc_applied"))
+            rows.add(actions=action, ctrl=physics.handed, forces=physics.bind("xfrc_applied"))
             rows.add(pulls=physics.bind("qfrc_applied"), reward=reward)
             rows.add(ended=task.terminated(physics) | terminated | truncated)
             moving.add(**{field: physics.expand(field) for field in follow})
