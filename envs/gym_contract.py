@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, SupportsFloat
+from typing import Any, SupportsFloat
 
 import gymnasium
 import mujoco
@@ -16,20 +16,14 @@ from .errors import EnvsError
 
 __all__ = ["GymContract", "Returned", "close_envs"]
 
-Array = NDArray[np.float64]
+Numbers = NDArray[np.number]  # of an observation, in its space's precision
 _STEP = "(observation, reward, terminated, truncated, info)"
 _NO_NUMBER = np.empty((), np.object_)
 _logger = logging.getLogger("envs.gym")
 
 
-class Returned(NamedTuple):
-    """What a step returned: the observation (obs_dim,), the reward, whether either end was reached, the info."""
-
-    obs: Array
-    reward: float
-    terminated: bool
-    truncated: bool
-    info: Mapping[str, Any]
+# What a step returned: the observation (obs_dim,), the reward, whether either end was reached, the info.
+Returned = tuple[Numbers, float, bool, bool, Mapping[str, Any]]
 
 
 class GymContract:
@@ -65,7 +59,7 @@ class GymContract:
         space = env.action_space
         if not isinstance(space, gymnasium.spaces.Box) or space.dtype.kind != "f":
             raise EnvsError(f"{name}: actions must be a Box of floating-point numbers, got {space}")
-        self._action_shape, self._action_dtype = space.shape, space.dtype
+        self._action_shape, self._action_dtype, self._is_row = space.shape, space.dtype, len(space.shape) == 1
         self.low, self.high = space.low.ravel(), space.high.ravel()
 
     def actions(self, commands: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -78,7 +72,7 @@ class GymContract:
         low, high = model.actuator_ctrlrange.T.astype(self.low.dtype)
         return np.array_equal(low, self.low) and np.array_equal(high, self.high)
 
-    def reset(self, env: Any, seed: int) -> Array:
+    def reset(self, env: Any, seed: int) -> Numbers:
         """Reset `env` with `seed`; return the observation, (obs_dim,).
 
         Raises:
@@ -100,7 +94,7 @@ class GymContract:
             EnvsError: when anything else is raised, or something else returned than Gymnasium's five values.
         """
         try:
-            returned = env.step(action.reshape(self._action_shape))
+            returned = env.step(action if self._is_row else action.reshape(self._action_shape))
         except mujoco.FatalError:
             raise
         except Exception as error:  # as above
@@ -112,13 +106,8 @@ class GymContract:
             raise self._broken("step", f"return {_STEP} with a dict as info", _describe(info))
         if type(terminated) is not bool or type(truncated) is not bool:  # seldom
             terminated, truncated = self._flag(terminated, "terminated"), self._flag(truncated, "truncated")
-        return Returned(
-            self._read(obs, "step"),
-            float(reward) if isinstance(reward, float) else self._number(reward),
-            terminated,
-            truncated,
-            info,
-        )
+        number = float(reward) if isinstance(reward, float) else self._number(reward)
+        return self._read(obs, "step"), number, terminated, truncated, info
 
     def try_out(self, env: Any) -> None:
         """Reset `env` and step it once with the action nearest to zero, to check what it returns.
@@ -132,7 +121,7 @@ class GymContract:
         except mujoco.FatalError:  # a fault of the simulation, which worlds survive
             _logger.info("%s: MuJoCo raises at the first step of action zero", self.name)
 
-    def _read(self, obs: Any, method: str) -> Array:
+    def _read(self, obs: Any, method: str) -> Numbers:
         """Return an observation as one row, (obs_dim,), rounded to its spaces' precision; maybe a view."""
         if None in self._parts:
             return self._read_part(obs, None, method)
@@ -143,7 +132,7 @@ class GymContract:
             raise self._broken(method, f"return a dict with keys {keys} as observation", _describe(obs)) from None
         return np.concatenate([self._read_part(value, key, method) for key, value in values])
 
-    def _read_part(self, value: Any, key: str | None, method: str) -> Array:
+    def _read_part(self, value: Any, key: str | None, method: str) -> Numbers:
         """Return the part of an observation that is called `key`, None for an array's, as one row."""
         shape, dtype = self._parts[key]
         try:
@@ -153,7 +142,7 @@ class GymContract:
         if part.shape != shape or part.dtype.kind not in "fiub":
             what = "an observation" if key is None else f"an observation whose {key!r} is an array"
             raise self._broken(method, f"return {what} of numbers {shape}, as its space says", _describe(value))
-        row: Array = part.astype(dtype, copy=False).ravel()
+        row: Numbers = part.astype(dtype, copy=False).ravel()
         return row
 
     def _number(self, reward: Any) -> float:
@@ -190,8 +179,8 @@ def close_envs(name: str, envs: Iterable[Any]) -> None:
 
 def _boxes(name: str, space: Any) -> dict[str | None, gymnasium.spaces.Box]:
     """Return the parts of an observation space by their keys, an array's under None."""
-    parts: dict[str | None, Any] = {}
-    parts.update(space.spaces if isinstance(space, gymnasium.spaces.Dict) else {None: space})
+    named: Any = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {None: space}
+    parts: dict[str | None, Any] = dict(named)
     for key, part in parts.items():
         if not isinstance(part, gymnasium.spaces.Box):
             raise EnvsError(f"{name}: observation {key or 'obs'!r} must be a Box, got {part}")

@@ -222,10 +222,9 @@ class GymPhysics(Physics):
             returned = self._contract.step(env, action)
         except mujoco.FatalError:
             return False
-        self._take_in(i, returned.obs)
-        self.rewards[i] = returned.reward
-        self.terminations[i], self.truncations[i] = returned.terminated, returned.truncated
-        self._take_in_infos(i, returned.info)
+        obs, self.rewards[i], self.terminations[i], self.truncations[i], info = returned
+        self._take_in(i, obs)
+        self._take_in_infos(i, info)
         counters = env.data.warning.number[FAULTS]
         diverged = counters.any()
         env.data.warning.number[FAULTS] = 0
@@ -241,7 +240,7 @@ class GymPhysics(Physics):
                 changed = True
         return changed
 
-    def _take_in(self, i: int, obs: Array) -> None:
+    def _take_in(self, i: int, obs: NDArray[np.number]) -> None:
         self.observations[i] = obs
         self._refresh(i)
 
@@ -285,11 +284,10 @@ class GymPhysics(Physics):
                     self._fields[field][i] = values.reshape(now[field].shape)
             self.set_const(np.array([i]), written)
             try:
-                returned = self._contract.step(env, action)
+                obs, *_, info = self._contract.step(env, action)
             except mujoco.FatalError:  # as it did then: a fault, whose state comes from outside below
                 continue
-            obs = returned.obs
-            self._take_in_infos(i, returned.info)
+            self._take_in_infos(i, info)
         for field, values in now.items():
             self._fields[field][i] = values
         self.set_const(np.array([i]), written)

@@ -126,7 +126,8 @@ class Physics:
         qvel: (num_envs, nv) live velocities, likewise.
         action_names: (act_dim,) what an action drives.
         action_bounds: its least and greatest values, (act_dim,) each.
-        commands: (num_envs, act_dim) live: what acted in the last step, within the actions' range.
+        commands: (num_envs, act_dim) live: what acted in the last step; behind a channel, and where MuJoCo does not
+            clip, within the actions' range.
         handed: (num_envs, act_dim) what the last step was given, before it was clipped to that range.
         compiles: whether `variant` can be asked for.
     """
@@ -160,6 +161,7 @@ class Physics:
         self.action_names = actuator_names(self.model)
         low, high = self.model.actuator_ctrlrange.astype(np.float32).T
         self.action_bounds = (low, high)
+        self._clips = not self.model.actuator_ctrllimited.all()
         self._command_bounds, self._rest = _command_bounds(self.model), RestCommands(self.model)
         self._batch = _make_batch(self.model, num_envs, num_threads or available_cores())
         self.qpos: Array = self._batch.bind("qpos")
@@ -255,8 +257,10 @@ class Physics:
         Returns:
             (num_envs,) the worlds that diverged or in which MuJoCo raised; their state is not to be used.
         """
-        self.handed, (low, high) = ctrl, self._command_bounds
-        np.maximum(np.minimum(ctrl, high, out=self.commands), low, out=self.commands)
+        self.handed, self.commands[:] = ctrl, ctrl
+        if self._clips or ctrl.dtype == np.float64:  # as what comes out of a channel; other actions MuJoCo clips
+            low, high = self._command_bounds
+            np.maximum(np.minimum(self.commands, high, out=self.commands), low, out=self.commands)
         fault = np.zeros(self.num_envs, np.bool_)
         try:
             self._batch.step(active, nstep=self.substeps)
