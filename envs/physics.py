@@ -162,6 +162,7 @@ class Physics:
         low, high = self.model.actuator_ctrlrange.astype(np.float32).T
         self.action_bounds = (low, high)
         self._clips = not self.model.actuator_ctrllimited.all()
+        self._nearest_zero: Array = np.clip(np.zeros(self.model.nu), low, high)
         self._command_bounds, self._rest = _command_bounds(self.model), RestCommands(self.model)
         self._batch = _make_batch(self.model, num_envs, num_threads or available_cores())
         self.qpos: Array = self._batch.bind("qpos")
@@ -230,11 +231,10 @@ class Physics:
 
         See `RestCommands`. `follow_rest` must have been called, and then `forward`.
         """
-        rest = np.zeros((len(ids), self.model.nu))
-        if self._rest.depends_on_pose:
-            gain, bias = (self._rows(field, ids) for field in ("actuator_gainprm", "actuator_biasprm"))
-            rest = self._rest.compute(self.bind("actuator_length")[ids], gain, bias)
-        return np.clip(rest, *self.action_bounds)
+        if not self._rest.depends_on_pose:
+            return self._nearest_zero[None].repeat(len(ids), axis=0)
+        gain, bias = (self._rows(field, ids) for field in ("actuator_gainprm", "actuator_biasprm"))
+        return np.clip(self._rest.compute(self.bind("actuator_length")[ids], gain, bias), *self.action_bounds)
 
     def follow_rest(self) -> None:
         """Prepare for `rest_commands`: MuJoCo copies out the fields that are bound before it computes them."""
