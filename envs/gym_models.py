@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,10 +13,21 @@ from numpy.typing import NDArray
 from .errors import EnvsError
 from .fidelity import Fidelity
 
-__all__ = ["apply_fidelity", "read_field", "read_state_row", "write_field", "write_state_row"]
+__all__ = ["apply_fidelity", "read_field", "read_state_row", "require_alike", "write_field", "write_state_row"]
 
 Array = NDArray[np.float64]
+_SIZES = ("nq", "nv", "nu", "nbody", "ngeom")
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+
+
+def require_alike(name: str, envs: Sequence[Any]) -> None:
+    """Raise EnvsError where the models of the environments called `name` differ in size: their states are one array."""
+    sizes = {tuple(getattr(env.model, size) for size in _SIZES) for env in envs}
+    if len(sizes) > 1:
+        found = " and ".join(map(str, sorted(sizes)))
+        raise EnvsError(
+            f"{name}: all its environments must have models of one size, ({', '.join(_SIZES)}); got {found}"
+        )
 
 
 def read_field(model: mujoco.MjModel, field: str) -> Array:

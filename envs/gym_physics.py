@@ -16,11 +16,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EnvsError
 from .fidelity import Fidelity
 from .gym_contract import GymContract, close_envs
 from .gym_episodes import GymEpisodes
-from .gym_models import apply_fidelity, read_field, read_state_row, write_field, write_state_row
+from .gym_models import apply_fidelity, read_field, read_state_row, require_alike, write_field, write_state_row
 from .physics import FAULTS, SETCONST_INPUTS, Physics, exploded
 from .rest_commands import RestCommands
 
@@ -64,10 +63,8 @@ class GymPhysics(Physics):
             max_episode_steps: longest episode; its actions are remembered to continue bit for bit.
 
         Raises:
-            EnvsError: when the fidelity does not fit.
+            EnvsError: when the fidelity does not fit, or models differ in size.
         """
-        if num_envs < 1:
-            raise EnvsError(f"num_envs: must be >= 1, got {num_envs}")
         self.num_envs, self._contract = num_envs, contract
         self._envs: list[Any] = []
         self._close = weakref.finalize(self, close_envs, contract.name, self._envs)  # also when forgotten
@@ -82,6 +79,7 @@ class GymPhysics(Physics):
         """Make the environments, and one more for its model, with the defaults that operations start from."""
         while len(self._envs) < self.num_envs + 1:
             self._envs.append(make())
+        require_alike(self._contract.name, self._envs)
         self.ctrl_dt = float(getattr(self._envs[0], "dt", self._envs[0].model.opt.timestep))
         probe = self._envs[-1]
         self.model = probe.model

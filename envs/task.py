@@ -24,6 +24,8 @@ Measured = Mapping[str, Array]
 class Task(Protocol):
     """A model, where episodes start, what is observed and rewarded, and when it is over.
 
+    A task may also have `truncated(physics)`, as `terminated`: see `truncated_by`. Arrays that it is given are its own.
+
     Attributes:
         frame_skip: simulation steps in a control step at the model's own timestep.
         max_episode_steps: control steps after which an episode is truncated.

@@ -152,6 +152,21 @@ def test_numbers_of_other_kinds_are_numbers(register: Register) -> None:
     assert (reward.tolist(), terminated.any(), truncated.any()) == ([2.0, 2.0], False, False)
 
 
+def test_environments_whose_models_differ_in_size_are_told(register: Register) -> None:
+    class _Grows(Cart):
+        made = 0
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            _Grows.made += 1
+            more = '<body><joint/><geom size="0.1"/></body>' * (_Grows.made // 3)
+            self.model = mujoco.MjModel.from_xml_string(CART.replace("</worldbody>", more + "</worldbody>"))
+            self.data = mujoco.MjData(self.model)
+
+    with pytest.raises(EnvsError, match=r"models of one size, \(nq, nv, .*got \(1, 1, 1, 2, 1\) and \(2, 2, 1, 3, 2\)"):
+        make_vec(register(_Grows), num_envs=2)
+
+
 # Actions
 
 
