@@ -91,6 +91,15 @@ class GymTask:
             ) from error
 
     @property
+    def name(self) -> str:
+        """Return what configurations call it, `gym:<id>`."""
+        return f"gym:{self._id}"
+
+    def make_env(self) -> Any:
+        """Return one more environment, unwrapped."""
+        return self._make()
+
+    @property
     def observation_names(self) -> tuple[str, ...]:
         """Return the name of every entry of the observation."""
         return self._contract.observation_names

@@ -15,6 +15,7 @@ from .arguments import require_arguments
 from .channels import ActuatorChannel, DisturbanceChannel, SensorChannel, Wiring
 from .domain import Domain
 from .errors import EnvsError
+from .gym_rebuild import require_lasting_model
 from .nominal import Nominal
 from .saved_state import State, flatten, identity_of, part_of, require_fit
 from .streams import EpisodeStreams, StepStreams
@@ -80,6 +81,7 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self.physics = make_physics(task, num_envs, self.domain.fidelity, num_threads, self.max_episode_steps)
         try:
             check_task(task, self.physics)
+            require_lasting_model(task, self.domain)
             self._make_spaces()
             self._build_worlds(seed)
         except BaseException:
