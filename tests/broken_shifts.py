@@ -139,9 +139,57 @@ class _Delay(VectorWrapper):
         return self._readings.popleft(), *rest, info
 
 
-def delayed(action: int = 0, observation: int = 0) -> Factory:
+def delayed(action: int = 0, observation: int = 0, make: Factory = hopper) -> Factory:
     """Delays right if asked for the number intended, and off by one if asked for another."""
-    return lambda num_envs, seed: _Delay(hopper(num_envs, seed), action, observation)
+    return lambda num_envs, seed: _Delay(make(num_envs, seed), action, observation)
+
+
+class Extra(VectorWrapper):
+    """Does something beside what the worlds within do: to actions, readings, rewards or ends, or before a step."""
+
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any],
+        *,
+        act: Callable[[Any], Any] | None = None,
+        obs: Callable[[Any], Any] | None = None,
+        reward: Callable[[Any], Any] | None = None,
+        end: Callable[[Any], Any] | None = None,
+        pre: Callable[[DomainVectorEnv], None] | None = None,
+        at_reset: bool = True,
+    ) -> None:
+        super().__init__(env)
+        self._act, self._obs, self._reward, self._end, self._pre = act, obs, reward, end, pre
+        self._at_reset = at_reset
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        rows, info = self.env.reset(seed=seed, options=options)
+        return (self._obs(rows) if self._obs and self._at_reset else rows), info
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        if self._pre:
+            self._pre(self.env.unwrapped)
+        rows, reward, terminated, truncated, info = self.env.step(self._act(actions) if self._act else actions)
+        ended = terminated | self._end(rows) if self._end else terminated
+        return (
+            self._obs(rows) if self._obs else rows,
+            self._reward(reward) if self._reward else reward,
+            ended,
+            truncated,
+            info,
+        )
+
+
+def edited(make: Factory, edit: Callable[[DomainVectorEnv], None]) -> Factory:
+    """Does what `make` does, once `edit` has had its way with the worlds."""
+
+    def build(num_envs: int, seed: int) -> DomainVectorEnv:
+        env = make(num_envs, seed)
+        assert isinstance(env, DomainVectorEnv)
+        edit(env)
+        return env
+
+    return build
 
 
 def schedule(parameters: dict[str, Any], late: int | None = 0, profile: Any = None) -> Factory:

@@ -16,6 +16,7 @@ from .probes import read_back
 from .readings import differing_fields
 from .solvability import Search, judge, search
 from .trial import PartFactory, Trial, WorldsFactory, joint_ids
+from .undeclared import find_undeclared
 from .verdict import Divergence, Quantity, ShiftCheck, Solvability, Verdict
 
 __all__ = ["Reference", "check_worlds"]
@@ -76,18 +77,20 @@ def check_worlds(
     reference = reference or Reference(make_nominal, seed)
     trial = Trial.prepare(make_nominal, make_shifted, seed, intended, make_part)
     quantities = tuple(read_back(trial))
+    extras = tuple(find_undeclared(trial)) if not any(q.wrong for q in quantities) else ()
     divergence = compute_divergence(make_nominal, make_shifted, reference.visits, trial, seed)
     solvability = judge(make_shifted, reference.visits, reference.search, trial, seed)
-    verdict, message = _conclude(trial, reference, quantities, divergence, solvability)
+    verdict, message = _conclude(trial, reference, quantities, extras, divergence, solvability)
     trial.nominal.close()
     trial.shifted.close()
-    return ShiftCheck(shift, severity, verdict, message, quantities, divergence, solvability)
+    return ShiftCheck(shift, severity, verdict, message, (*quantities, *extras), divergence, solvability)
 
 
 def _conclude(
     trial: Trial,
     reference: Reference,
     quantities: tuple[Quantity, ...],
+    extras: tuple[Quantity, ...],
     divergence: Divergence,
     solvability: Solvability,
 ) -> tuple[Verdict, str]:
@@ -96,6 +99,10 @@ def _conclude(
     if wrong := sorted((q for q in quantities if q.wrong), key=lambda q: -q.excess):
         rest = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         return Verdict.WRONG_QUANTITY, wrong[0].explain() + rest + _unreached(trial) + same
+    if more := [q.explain() for q in extras if q.wrong]:
+        if solvability.over_at_once:
+            return Verdict.UNSOLVABLE, "; ".join((solvability.reason, *more))
+        return Verdict.WRONG_QUANTITY, "; ".join(more)
     if divergence.null:
         return Verdict.NULL, f"changes nothing: one step from {divergence.steps} states never leads apart" + (
             _idle_limits(trial, reference) + _unreached(trial)
@@ -110,8 +117,14 @@ def _conclude(
 
 def _unreached(trial: Trial) -> str:
     """Return a remark if a domain of the physics leaves the running model as it was."""
-    physical = any(not isinstance(PARAMETERS[name], ChannelParameter) for name in trial.intention.names)
-    if physical and not differing_fields(trial.shifted_models[0], trial.nominal_model):
+    intention = trial.intention
+    changed = [
+        name
+        for name in intention.names
+        if not isinstance(PARAMETERS[name], ChannelParameter)
+        and (intention.values(name) != PARAMETERS[name].default(intention.nominal)).any()  # a profile may start there
+    ]
+    if changed and not differing_fields(trial.shifted_models[0], trial.nominal_model):
         return "; no number of the running model differs from the nominal one: the edit reaches no running world"
     return ""
 

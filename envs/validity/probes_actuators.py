@@ -19,7 +19,7 @@ Answer = Callable[[mujoco.MjModel, mujoco.MjData, int], float]
 
 
 def _force(model: mujoco.MjModel, data: mujoco.MjData, actuator: int, ctrl: float, speed: float = 0.0) -> float:
-    """Return the actuator's force in the default pose, every other at rest."""
+    """Return the actuator's own force in the default pose, every other at rest."""
     mujoco.mj_resetData(model, data)
     data.ctrl[actuator] = ctrl
     if speed:
@@ -36,11 +36,21 @@ def _bounds(model: mujoco.MjModel, actuator: int) -> tuple[float, float]:
 
 
 def _gain(model: mujoco.MjModel, data: mujoco.MjData, actuator: int) -> float:
+    """Return how what arrives at the joints grows with the control: gain times transmission, gear included.
+
+    That is the greatest of the generalised forces; in a pose in which none arrives, the actuator's own.
+    """
     low, high = _bounds(model, actuator)
     step = _SMALL * (high - low)
     middle = float(np.clip(0.0, low + step, high - step))
-    up, down = (_force(model, data, actuator, middle + s) for s in (step, -step))
-    return (up - down) / (2 * step)
+    own, arriving = [], []
+    for control in (middle + step, middle - step):
+        own.append(_force(model, data, actuator, control))
+        arriving.append(data.qfrc_actuator.copy())
+    change = arriving[0] - arriving[1]
+    if not change.any():
+        return (own[0] - own[1]) / (2 * step)
+    return float(change[np.argmax(np.abs(change))]) / (2 * step)
 
 
 def _limit(model: mujoco.MjModel, data: mujoco.MjData, actuator: int) -> float:
@@ -62,10 +72,16 @@ def _each(answer: Answer) -> Callable[[mujoco.MjModel, mujoco.MjData, np.random.
 
 ACTUATOR_MEASURES = {
     "actuator_strength": Measure(
-        _each(_gain), "the force per control over the nominal one", relative=True, together=(("servo_kp", "servo_kd"),)
+        _each(_gain),
+        "the force per control at the joints over the nominal one",
+        relative=True,
+        together=(("servo_kp", "servo_kd"),),
     ),
     "servo_kp": Measure(
-        _each(_gain), "the force per control over the nominal one", relative=True, together=(("actuator_strength",),)
+        _each(_gain),
+        "the force per control at the joints over the nominal one",
+        relative=True,
+        together=(("actuator_strength",),),
     ),
     "servo_kd": Measure(
         _each(_brake), "the force per speed over the nominal one", relative=True, together=(("actuator_strength",),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from .verdict import Quantity
 __all__ = ["SENSOR_PROBES"]
 
 Array = NDArray[np.float64]
+_ROUNDING = 1e-12  # of a reading: noise smaller than that may leave it as it is
 
 
 def probe_delay(trial: Trial, parameter: str) -> list[Quantity]:
@@ -42,8 +45,21 @@ def _error(trial: Trial) -> Array:
 
 
 def probe_noise(trial: Trial, parameter: str) -> list[Quantity]:
-    """Return the sd of what readings differ by from the truth, over all worlds and steps."""
-    return by_entry(trial, parameter, "the sd of the readings' error", *_pooled(trial, parameter, _error(trial)))
+    """Return the sd of what readings differ by from the truth, over all worlds and steps, and if the first ones do."""
+    pooled = _pooled(trial, parameter, _error(trial))
+    return [*by_entry(trial, parameter, "the sd of the readings' error", *pooled), *_noise_at_start(trial, parameter)]
+
+
+def _noise_at_start(trial: Trial, parameter: str) -> list[Quantity]:
+    """Return the share of an episode's first readings that have noise: no number that is drawn is exactly 0."""
+    truth, sd = trial.free.truth[0], trial.intention.values(parameter)
+    meant = (sd > _ROUNDING * np.abs(truth)) & trial.intention.named(parameter) & trial.free.sound[:, None]
+    if not meant.any():
+        return []
+    share = float((trial.free.obs[0] != truth)[meant].mean())
+    how = "the share of an episode's first readings that differ from the state"
+    hint = "noise is applied in step, but not at reset"
+    return [Quantity(f"{parameter} at reset", 0.0, 1.0, share, 0.5 / meant.sum(), how, hint)]
 
 
 def probe_drift_noise(trial: Trial, parameter: str) -> list[Quantity]:
@@ -59,8 +75,15 @@ def _pooled(trial: Trial, parameter: str, noise: Array) -> tuple[Array, Array, A
 
 
 def probe_bias(trial: Trial, parameter: str) -> list[Quantity]:
-    """Return the mean of what readings differ by from the truth."""
-    return by_world(trial, parameter, "the mean error of the readings", _error(trial).mean(axis=0))
+    """Return the mean of what readings differ by from the truth, and the difference of the first ones."""
+    first = by_world(trial, parameter, "the error of the first readings", trial.free.obs[0] - trial.free.truth[0])
+    mean = by_world(trial, parameter, "the mean error of the readings", _error(trial).mean(axis=0))
+    return [*mean, *_at_start(first)]
+
+
+def _at_start(quantities: list[Quantity]) -> list[Quantity]:
+    """Return quantities of the first readings of an episode under names of their own."""
+    return [replace(quantity, name=f"{quantity.name} at reset") for quantity in quantities]
 
 
 def probe_drift(trial: Trial, parameter: str) -> list[Quantity]:
@@ -74,7 +97,10 @@ def probe_scale(trial: Trial, parameter: str) -> list[Quantity]:
     truth, obs = trial.free.truth[1:], trial.free.obs[1:]
     power = np.square(truth).sum(axis=0)
     slope = (truth * obs).sum(axis=0) / np.where(power > 0, power, np.nan)
-    return by_world(trial, parameter, "the slope of readings over truth", slope)
+    start = trial.free.truth[0]
+    ratio = np.where(start != 0, trial.free.obs[0] / np.where(start != 0, start, 1.0), np.nan)
+    first = by_world(trial, parameter, "the first readings over the truth", ratio)
+    return [*by_world(trial, parameter, "the slope of readings over truth", slope), *_at_start(first)]
 
 
 def probe_saturation(trial: Trial, parameter: str) -> list[Quantity]:

@@ -123,18 +123,22 @@ def judge(make: WorldsFactory, visits: Visits, nominal: Search, trial: Trial, se
     found = search(make, visits, seed)
     low, high = found.interval(seed)
     known = nominal.interval(seed)[0] > 0
-    reason = ""
+    reason, over = "", False
     if _actions_do_nothing(trial):
         known, reason = True, "trajectories under different actions coincide: actions have no effect"
     elif found.longest <= _AT_ONCE < nominal.longest:
-        known, reason = True, f"episodes end at once: the longest of any policy has {found.longest} control steps"
+        over, known, reason = (
+            True,
+            True,
+            f"episodes end at once: the longest of any policy has {found.longest} control steps",
+        )
     elif known and low <= 0:
         reason = (
             f"the best of {_NUM_POLICIES} linear policies does not beat random actions, "
             f"{found.best.mean():.4g} against {found.random.mean():.4g}, which it does in the nominal world"
         )
     solvable = not reason and low > 0
-    return Solvability(known, solvable, float(found.best.mean()), float(found.random.mean()), low, high, reason)
+    return Solvability(known, solvable, float(found.best.mean()), float(found.random.mean()), low, high, reason, over)
 
 
 def _actions_do_nothing(trial: Trial) -> bool:

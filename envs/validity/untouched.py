@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,13 +49,29 @@ def _other_fields(trial: Trial) -> list[Quantity]:
     differing = {f for model in trial.shifted_models for f in differing_fields(model, trial.nominal_model)}
     if trial.intention.domain.fidelity != NOMINAL:
         differing = {field for field in differing if not field.startswith("opt.")}
-    other = sorted(differing - named - _DERIVED)
+    other = sorted(differing - named - _DERIVED - _other_ways(trial))
     if not other:
         return []
     how = f"the number of fields that differ and that nothing in the domain names ({', '.join(other)})"
     return [
         Quantity("other fields of the model", 0.0, 0.0, float(len(other)), 0.5, how, "something else is edited too")
     ]
+
+
+def _other_ways(trial: Trial) -> set[str]:
+    """Return fields by which a parameter may be applied in another way than ours, to the same effect.
+
+    The strength of a motor, whose force does not depend on the joint, may be scaled by its gear as well as by its gain;
+    that of a servo may not, as the gear also scales what it measures.
+    """
+    if not trial.intention.has("actuator_strength"):
+        return set()
+    nominal = trial.nominal_model
+    geared = {
+        i for m in trial.shifted_models for i in np.flatnonzero((m.actuator_gear != nominal.actuator_gear).any(1))
+    }
+    servos = nominal.actuator_biasprm.any(axis=1) | (nominal.actuator_gaintype != mujoco.mjtGain.mjGAIN_FIXED)
+    return {"actuator_gear"} if not any(servos[i] for i in geared) else set()
 
 
 # What MuJoCo makes of masses, inertias, centres of mass, armature and positions: mj_setConst, its compiler.

@@ -139,6 +139,7 @@ class Solvability:
         low: lower and
         high: upper end of the 95 % interval of their difference.
         reason: why not, if it is not solvable.
+        over_at_once: whether that is so as episodes end before anyone could act.
     """
 
     known: bool
@@ -148,6 +149,7 @@ class Solvability:
     low: float
     high: float
     reason: str = ""
+    over_at_once: bool = False
 
     @property
     def word(self) -> str:
