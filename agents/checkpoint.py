@@ -138,8 +138,12 @@ def save_bundle(
     if temporary.exists():
         shutil.rmtree(temporary)
     temporary.mkdir()
-    for name, data in contents.items():  # the manifest last
-        _write(temporary / name, data)
+    try:
+        for name, data in contents.items():  # the manifest last
+            _write(temporary / name, data)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)  # on a full disk, room for others
+        raise
     _sync_directory(temporary)
     if path.exists():
         # Two renames are not one step; a kill in between leaves the old bundle aside, and it still counts.
