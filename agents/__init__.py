@@ -25,6 +25,7 @@ from .finite import require_finite_learner
 from .freezing import digest, freeze, is_frozen, unfreeze
 from .learner import Learner, TrainingState
 from .lookup import look_up
+from .memory import allocating
 from .normalizer import RunningNormalizer
 from .patterns import PARTS, best_pattern
 from .phase import ExplainedVariance, Phase
@@ -81,6 +82,7 @@ __all__ = [
     "TransferPlan",
     "VectorAdapter",
     "acting_tensors",
+    "allocating",
     "available_devices",
     "best_pattern",
     "bundle_digest",

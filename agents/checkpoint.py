@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ __all__ = ["Bundle", "bundle_digest", "load_bundle", "save_bundle", "verify"]
 _FORMAT = "sim2real-bundle/3"
 _MANIFEST = "manifest.json"
 _FILES = ("weights.safetensors", "state.safetensors")
+_DEPTH = 64  # of lists and objects in one another
+_LARGEST_MANIFEST = 2**26  # bytes
+_FORGED = (ValueError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError)  # what odd headers end in
 _CLOCK = "clock"  # key in meta of what differs between equal runs
 
 
@@ -121,9 +125,7 @@ def save_bundle(
     NaN.
     """
     path = Path(path)
-    for name, tensor in weights.items():
-        if tensor.is_floating_point() and bool(tensor.isnan().any()):
-            raise CheckpointError(f"{_FILES[0]}: {name!r} holds NaN: nobody can act by it")
+    _require_numbers(_FILES[0], weights)
     contents = {_FILES[0]: _serialize(_FILES[0], weights), _FILES[1]: _serialize(_FILES[1], state)}
     files = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in contents.items()}
     try:
@@ -154,9 +156,16 @@ def save_bundle(
     return _digest(manifest)
 
 
-def _read(path: Path) -> bytes:
-    """Return a file's bytes; CheckpointError if it is not there."""
+def _read(path: Path, expected: object = None) -> bytes:
+    """Return a regular file's bytes; CheckpointError if it is not there or has not the `expected` number of them."""
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise CheckpointError(f"{path}: must be a regular file")
+        if expected is None and found.st_size > _LARGEST_MANIFEST:
+            raise CheckpointError(f"{path}: {found.st_size:,} bytes, a manifest has at most {_LARGEST_MANIFEST:,}")
+        if expected is not None and found.st_size != expected:
+            raise CheckpointError(f"{path}: {found.st_size} bytes, the manifest says {expected}")
         return path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
@@ -165,9 +174,11 @@ def _read(path: Path) -> bytes:
 def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
     """Return the parsed manifest; CheckpointError if it is not one of this format or its meta was altered."""
     try:
-        manifest = json.loads(data, parse_constant=_refuse_constant)
+        manifest = json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not JSON: {error}") from error
+    if not _is_shallow(manifest):
+        raise CheckpointError(f"{path}: nested more than {_DEPTH} deep")
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
         raise CheckpointError(f"{path}: unknown format {found!r}; this version reads {_FORMAT!r}")
@@ -187,6 +198,25 @@ def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+    return found
+
+
+def _is_shallow(value: Any) -> bool:
+    """Tell whether lists and objects are nested at most `_DEPTH` deep."""
+    level = [value]
+    for _ in range(_DEPTH):
+        containers = [item for item in level if isinstance(item, dict | list)]
+        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
+        if not level:
+            return True
+    return False
 
 
 def _is_unaltered(meta: Mapping[str, Any], checksum: object) -> bool:
@@ -210,9 +240,7 @@ def _read_verified(directory: Path) -> tuple[dict[str, bytes], dict[str, Any], s
     contents = {}
     for name in _FILES:
         expected, path = manifest["files"][name], directory / name
-        contents[name] = _read(path)
-        if len(contents[name]) != expected.get("bytes"):
-            raise CheckpointError(f"{path}: {len(contents[name])} bytes, the manifest says {expected.get('bytes')}")
+        contents[name] = _read(path, expected.get("bytes", "nothing"))
         if hashlib.sha256(contents[name]).hexdigest() != expected.get("sha256"):
             raise CheckpointError(f"{path}: checksum differs from the manifest's")
     return contents, manifest["meta"], _digest(manifest)
@@ -222,9 +250,18 @@ def _parse(path: Path, data: bytes) -> dict[str, torch.Tensor]:
     """Return the tensors in safetensors bytes; CheckpointError if they are not."""
     try:
         tensors: dict[str, torch.Tensor] = safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+    except (safetensors.SafetensorError, *_FORGED) as error:
         raise CheckpointError(f"{path}: not safetensors: {error}") from error
+    if path.name == _FILES[0]:
+        _require_numbers(str(path), tensors)
     return tensors
+
+
+def _require_numbers(where: str, weights: Mapping[str, torch.Tensor]) -> None:
+    """Raise CheckpointError on NaN; infinities may be the mask of a user's module."""
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and bool(tensor.isnan().any()):
+            raise CheckpointError(f"{where}: {name!r} holds NaN: nobody can act by it")
 
 
 def load_bundle(path: Path | str) -> Bundle:

@@ -14,6 +14,7 @@ from .parts import Parted
 __all__ = ["add_moments", "get_moments", "make_optimizer", "set_learning_rate", "set_moments", "trained_parameters"]
 
 _EPS = 1e-5  # stable-baselines3's value for PPO
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # Adam's state of a parameter
 _FUSED = ("cpu", "cuda", "mps")  # device types with a fused Adam kernel
 
 
@@ -68,7 +69,7 @@ def add_moments(
     owners = {id(parameter): optimizer for optimizer in optimizers for parameter in trained_parameters(optimizer)}
     named = {id(tensor): name for name, tensor in parts.references(policy).items()}
     for tensor in parts.parameters(policy, units):
-        found = {key: moments.get(f"{named[id(tensor)]}:{key}") for key in ("step", "exp_avg", "exp_avg_sq")}
+        found = {key: moments.get(f"{named[id(tensor)]}:{key}") for key in _MOMENTS}
         average = found["exp_avg"]
         if id(tensor) in owners and average is not None and average.shape == tensor.shape:
             state = {key: value.clone().to(tensor.device) for key, value in found.items() if value is not None}
@@ -88,4 +89,9 @@ def set_moments(
         if name not in targets:
             raise CheckpointError(f"optimizer state {key!r} belongs to no trained tensor: {', '.join(sorted(targets))}")
         tensor = targets[name]
+        shape = torch.Size() if field == "step" else tensor.shape
+        if field not in _MOMENTS or value.shape != shape or not value.is_floating_point():
+            raise CheckpointError(f"optimizer state {key!r} is {value.dtype} {tuple(value.shape)}, not of {name}")
+        if not bool(value.isfinite().all()):
+            raise CheckpointError(f"optimizer state {key!r} is not finite")
         owners[id(tensor)].state[tensor][field] = value.clone().to(tensor.device)

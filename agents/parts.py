@@ -136,16 +136,30 @@ def load(policy: Parted, source: Mapping[str, torch.Tensor], parts: Iterable[str
         for name, target in targets.items()
         if name in source and source[name].shape != target.shape
     ]
+    shapes += [
+        f"{name} is {source[name].dtype}, the policy's is {target.dtype}"
+        for name, target in targets.items()
+        if name in source and source[name].is_floating_point() != target.is_floating_point()
+    ]
     if missing or unexpected or shapes:
         found = {"missing": missing, "unexpected": unexpected, "mis-shaped": shapes}
         lists = "; ".join(f"{kind}: {', '.join(names) or 'none'}" for kind, names in found.items())
         raise PartsError(f"tensors do not fit the parts {', '.join(wanted)}: {lists}")
     if set(wanted) != set(part_names(policy)):
         _require_unmoved(policy, source, wanted)
+    if bad := [name for name, target in targets.items() if _is_lost(source[name], target)]:
+        raise PartsError(f"tensors are not finite: {', '.join(bad)}")
     with torch.no_grad():
         for name, target in targets.items():
             target.copy_(source[name])
     return sorted(targets)
+
+
+def _is_lost(source: torch.Tensor, target: torch.Tensor) -> bool:
+    """Tell whether `source` is not finite where `target` is: a user's module may hold a mask of infinities in both."""
+    if not source.is_floating_point() or bool(source.isfinite().all()):
+        return False
+    return bool((target.isfinite() & ~source.to(target.device).isfinite()).any())
 
 
 def _require_known(name: str, units: Iterable[str]) -> None:

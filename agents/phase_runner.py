@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from . import parts
 from .budget import exact_steps_error
-from .errors import FrozenError, PlanError
+from .errors import CheckpointError, FrozenError, PlanError
 from .parts import Parted
 from .phase import Phase
 from .plan import TransferPlan
@@ -20,6 +20,14 @@ def require_exact_budgets(plan: TransferPlan, num_envs: int) -> None:
     for phase in plan.phases:
         if phase.budget is not None and (problem := exact_steps_error(phase.budget, num_envs)):
             raise PlanError(f"phase {phase.name!r}: {problem}")
+
+
+def _whole(state: Mapping[str, Any], key: str, most: int) -> int:
+    """Return the whole number under `key`; CheckpointError unless it lies in 0 .. most."""
+    value = state.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise CheckpointError(f"training state 'phases.{key}' is {value!r}: it must be a whole number of 0 to {most}")
+    return value
 
 
 class PhaseRunner:
@@ -119,7 +127,7 @@ class PhaseRunner:
         Raises FrozenError if the policy's frozen parts are not those the plan started with.
         """
         runner = cls(policy, TransferPlan.from_json(state["plan"]), num_envs)
-        runner.index, runner.steps = int(state["index"]), int(state["steps"])
+        runner.index, runner.steps = _whole(state, "index", len(runner.plan.phases)), _whole(state, "steps", 2**62)
         runner._enter()
         runner._held = dict(state["held"])
         runner.verify()

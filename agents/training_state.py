@@ -11,15 +11,24 @@ import torch
 from numpy.typing import NDArray
 
 from . import parts
-from .errors import CheckpointError
-from .finite import require_finite_state
+from .errors import AgentsError, CheckpointError, is_number
+from .finite import is_finite, require_finite_state
 from .optimizer import get_moments, set_moments
 from .parts import Parted
 from .phase_runner import PhaseRunner
 from .regularisers import Penalties
 from .vec_adapter import VectorAdapter
 
-__all__ = ["Continuable", "array_of", "below", "get_training_state", "set_training_state", "source_moments"]
+__all__ = [
+    "Continuable",
+    "array_of",
+    "below",
+    "count_of",
+    "get_training_state",
+    "number_of",
+    "set_training_state",
+    "source_moments",
+]
 
 Tensors = dict[str, torch.Tensor]
 
@@ -64,6 +73,7 @@ class Continuable(Protocol):
 _FORMAT = 2
 _OPTIMIZER, _WORLDS, _SOURCE_WORLDS, _OWN = "optimizer/", "worlds/", "source_worlds/", "own/"  # of tensor names
 _PENALTIES = "penalties/"
+_FORGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RuntimeError, MemoryError)
 _OF_WORLDS = (_WORLDS, _SOURCE_WORLDS)  # where a limit that never binds is infinite
 
 
@@ -127,11 +137,48 @@ def array_of(tensors: Mapping[str, torch.Tensor], name: str, shape: tuple[int, .
     if name not in tensors or tuple(tensors[name].shape) != shape:
         found = tuple(tensors[name].shape) if name in tensors else "missing"
         raise CheckpointError(f"training state {name!r} must have shape {shape}, it is {found}: same num_envs?")
+    if not is_finite(tensors[name]):
+        raise CheckpointError(f"training state {name!r} is not finite")
     return tensors[name].numpy().copy()
 
 
 def set_training_state(learner: Continuable, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
     """Continue from what `get_training_state` returned; see `Learner.set_training_state`."""
+    try:
+        _set_training_state(learner, tensors, state)
+    except AgentsError:
+        raise
+    except _FORGED as error:  # values that no learner has written
+        raise CheckpointError(f"the training state is damaged: {type(error).__name__}: {error}") from error
+
+
+def count_of(state: Mapping[str, Any], key: str) -> int:
+    """Return the whole number of at least 0 under `key`; CheckpointError if it is none."""
+    value = state.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**62:
+        raise CheckpointError(f"training state {key!r} is {value!r}: it must be a whole number of at least 0")
+    return value
+
+
+def number_of(state: Mapping[str, Any], key: str) -> float:
+    """Return the finite number under `key`; CheckpointError if it is none."""
+    value = state.get(key)
+    if not is_number(value):
+        raise CheckpointError(f"training state {key!r} is {value!r}: it must be a finite number")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _episodes_of(state: Mapping[str, Any]) -> list[dict[str, float]]:
+    """Return the episodes that ended last; CheckpointError if they are none."""
+    rows = state.get("episodes")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"r", "l"} == row.keys() for row in rows):
+        raise CheckpointError("training state 'episodes' must be a list of {r, l}")
+    return [{"r": number_of(row, "r"), "l": count_of(row, "l")} for row in rows]
+
+
+def _set_training_state(learner: Continuable, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"training state is {type(state).__name__}, not an object")
     if state.get("format") != _FORMAT:
         raise CheckpointError(f"training state has format {state.get('format')!r}, this version reads {_FORMAT}")
     _require_weights(learner.policy, state["weights"])
@@ -146,11 +193,11 @@ def set_training_state(learner: Continuable, tensors: Mapping[str, torch.Tensor]
     if learner.source_env is not None:
         source = {name: value.numpy() for name, value in below(_SOURCE_WORLDS, tensors).items()}
         _adapter(learner.source_env).set_state(source)
-    learner.num_timesteps = int(state["num_timesteps"])
-    learner._n_updates = int(state["num_updates"])
-    learner.iteration = int(state["iteration"])
-    learner._current_progress_remaining = float(state["progress_remaining"])
-    learner.ep_info_buffer = deque(state["episodes"], maxlen=learner._stats_window_size)
+    learner.num_timesteps = count_of(state, "num_timesteps")
+    learner._n_updates = count_of(state, "num_updates")
+    learner.iteration = count_of(state, "iteration")
+    learner._current_progress_remaining = number_of(state, "progress_remaining")
+    learner.ep_info_buffer = deque(_episodes_of(state), maxlen=learner._stats_window_size)
     learner.ep_success_buffer = deque(maxlen=learner._stats_window_size)
     learner.phases = PhaseRunner.from_state(learner.policy, env.num_envs, state["phases"])
     learner.set_own_state(below(_OWN, tensors), state["own"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from .errors import AgentsError, CheckpointError
 from .history import HistoryWindow, WindowSpace
+from .memory import require_memory
 from .privileged import PrivilegedSpace, PrivilegedWindow
 from .transition import Transition
 
@@ -55,6 +57,8 @@ class VectorAdapter(VecEnv):
         self.env = env
         low, high = space.low.astype(np.float32), space.high.astype(np.float32)
         seen: spaces.Box = spaces.Box(low, high, dtype=np.float32)
+        slots = history * (space.shape[0] + math.prod(env.single_action_space.shape or ()) + 1)
+        require_memory({"encoder.length": 8 * slots * (env.num_envs + 4)})  # windows of all worlds, and their bounds
         if parameters:
             seen = PrivilegedSpace(seen, env.single_action_space, history, parameters)
         elif history != 1:

@@ -10,7 +10,7 @@ Single worlds are registered with Gymnasium: `gymnasium.make("sim2real/Hopper-v0
 
 from .domain import Domain
 from .environments import ENVS, Environment, environment, make, make_vec, register_all
-from .errors import EnvsError, bound, number_hint, unknown_name
+from .errors import EnvsError, bound, is_number, number_hint, unknown_name
 from .fidelity import Fidelity
 from .logs import route_messages
 from .parameters import PARAMETERS
@@ -43,6 +43,7 @@ __all__ = [
     "check_worlds",
     "environment",
     "import_from",
+    "is_number",
     "make",
     "make_vec",
     "number_hint",

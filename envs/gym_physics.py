@@ -20,6 +20,7 @@ from .fidelity import Fidelity
 from .gym_contract import GymContract, close_envs
 from .gym_episodes import GymEpisodes
 from .gym_models import apply_fidelity, read_field, read_state_row, require_alike, write_field, write_state_row
+from .memory import allocating_worlds
 from .physics import FAULTS, SETCONST_INPUTS, Physics, exploded
 from .rest_commands import RestCommands
 
@@ -77,12 +78,12 @@ class GymPhysics(Physics):
 
     def _make_envs(self, make: Callable[[], gymnasium.Env[Any, Any]], fidelity: Fidelity) -> None:
         """Make the environments, and one more for its model, with the defaults that operations start from."""
-        while len(self._envs) < self.num_envs + 1:
-            self._envs.append(make())
+        self._envs.append(make())
+        with allocating_worlds(self._envs[0].model, self.num_envs):
+            self._envs.extend(make() for _ in range(self.num_envs))  # keeps those made before one fails
         require_alike(self._contract.name, self._envs)
         self.ctrl_dt = float(getattr(self._envs[0], "dt", self._envs[0].model.opt.timestep))
-        probe = self._envs[-1]
-        self.model = probe.model
+        self.model = self._envs[-1].model
         apply_fidelity(fidelity, SimpleNamespace(model=self.model, frame_skip=1), self.ctrl_dt)
         for env in self._envs[:-1]:
             self.substeps = apply_fidelity(fidelity, env, self.ctrl_dt)

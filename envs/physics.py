@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .errors import EnvsError
 from .fidelity import Fidelity
 from .logs import compile_quietly
+from .memory import allocating_worlds
 from .nominal import actuator_names
 from .rest_commands import RestCommands
 
@@ -164,7 +165,8 @@ class Physics:
         self._clips = not self.model.actuator_ctrllimited.all()
         self._nearest_zero: Array = np.clip(np.zeros(self.model.nu), low, high)
         self._command_bounds, self._rest = _command_bounds(self.model), RestCommands(self.model)
-        self._batch = _make_batch(self.model, num_envs, num_threads or available_cores())
+        with allocating_worlds(self.model, num_envs):
+            self._batch = _make_batch(self.model, num_envs, num_threads or available_cores())
         self.qpos: Array = self._batch.bind("qpos")
         self.qvel: Array = self._batch.bind("qvel")
         self.commands: Array = self._batch.bind("ctrl")

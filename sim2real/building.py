@@ -113,7 +113,7 @@ def load_agent(run: RunDirectory, config: RunConfig, device: str | None = None) 
     transferred = manifest.get("kind") == "transfer"
     learner = target_learner(config, manifest["method"]) if transferred else config.agent
     agent = build_agent(config, worlds, learner.settings, role="probe", device=device)
-    if (surgery := TransferPlan.from_json(bundle.meta["plan"]).surgery) is not None:
+    if (surgery := TransferPlan.from_json(bundle.meta.get("plan", {})).surgery) is not None:
         agent.operate(surgery)
     parts.load(agent.policy, acting_tensors(bundle.weights))
     return agent, bundle

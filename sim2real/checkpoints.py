@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import Bundle, CheckpointError, load_bundle, save_bundle
+from envs import is_number
 
 from .errors import UserError
 
@@ -54,7 +55,7 @@ class Checkpoints:
         steps = self._steps()
         if not steps:
             raise UserError(f"{self.folder}: no checkpoint was written yet")
-        return load_bundle(self._path(steps[-1]))
+        return _load(self._path(steps[-1]))
 
     def latest_sound(self) -> Bundle | None:
         """Return the newest checkpoint that verifies, to continue from; None if none was written yet.
@@ -65,7 +66,7 @@ class Checkpoints:
         problems = []
         for step in reversed(self._steps()):
             try:
-                bundle = load_bundle(self._path(step))
+                bundle = _load(self._path(step))
             except CheckpointError as error:
                 problems.append(str(error))
                 continue
@@ -86,3 +87,28 @@ class Checkpoints:
         if not self.folder.is_dir():
             return []
         return sorted(int(p.name) for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir())
+
+
+def _load(path: Path) -> Bundle:
+    """Return the checkpoint in the folder `path`.
+
+    Raises:
+        CheckpointError: as `load_bundle`, and naming the entry of the meta data that no run has written.
+    """
+    bundle = load_bundle(path)
+    clock = bundle.meta.get("clock")
+    logs = clock.get("logs") if isinstance(clock, dict) else None
+    wall_seconds = clock.get("wall_seconds", 0.0) if isinstance(clock, dict) else None
+    for key, value, fits, rule in (
+        ("step", bundle.meta.get("step"), _is_count(bundle.meta.get("step")), "a whole number of at least 0"),
+        ("clock.logs", logs, isinstance(logs, dict) and all(map(_is_count, logs.values())), "the length of every log"),
+        ("clock.wall_seconds", wall_seconds, is_number(wall_seconds), "a finite number"),
+        ("training", bundle.meta.get("training"), isinstance(bundle.meta.get("training") or {}, dict), "an object"),
+    ):
+        if not fits:
+            raise CheckpointError(f"{path / 'manifest.json'}: meta.{key} is {value!r}: it must be {rule}")
+    return bundle
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from agents import AGENTS, PlanRow
+from agents import AGENTS, PlanRow, allocating
 from envs import ENVS, PARAMETERS, SHIFTS, unknown_name
 
 from . import __version__, show
@@ -257,7 +257,11 @@ def main() -> None:
     print_anything()
     print_notices()
     try:
-        app()
+        with allocating("the command"):
+            app()
+    except RecursionError:
+        error_console.print("error: a value is nested too deeply", style="red", soft_wrap=True)
+        sys.exit(2)
     except USER_ERRORS as error:
         error_console.print(f"error: {explain(error)}", style="red", soft_wrap=True)
         sys.exit(2)

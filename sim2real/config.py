@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from agents import check_settings
 from envs import SHIFTS, Domain, Task, environment, import_from, make_vec, unknown_name
 
+from .evaluation import MOST_EPISODES
 from .severities import resolve_severities
 from .shipped import shipped_config
 from .space_map import SpaceMap
@@ -36,7 +37,8 @@ __all__ = [
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-Steps = Annotated[int, Field(gt=0)]
+Steps = Annotated[int, Field(gt=0, le=10**15)]
+Count = Annotated[int, Field(gt=0, le=MOST_EPISODES)]
 
 
 class DomainConfig(Strict):
@@ -97,10 +99,10 @@ class BudgetConfig(Strict):
 
     source_steps: Steps
     target_steps: Steps
-    evaluations: Steps = 10
-    source_evaluations: Steps = 5
-    eval_episodes: Steps = 20
-    checkpoints: Steps = 5
+    evaluations: Count = 10
+    source_evaluations: Count = 5
+    eval_episodes: Count = 20
+    checkpoints: Count = 5
 
 
 class AgentConfig(Strict):

@@ -13,9 +13,10 @@ from envs import Domain, make_vec
 
 from .errors import UserError
 
-__all__ = ["Actor", "Evaluation", "Policy", "evaluate", "settle_faults"]
+__all__ = ["MOST_EPISODES", "Actor", "Evaluation", "Policy", "evaluate", "settle_faults"]
 
 Array = NDArray[np.float64]
+MOST_EPISODES = 1_000_000  # of one evaluation
 LARGEST_BATCH = 256  # worlds at once: enough to keep all cores busy, few enough to stay small
 
 
@@ -98,8 +99,10 @@ def evaluate(
     its parameters here, not even to a teacher on the source: what counts is what an agent does where nobody knows them.
 
     Raises:
-        UserError: as `settle_faults`.
+        UserError: as `settle_faults`, and for more than MOST_EPISODES.
     """
+    if episodes > MOST_EPISODES:
+        raise UserError(f"episodes: {episodes:,} are asked for, at most {MOST_EPISODES:,} are evaluated at once")
     sizes = [LARGEST_BATCH] * (episodes // LARGEST_BATCH)
     sizes += [episodes % LARGEST_BATCH] if episodes % LARGEST_BATCH else []
     batches = [

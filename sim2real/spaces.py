@@ -47,11 +47,13 @@ class Spaces:
             UserError: when the checkpoint does not say.
         """
         held = bundle.meta.get("spaces")
-        observation, action = (held.get("observation"), held.get("action")) if isinstance(held, dict) else (None, None)
-        if not isinstance(observation, list) or not isinstance(action, list):
+        found = [held.get(key) if isinstance(held, dict) else None for key in ("observation", "action")]
+        observation, action = (list[Any](value) if isinstance(value, list) else [None] for value in found)
+        count = action[0] if len(action) == 1 and isinstance(action[0], int) and 0 < action[0] < 10**6 else 0
+        if not all(isinstance(name, str) for name in (observation if count else observation + action)):
             raise UserError(f"{where}: the checkpoint does not say which spaces it was made for")
-        if len(action) == 1 and isinstance(action[0], int):
-            return cls(tuple(observation), tuple(f"action.{i}" for i in range(action[0])), named_actions=False)
+        if count:
+            return cls(tuple(observation), tuple(f"action.{i}" for i in range(count)), named_actions=False)
         return cls(tuple(observation), tuple(action))
 
     def to_json(self) -> dict[str, Any]:

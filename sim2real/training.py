@@ -13,7 +13,7 @@ from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents import DivergedError, Learner, VectorAdapter, parts, require_finite_learner
+from agents import AgentsError, CheckpointError, DivergedError, Learner, VectorAdapter, parts, require_finite_learner
 from envs import DomainVectorEnv
 
 from .monitor import Monitor
@@ -81,10 +81,17 @@ class Training:
         return self._before + time.monotonic() - self._started
 
     def restore(self, bundle: Any) -> None:
-        """Continue from a checkpoint of this run; its logs must have been cut back to it."""
-        parts.load(self.agent.policy, bundle.weights)
-        self.agent.set_training_state(bundle.state, bundle.meta["training"])
+        """Continue from a checkpoint of this run; its logs must have been cut back to it.
+
+        Raises:
+            CheckpointError: naming the run, the step and what of the checkpoint does not fit.
+        """
         step = int(bundle.meta["step"])
+        try:
+            parts.load(self.agent.policy, bundle.weights)
+            self.agent.set_training_state(bundle.state, bundle.meta.get("training") or {})
+        except AgentsError as error:
+            raise CheckpointError(f"{self.run.path}: the checkpoint of step {step:,} does not fit: {error}") from None
         curve = self.run.curve()
         self._evaluated_at, self._saved_at = curve[-1]["step"], step
         self._eval_steps = sum(point["eval_steps"] for point in curve)

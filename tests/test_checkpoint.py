@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
+import os
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from probes import SMALL, ConstantReward, LinearWorld
 from spies import AtRollout, Records
@@ -19,8 +23,10 @@ from stable_baselines3.common.logger import Logger
 from agents import (
     PARTS,
     PPO,
+    AgentsError,
     CheckpointError,
     ExplainedVariance,
+    PartsError,
     Phase,
     TransferPlan,
     bundle_digest,
@@ -176,7 +182,7 @@ def test_a_truncated_manifest_is_refused(bundle: Path) -> None:
         ({"files": {"../../etc/passwd": {}}}, "lists '../../etc/passwd'"),
         ({"files": {"/etc/passwd": {}}}, "lists '/etc/passwd'"),
         ({"files": {"weights.pkl": {}}}, "lists 'weights.pkl'"),
-        ({"files": {"weights.safetensors": {}, "state.safetensors": {}}}, "bytes, the manifest says None"),
+        ({"files": {"weights.safetensors": {}, "state.safetensors": {}}}, "bytes, the manifest says nothing"),
     ],
 )
 def test_another_manifest_is_refused(bundle: Path, changes: dict[str, Any], message: str) -> None:
@@ -348,3 +354,83 @@ def test_state_is_plain() -> None:
     state, training = agent.get_training_state()
     assert json.loads(json.dumps(training, allow_nan=False)) == training
     assert all(isinstance(tensor, torch.Tensor) and tensor.device.type == "cpu" for tensor in state.values())
+
+
+FORGED_STATE: list[tuple[str, Any]] = [
+    ("format", "2"),
+    ("num_timesteps", -1),
+    ("num_timesteps", 1.5),
+    ("num_updates", None),
+    ("iteration", [1]),
+    ("progress_remaining", "half"),
+    ("progress_remaining", 10**400),
+    ("phases", None),
+    ("phases", {"plan": 3, "index": 0, "steps": 0, "held": {}}),
+    ("episodes", {"r": 1}),
+    ("episodes", [{"r": "much", "l": 1}]),
+    ("episodes", [[1, 2]]),
+    ("weights", 7),
+    ("own", []),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), FORGED_STATE)
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_forged_training_state_is_one_error(key: str, value: Any, missing: bool) -> None:
+    agent, _ = make(0, pretrain_plan(), None)
+    agent.learn(64)
+    state, training = agent.get_training_state()
+    forged = {name: held for name, held in training.items() if name != key} if missing else {**training, key: value}
+    with pytest.raises(AgentsError):
+        agent.set_training_state(state, forged)
+
+
+@pytest.mark.parametrize("value", [torch.zeros(0), torch.tensor(math.nan), torch.zeros(3, dtype=torch.int64)])
+def test_forged_tensors_of_a_training_state_are_one_error(value: torch.Tensor) -> None:
+    agent, _ = make(0, pretrain_plan(), None)
+    agent.learn(64)
+    state, training = agent.get_training_state()
+    for name in ("last_obs", "episode_starts", "generator", "own/return_traces", "worlds/obs"):
+        with pytest.raises(AgentsError):
+            agent.set_training_state({**state, name: value}, training)
+    moment = next(name for name in state if name.endswith(":exp_avg"))
+    for forged in (value, torch.full_like(state[moment], math.inf)):
+        with pytest.raises(CheckpointError, match="optimizer state"):
+            agent.set_training_state({**state, moment: forged}, training)
+
+
+def test_weights_that_are_not_finite_or_of_another_kind_are_refused(tmp_path: Path) -> None:
+    agent, _ = make(0, pretrain_plan(), None)
+    weights = parts.tensors(agent.policy)
+    name = "encoder.layers.0.weight"
+    for value, message in (
+        (torch.full_like(weights[name], math.inf), rf"not finite: {re.escape(name)}"),
+        (weights[name].to(torch.int32), r"torch\.int32, the policy's is torch\.float32"),
+    ):
+        with pytest.raises(PartsError, match=message):
+            parts.load(agent.policy, {**weights, name: value})
+    save_bundle(tmp_path / "b", weights=weights, state={}, meta={})
+    data = safetensors.torch.save({**weights, name: torch.full_like(weights[name], math.nan)})
+    (tmp_path / "b" / "weights.safetensors").write_bytes(data)
+    files = json.loads((tmp_path / "b" / "manifest.json").read_text())["files"]
+    files["weights.safetensors"] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    rewrite(tmp_path / "b", files=files)
+    with pytest.raises(CheckpointError, match=rf"weights\.safetensors: '{re.escape(name)}' holds NaN"):
+        load_bundle(tmp_path / "b")
+
+
+def test_a_manifest_is_a_regular_file_of_shallow_json_with_each_key_once(bundle: Path) -> None:
+    path = bundle / "manifest.json"
+    text = path.read_text()
+    for forged, message in (
+        ('{"format": ' + "[" * 100_000, "not JSON"),
+        ('{"format": ' + "[" * 500 + "]" * 500 + "}", "nested more than 64 deep"),
+        (text.replace('"meta":', '"meta": {}, "meta":'), "key 'meta' stands twice"),
+    ):
+        path.write_text(forged)
+        with pytest.raises(CheckpointError, match=message):
+            load_bundle(bundle)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match="must be a regular file"):
+        load_bundle(bundle)

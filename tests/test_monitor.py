@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
+import pytest
 from small_runs import silent, small_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from sim2real.monitor import Monitor
 from sim2real.pretraining import pretrain
 from sim2real.transferring import Transfer, transfer
 
@@ -44,3 +47,26 @@ def test_a_transfer_logs_rollout_train_evaluations_plan_shift_throughput_and_hyp
     steps = [event.step for event in events.Scalars("eval/target/return")]
     assert steps == [point["step"] for point in run.curve()]
     assert "hparams" in events.SummaryMetadata("_hparams_/experiment").plugin_data.plugin_name
+
+
+def test_an_event_that_cannot_be_written_is_one_error_and_no_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monitor = Monitor(tmp_path)
+    monitor.flush()
+    writer = monitor._output.writer._get_file_writer().event_writer._async_writer
+
+    def full(data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    writer._worker._record_writer.write = full
+
+    def log() -> None:
+        for step in range(100):
+            monitor.observation_shift(0.5, step)
+            monitor.flush()
+
+    with pytest.raises(OSError, match="No space left"):
+        log()
+    writer._worker.join()
+    assert capfd.readouterr() == ("", "")

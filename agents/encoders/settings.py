@@ -65,6 +65,11 @@ class EncoderSettings:
         """Return the keywords that the kind's class is built with, beside the observation space."""
         return {name: getattr(self, name) for name in encoder_row(self.kind).reads}
 
+    def estimated_widths(self, obs_dim: int) -> tuple[int, ...]:
+        """Return widths of linear layers that have about as many weights: for estimates of memory alone."""
+        memory = (self.memory_width * 4,) if "memory_width" in encoder_row(self.kind).reads else ()
+        return -(-obs_dim // self.history), *memory, *self.widths
+
     @property
     def history(self) -> int:
         """Steps an observation must hold for this encoder: VectorAdapter's `history`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Self, cast
 
@@ -19,6 +20,7 @@ from ..budget import rollout_steps
 from ..device import choose_device
 from ..finite import require_finite
 from ..learner import Learner
+from ..memory import allocating, num_weights, require_memory
 from ..optimizer import make_optimizer, set_learning_rate, trained_parameters
 from ..phase_runner import PhaseRunner
 from ..plan import pretrain_plan
@@ -82,11 +84,32 @@ class PPO(Learner, stable_baselines3.PPO):
         self._setup_lr_schedule()
         self.clip_range = FloatSchedule(self.settings.clip_range)
         self.seed_everything()
-        self.adopt(self.make_fresh_policy())
+        self._require_memory()
+        with allocating("the networks and a rollout (num_steps)"):
+            self.adopt(self.make_fresh_policy())
         self.return_traces = np.zeros(self.n_envs)  # (num_envs,): discounted return of every world so far
         self.scale_is_old = False  # the unit of values is the source's, and to be measured anew
         self.phases = PhaseRunner(self.policy, pretrain_plan(), self.n_envs)
         self.renew_optimizer()
+
+    def _require_memory(self) -> None:
+        """Raise AgentsError where networks, a rollout or a minibatch cannot fit the machine."""
+        if self.device.type != "cpu":
+            return  # it has a memory of its own
+        settings, obs_dim = self.settings, math.prod(self.observation_space.shape or ())
+        action_dim = math.prod(self.action_space.shape or ())
+        encoder = settings.encoder.estimated_widths(obs_dim)
+        heads = (encoder[-1], *settings.policy_head, action_dim), (encoder[-1], *settings.value_head, 1)
+        weights = sum(map(num_weights, (encoder, *heads)))
+        samples = settings.num_steps * self.n_envs
+        units = sum(encoder) + sum(map(sum, heads))
+        require_memory(
+            {
+                "encoder, policy_head and value_head (their widths)": 16 * weights,  # with gradients and Adam's moments
+                "num_steps": 8 * samples * (obs_dim + action_dim + encoder[-1] + 6),  # and once more as a table
+                "batch_size": 8 * min(settings.batch_size, samples) * units,
+            }
+        )
 
     def make_fresh_policy(self) -> AgentPolicy:
         """Return a policy with the initial weights of this seed, on the learner's device."""

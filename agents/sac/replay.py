@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import AgentsError, CheckpointError
+from ..finite import is_finite
+from ..training_state import count_of
 from ..transition import Transition
 
 __all__ = ["Replay", "Rows"]
@@ -102,5 +104,10 @@ class Replay:
                 f"the replay saved is {tuple(filled.shape)} of {state['capacity']} rows, this one holds "
                 f"{self.capacity} x {self._table.shape[1]} in blocks of {self.num_envs}: same buffer_size, num_envs?"
             )
+        if filled.dtype != self._table.dtype or not is_finite(filled):
+            raise CheckpointError(f"the replay saved is {filled.dtype}, or not finite: it must be finite float32")
+        position, total = count_of(state, "position"), count_of(state, "total")
+        if position >= self.capacity or position % self.num_envs or total < len(filled):
+            raise CheckpointError(f"the replay saved goes on at row {position} after {total} of {len(filled)}: no such")
         self._table[: len(filled)] = filled.to(self._table.device)
-        self.size, self.position, self.total = len(filled), int(state["position"]), int(state["total"])
+        self.size, self.position, self.total = len(filled), position, total

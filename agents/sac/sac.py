@@ -23,10 +23,12 @@ from ..errors import AgentsError, PlanError
 from ..finite import require_finite, require_finite_learner
 from ..freezing import is_frozen
 from ..learner import Learner
+from ..memory import allocating, num_weights, require_memory
 from ..optimizer import make_optimizer, set_learning_rate
 from ..parts import count
 from ..phase_runner import PhaseRunner
 from ..plan import TransferPlan, pretrain_plan
+from ..training_state import count_of, number_of
 from ..transition import Transition
 from .batches import iterate_batches
 from .collection import collect
@@ -95,17 +97,40 @@ class SAC(Learner, stable_baselines3.SAC):
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
         self.seed_everything()
-        self.adopt(self.make_fresh_policy())
+        self._require_memory()
+        with allocating("the networks"):
+            self.adopt(self.make_fresh_policy())
         obs_dim, action_dim = self.observation_space.shape[0], self.policy.action_space.shape[0]  # type: ignore[index]
         entropy = self.settings.target_entropy
         self.target_entropy = -float(action_dim) if entropy is None else entropy
-        replay = Replay(self.settings.buffer_size, obs_dim, action_dim, self.n_envs, self.device)
+        with allocating("buffer_size"):
+            replay = Replay(self.settings.buffer_size, obs_dim, action_dim, self.n_envs, self.device)
         self.experience = Experience(replay, self.device)
         self._require_room()
         self.due = 0.0  # updates that are owed, fractions too
         self.judged: float | None = None  # what the phase's stop rule last judged
         self.phases = PhaseRunner(self.policy, pretrain_plan(), self.n_envs)
         self.renew_optimizer()
+
+    def _require_memory(self) -> None:
+        """Raise AgentsError where networks, the replay or a minibatch cannot fit the machine."""
+        if self.device.type != "cpu":
+            return  # it has a memory of its own
+        settings, obs_dim = self.settings, math.prod(self.observation_space.shape or ())
+        action_dim = math.prod(self.action_space.shape or ())
+        encoder = settings.encoder.estimated_widths(obs_dim)
+        policy = encoder[-1], *settings.policy_head, 2 * action_dim
+        critic = encoder[-1] + action_dim, *settings.critic_head, 1
+        weights = num_weights(encoder) + num_weights(policy) + settings.num_critics * num_weights(critic)
+        units = 2 * sum(encoder) + 2 * sum(policy) + 2 * settings.num_critics * sum(critic)
+        require_memory(
+            {
+                "encoder, policy_head, critic_head (their widths) and num_critics": 20 * weights,
+                "buffer_size": 4 * settings.buffer_size * (2 * obs_dim + action_dim + 3),
+                "batch_size": 4 * settings.batch_size * (units + 3 * obs_dim),
+                "num_steps": 4 * settings.num_steps * self.n_envs * obs_dim,
+            }
+        )
 
     def _require_room(self) -> None:
         """Raise AgentsError if the replay can never hold what is asked for before the first update."""
@@ -320,4 +345,5 @@ class SAC(Learner, stable_baselines3.SAC):
     def set_own_state(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
         """Continue from what `get_own_state` returned."""
         self.experience.set_state(tensors, state)
-        self.due, self.judged, self._episode_num = float(state["due"]), state["judged"], int(state["num_episodes"])
+        self.due, self._episode_num = number_of(state, "due"), count_of(state, "num_episodes")
+        self.judged = None if state.get("judged") is None else number_of(state, "judged")
