@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from .intervals import Interval, Statistic, interval, iqm, mean
 from .metrics import FloatArray
@@ -85,8 +84,8 @@ def censored_interval(
 def _median_ends(times: FloatArray, confidence: float) -> tuple[float, float]:
     if times.size < 2:
         return math.nan, math.nan
-    low, high = stats.quantile_test(times, p=0.5).confidence_interval(confidence)
-    return (0.0, math.inf) if math.isnan(low) or math.isnan(high) else (float(low), float(high))
+    ends: list[float] = np.asarray(stats.quantile_test(times, p=0.5).confidence_interval(confidence)).tolist()
+    return (0.0, math.inf) if any(map(math.isnan, ends)) else (ends[0], ends[1])
 
 
 def _restricted(
@@ -99,8 +98,8 @@ def _restricted(
     sample = np.append(values, [0.0, budget])
     if statistic is mean or values.size < 4:  # of fewer than four, the interquartile mean is the mean
         # no correction for skewness here: two runs that were never seen would decide it
-        ends: Any = stats.ttest_1samp(sample, 0.0).confidence_interval(confidence)
-        low, high = ends
+        half = special.stdtrit(sample.size - 1, 0.5 + confidence / 2.0) * stats.sem(sample)
+        low, high = sample.mean() - half, sample.mean() + half
     else:
         found = interval([sample], statistic, rng, confidence=confidence, reps=reps)
         low, high = found.low, found.high
