@@ -26,6 +26,12 @@ __all__ = [
 Status: TypeAlias = Literal["finished", "failed", "missing"]
 TEACHER = "teacher"  # the source of methods that need an agent which was told its worlds' parameters
 STATUSES: tuple[str, ...] = ("finished", "failed", "missing")
+_LARGEST = 1e100
+"""Size of a number beyond which a record is damaged: the third power of what is below can be computed."""
+_TEXTS = ("env", "target", "method")
+_TEXTS_OR_NONE = ("error", "frozen_digest", "source")
+_NUMBERS_OR_NONE = ("source_return_before", "source_return_after")
+_COUNTS = ("seed", "source_steps", "target_steps", "eval_steps", "episodes", "falls", "companion_steps")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +49,8 @@ class RunRecord:
     and seed's source agents it began from: `source`, or `teacher` where the method needs one of those; None: from
     none, or unknown. A run that did not finish may hold a partial curve or none.
 
-    Raises ValueError naming the run and the field when the values contradict each other.
+    Raises ValueError naming the run and the field when a value is of another kind or size than it can be, or when the
+    values contradict each other.
     """
 
     env: str
@@ -69,16 +76,19 @@ class RunRecord:
     eval_faults: int | None = None
 
     def __post_init__(self) -> None:
-        for name, dtype in (("steps", np.int64), ("returns", np.float64), ("return_sd", np.float64)):
-            array = np.array(getattr(self, name), dtype=dtype)
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+        for name in (*_TEXTS, *_TEXTS_OR_NONE):
+            value = getattr(self, name)
+            if not isinstance(value, str) and (name in _TEXTS or value is not None):
+                raise ValueError(f"{self.key}: {name} is {value!r:.60}, must be text")
+        for name in ("steps", "returns", "return_sd"):
+            dtype, kinds = (np.int64, "iu") if name == "steps" else (np.float64, "iuf")
+            object.__setattr__(self, name, self._array(name, dtype, kinds))
+        for name in (*_COUNTS, *(["eval_faults"] if self.eval_faults is not None else [])):
+            self._check_count(name, getattr(self, name))
+        for name in ("wall_seconds", *_NUMBERS_OR_NONE):
+            if name not in _NUMBERS_OR_NONE or getattr(self, name) is not None:
+                object.__setattr__(self, name, self._number(name, getattr(self, name)))
         self._check_curve()
-        for name in ("seed", "source_steps", "target_steps", "eval_steps", "episodes", "falls", "companion_steps"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{self.key}: {name} is {getattr(self, name)}, must not be negative")
-        if self.eval_faults is not None and self.eval_faults < 0:
-            raise ValueError(f"{self.key}: eval_faults is {self.eval_faults}, must not be negative")
 
     @property
     def key(self) -> str:
@@ -90,6 +100,34 @@ class RunRecord:
         """Whether the run ended as planned and its curve counts."""
         return self.status == "finished"
 
+    def _array(self, name: str, dtype: type, kinds: str) -> npt.NDArray[Any]:
+        """Return a field as an array of its own that nobody can write to; text, truth values and None are refused."""
+        found = np.asarray(getattr(self, name))
+        if found.size and found.dtype.kind not in kinds:
+            raise ValueError(f"{self.key}: {name} holds what is no number, {found.ravel()[:3].tolist()!r:.60}")
+        array: npt.NDArray[Any] = found.astype(dtype, copy=True)
+        array.setflags(write=False)
+        return array
+
+    def _check_count(self, name: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise ValueError(f"{self.key}: {name} is {value!r:.60}, must be a whole number")
+        if int(value) < 0:
+            raise ValueError(f"{self.key}: {name} is {value}, must not be negative")
+        if int(value) >= 2**63:
+            raise ValueError(f"{self.key}: {name} is too large a number to count anything")
+
+    def _number(self, name: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            raise ValueError(f"{self.key}: {name} is {value!r:.60}, must be a number")
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            number = math.inf
+        if not abs(number) < _LARGEST:  # NaN included
+            raise ValueError(f"{self.key}: {name} must be finite and below {_LARGEST:g} in size")
+        return number
+
     def _check_curve(self) -> None:
         steps, returns = self.steps, self.returns
         if self.status not in STATUSES:
@@ -100,9 +138,11 @@ class RunRecord:
         if not self.finished:
             return
         if steps.size == 0 or steps[0] != 0 or np.any(np.diff(steps) <= 0):
-            raise ValueError(f"{self.key}: steps of a finished run must start at 0 and rise, are {steps.tolist()}")
-        if not np.all(np.isfinite(returns)):
-            raise ValueError(f"{self.key}: returns of a finished run must be finite, are {returns.tolist()}")
+            raise ValueError(f"{self.key}: steps of a finished run must start at 0 and rise, are {steps}")
+        if not np.all(np.abs(returns) < _LARGEST):
+            raise ValueError(
+                f"{self.key}: returns of a finished run must be finite and below {_LARGEST:g} in size, are {returns}"
+            )
         if steps[-1] > self.target_steps:
             raise ValueError(
                 f"{self.key}: last evaluation at step {steps[-1]}, but target_steps is {self.target_steps}"

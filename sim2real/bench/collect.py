@@ -10,14 +10,19 @@ import numpy as np
 
 from ..config import content_digest
 from ..differences import describe_differences
-from ..errors import UserError
+from ..errors import USER_ERRORS, UserError
 from ..records import RunRecord, Status
 from ..run import RunDirectory
 from .grid import Job
 
 __all__ = ["collect_record", "has_finished", "made_with"]
 
-_DAMAGES = (UserError, ValueError, KeyError, TypeError, AttributeError)  # what a file that is not as written leads to
+# What a file that is not as it was written leads to: wrong types, missing keys, numbers and nestings without bound.
+_DAMAGES: tuple[type[Exception], ...] = (
+    *USER_ERRORS,
+    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, MemoryError),
+)
+_LONGEST = 500  # characters of a reason: what is damaged may be long
 
 
 def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
@@ -28,13 +33,15 @@ def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
         job: a job with a target.
         error: why it failed, if the launcher knows.
     """
+    error = error if error is None or isinstance(error, str) else repr(error)
     try:
         run = _open_own(root, job)
         ledger, curve = (run.ledger(), run.curve()) if run is not None else ({}, [])
         source = RunDirectory(root / job.source).ledger() if job.source else {}
         return _record(job, ledger, curve, source, error)
     except _DAMAGES as damage:  # one bad run must not hide all others
-        return _record(job, {}, [], {}, f"damaged, or another's: {damage}")
+        reason = f"{damage}" if isinstance(damage, UserError | ValueError) else f"{type(damage).__name__}: {damage}"
+        return _record(job, {}, [], {}, f"damaged, or another's: {reason}"[:_LONGEST])
 
 
 def has_finished(root: Path, job: Job) -> bool:
@@ -42,7 +49,7 @@ def has_finished(root: Path, job: Job) -> bool:
     try:
         run = _open_own(root, job)
         return run is not None and run.complete
-    except UserError:
+    except _DAMAGES:
         return False
 
 
@@ -51,7 +58,7 @@ def made_with(root: Path, job: Job) -> dict[str, str]:
     try:
         run = _open_own(root, job)
         versions = run.manifest().get("versions") if run is not None else None
-    except UserError:
+    except _DAMAGES:
         return {}
     found = versions if isinstance(versions, dict) else {}
     return {name: version for name, version in found.items() if isinstance(version, str)}
@@ -96,9 +103,9 @@ def _record(
         seed=job.seed,
         status=status,
         error=None if finished else error,
-        steps=np.array([point["step"] for point in curve], np.int64),
-        returns=np.array([point["return"] for point in curve], np.float64),
-        return_sd=np.array([point["return_sd"] for point in curve], np.float64),
+        steps=_column(curve, "step"),
+        returns=_column(curve, "return"),
+        return_sd=_column(curve, "return_sd"),
         source_return_before=ledger.get("source_return_before"),
         source_return_after=ledger.get("source_return_after"),
         source=job.source_kind,
@@ -113,6 +120,14 @@ def _record(
         frozen_digest=_joint_digest(ledger.get("frozen_digests", {})),
         wall_seconds=ledger.get("wall_seconds", 0.0),
     )
+
+
+def _column(curve: list[dict[str, Any]], key: str) -> np.ndarray[Any, Any]:
+    """Return what all evaluations say of `key`; numpy would take true and false for numbers."""
+    values = [point[key] for point in curve]
+    if any(isinstance(value, bool) for value in values):
+        raise ValueError(f"curve.jsonl: {key} must be a number, is true or false")
+    return np.array(values)
 
 
 def _joint_digest(digests: dict[str, Any]) -> str | None:

@@ -5,10 +5,10 @@ place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..stats import Summary
+from ..stats import REFERENCE, Group, Summary
 from .jumpstart import plot_jumpstart
 from .learning_curves import plot_learning_curves
 from .method_by_target import plot_method_by_target
@@ -16,7 +16,10 @@ from .retention import plot_retention
 from .svg import Panel, drawing
 from .time_to_threshold import plot_time_to_threshold
 
-__all__ = ["FIGURES", "Figure"]
+__all__ = ["FIGURES", "MOST", "Figure", "choose_pictured"]
+
+MOST = 40
+"""Targets, and methods, that are drawn: a picture takes a thousand times as long as a row of a table."""
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,21 @@ FIGURES: dict[str, Figure] = {
         plot_retention,
     ),
 }
+
+
+def choose_pictured(summary: Summary) -> Summary:
+    """Return what of a summary is drawn: the first targets, and of many methods scratch, the leading and the first."""
+    present = set(summary.methods)
+    methods = dict.fromkeys(m for m in (summary.leading, REFERENCE, *summary.methods) if m in present)
+    if len(summary.groups) <= MOST and len(methods) <= MOST:
+        return summary
+    kept = set(list(methods)[:MOST])
+
+    def thinned(group: Group) -> Group:
+        return replace(group, cells={name: cell for name, cell in group.cells.items() if name in kept})
+
+    return replace(
+        summary,
+        methods=tuple(method for method in summary.methods if method in kept),
+        groups=tuple(thinned(group) for group in summary.groups[:MOST]),
+    )

@@ -16,7 +16,7 @@ from .levels import mark_levels
 from .numbers import number, short_steps, tick_number
 from .palette import ROLES, MethodStyle, make_styles, placeholders
 from .svg import Panel, make_axes, make_facets, render
-from .wording import name_target
+from .wording import name_target, shorten
 
 __all__ = ["TOGETHER", "plot_learning_curves"]
 
@@ -66,7 +66,9 @@ def _apart(summary: Summary, group: Group, cells: list[Cell], styles: dict[str, 
         _draw(axes, cell, styles[cell.method], group.frame.budget, cell.method == summary.leading)
         _scale(axes, group, ticks=3)
         weight = "bold" if cell.method == summary.leading else "normal"
-        axes.set_title(cell.method, color=ROLES["ink"], loc="left", fontsize=12.0, x=0.0, y=1.0, pad=6, weight=weight)
+        axes.set_title(
+            shorten(cell.method), color=ROLES["ink"], loc="left", fontsize=12.0, x=0.0, y=1.0, pad=6, weight=weight
+        )
     low, high = (f(axes.get_ylim()[i] for axes in facets) for i, f in enumerate((min, max)))
     for axes in facets:
         axes.set_ylim(low, high)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
+from ..printable import printable
 from ..records import BenchResults
 from ..stats import QUANTITIES, Summary
 from .bars_table import make_bars, make_evidence
@@ -16,8 +18,14 @@ from .wording import answer, tell_faults
 __all__ = ["make_markdown"]
 
 
+# What begins markup wherever it stands, and underscores where they do not join two words as in frozen_encoder.
+_MARKUP = re.compile(r"[\\|`*~$]|(?<!\w)_|_(?!\w)|(?<=\])[(\[:]|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
+
+
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    """Make names and reasons plain text: no markup, no link, no tag, one line."""
+    plain = re.sub(r"[\t\n]", " ", printable(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKUP.sub(lambda found: "".join(f"\\{letter}" for letter in found[0]), plain)
 
 
 def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

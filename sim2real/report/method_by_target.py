@@ -11,6 +11,7 @@ from ..stats import REFERENCE, Cell, Summary, Word
 from .numbers import MISSING, between, percent
 from .palette import ROLES, make_styles, placeholders
 from .svg import Panel, make_axes, render
+from .wording import shorten
 
 __all__ = ["plot_method_by_target"]
 
@@ -33,7 +34,7 @@ def _panel(summary: Summary, env: str, index: int) -> Panel | None:
     groups = [g for g in summary.groups_of(env) if any("effect" in cell.quantities for cell in g.cells.values())]
     if not groups or not methods:
         return None
-    left = 24.0 + 7.4 * max(map(len, methods))  # px; 7.4 is a wide letter of 12.5 px
+    left = 24.0 + 7.4 * max(len(shorten(method)) for method in methods)  # px; 7.4 is a wide letter of 12.5 px
     canvas, axes = make_axes(left + COLUMN * len(groups) + 2.0, TOP + ROW * len(methods), margins=(left, 2.0, TOP, 2.0))
     axes.set_xlim(0.0, len(groups))
     axes.set_ylim(len(methods), 0.0)
@@ -42,11 +43,11 @@ def _panel(summary: Summary, env: str, index: int) -> Panel | None:
     axes.spines["bottom"].set_visible(False)
     style: dict[str, Any] = {"color": ROLES["ink"], "fontsize": 12.5}
     for column, group in enumerate(groups):
-        axes.text(column + 0.5, -10.0 / ROW, group.frame.target, ha="center", va="bottom", **style)
+        axes.text(column + 0.5, -10.0 / ROW, shorten(group.frame.target), ha="center", va="bottom", **style)
     words = []
     for row, method in enumerate(methods):
         bold = "bold" if method == summary.leading else "normal"
-        axes.text(-12.0 / COLUMN, row + 0.5, method, ha="right", va="center", weight=bold, **style)
+        axes.text(-12.0 / COLUMN, row + 0.5, shorten(method), ha="right", va="center", weight=bold, **style)
         for column, group in enumerate(groups):
             words.append(f"{group.frame.target}, {method}: {_draw(axes, group.cells.get(method), column, row)}")
     svg = render(canvas, placeholders(make_styles(summary.methods)), f"heat{index}")

@@ -32,7 +32,7 @@ def make_env_table(summary: Summary, env: str) -> Table | None:
 
 
 def _table(table: MethodTable, summary: Summary, caption: str) -> Table:
-    groups = [group for group in summary.groups if table.env in ("", group.frame.env)]
+    groups = summary.groups_of(table.env) if table.env else summary.groups
     without = [group.no_oracle for group in groups if group.no_oracle]
     columns = [name for name in _TITLES if not without or name not in _OF_ORACLE]
     rows = [(row.method, (*(_value(row, name) for name in columns), _hurt(row))) for row in table.rows]
@@ -50,8 +50,9 @@ def _table(table: MethodTable, summary: Summary, caption: str) -> Table:
     )
     if without:
         line += f" Nothing is measured against an oracle: {without[0]}."
-    left_out = [method for method in summary.methods if all(row.method != method for row in table.rows)]
-    ran = [m for m in left_out if any(m in group.cells for group in groups)]
+    has_row = {row.method for row in table.rows}
+    present = {method for group in groups for method in group.cells}
+    ran = [method for method in summary.methods if method in present - has_row]
     if ran:
         line += f" Without a row, as a target of theirs has no run yet: {', '.join(ran)}."
     return Table(caption, (*(_TITLES[name] for name in columns), "Targets hurt"), tuple(rows), line)

@@ -10,11 +10,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..files import write_atomic
+from ..printable import printable
 from ..records import BenchResults
-from ..stats import HARM, MIN_SEEDS, ORACLE, QUANTITIES, REFERENCE, Group, Summary, Word, summarise
+from ..stats import HARM, MIN_SEEDS, ORACLE, QUANTITIES, REFERENCE, Group, Summary, Word, sort_by, summarise
 from .bars_table import make_bars, make_evidence
 from .cards import make_cards
-from .figures import FIGURES
+from .figures import FIGURES, MOST, choose_pictured
 from .learning_curves import TOGETHER
 from .markdown import make_markdown
 from .method_rows import make_env_table, make_method_table
@@ -60,13 +61,13 @@ def _environments(summary: Summary) -> list[dict[str, object]]:
 
     Only figures that have something to show; the SVG is ours and goes in unescaped.
     """
-    drawn = [(figure, figure.plot(summary)) for figure in FIGURES.values()]
+    shown = choose_pictured(summary)
+    drawn = [(figure, sort_by(figure.plot(shown), lambda panel: panel.env)) for figure in FIGURES.values()]
     parts: list[dict[str, object]] = []
     for env in summary.envs:
         sections: dict[str, list[dict[str, object]]] = {"curves": [], "methods": [], "quantities": []}
         for figure, panels in drawn:
-            own = [(p.label, Markup(p.svg), p.description) for p in panels if p.env == env]
-            if own:
+            if own := [(p.label, Markup(p.svg), p.description) for p in panels.get(env, ())]:
                 sections[figure.section].append(
                     {"title": figure.title, "line": figure.line, "section": figure.section, "panels": own}
                 )
@@ -82,6 +83,11 @@ def _environments(summary: Summary) -> list[dict[str, object]]:
     return parts
 
 
+def _show(value: object) -> object:
+    """What an expression of the template becomes; markup is ours already."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _frame(group: Group) -> tuple[str, ...]:
     """Target, budget, floor, source return, threshold and the oracle's return as texts."""
     frame = group.frame
@@ -92,7 +98,9 @@ def _frame(group: Group) -> tuple[str, ...]:
 
 def make_page(results: BenchResults, summary: Summary) -> str:
     """HTML of the report: no script, no network, the same bytes for the same results."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_show
+    )
     light, dark = _variables(summary)
     return environment.from_string(_read("template.html.jinja")).render(
         results=results,
@@ -109,6 +117,7 @@ def make_page(results: BenchResults, summary: Summary) -> str:
         settings=make_settings(results.settings),
         glossary=QUANTITIES.values(),
         frames=[_frame(group) for group in summary.groups],
+        most=MOST,
         few=any(c.verdict and c.verdict.word is Word.TOO_FEW for g in summary.groups for c in g.cells.values()),
         min_seeds=MIN_SEEDS,
         faults=tell_faults(summary),

@@ -84,7 +84,7 @@ def make_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
     taken: set[int] = set()
     slots = len(_SPARE) * len(_DASHES)
     for method in sorted(set(methods) - STYLES.keys()):
-        slot = int.from_bytes(hashlib.sha256(method.encode()).digest()[:4], "big") % slots
+        slot = int.from_bytes(hashlib.sha256(method.encode("utf-8", "surrogatepass")).digest()[:4], "big") % slots
         while slot in taken and len(taken) < slots:
             slot = (slot + 1) % slots
         taken.add(slot)

@@ -99,4 +99,6 @@ def make_json(results: BenchResults, summary: Summary) -> str:
         "problems": [vars(problem) for problem in summary.problems],
     }
     content = {**to_mapping(results), "summary": to_mapping(derived)}
-    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    # half a surrogate pair, as in the name of a file that is no UTF-8, can only be written as an escape
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

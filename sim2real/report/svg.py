@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from ..printable import printable
 from .palette import ROLES
 
 __all__ = ["Panel", "drawing", "make_axes", "make_facets", "render"]
@@ -40,7 +42,8 @@ _FAMILY = re.compile(r'font-family: [^;"]*')
 @contextmanager
 def drawing() -> Iterator[None]:
     """Matplotlib as it came plus our settings, whatever the user's matplotlibrc says; restored after."""
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the page has fonts of its own
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
         yield
@@ -94,7 +97,7 @@ def render(canvas: Canvas, colours: Mapping[str, str], prefix: str) -> str:
     stream = io.StringIO()
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
     canvas.savefig(stream, format="svg", facecolor="none", metadata=metadata)
-    text = stream.getvalue()
+    text = printable(stream.getvalue())
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)

@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Iterator
 
+from ..printable import printable
 from ..stats import ORACLE, Cell, Group, Interval, MethodTable, Oracle, Summary
 
 __all__ = ["COLUMNS", "make_csv"]
@@ -38,9 +39,21 @@ COLUMNS = (
 )
 
 
+_FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # and their full-width twins
+
+
 def _plain(value: float) -> str:
     """Shortest text that reads back as the same number; NaN is empty, inf (beyond the budget) is inf."""
     return "" if math.isnan(value) else repr(float(value))
+
+
+def _words(text: str) -> str:
+    """A name as a cell of words: one that a spreadsheet would compute (`=HYPERLINK(...)`) begins with an apostrophe.
+
+    So do + - @ and what follows tabs, line ends or spaces; numbers are written by `_plain` and stay numbers.
+    """
+    shown = printable(text)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULAS) or text[:1] in ("\t", "\r", "\n") else shown
 
 
 def _rows(group: Group, cell: Cell) -> Iterator[list[object]]:
@@ -58,9 +71,9 @@ def _rows(group: Group, cell: Cell) -> Iterator[list[object]]:
     for name, found, censored in entries or [("", None, "")]:
         numbers = ["", "", ""] if found is None else [_plain(v) for v in (found.point, found.low, found.high)]
         yield [
-            frame.env,
-            frame.target,
-            cell.method,
+            _words(frame.env),
+            _words(frame.target),
+            _words(cell.method),
             name,
             *numbers,
             found.num_runs if found else 0,
@@ -82,7 +95,8 @@ def _rows(group: Group, cell: Cell) -> Iterator[list[object]]:
 def _oracle_row(group: Group, oracle: Oracle) -> list[object]:
     """The oracle's one number; `budget` is its own."""
     frame, end = group.frame, oracle.asymptotic_return
-    found: dict[str, object] = {"env": frame.env, "target": frame.target, "method": ORACLE, "budget": oracle.steps}
+    found: dict[str, object] = {"env": _words(frame.env), "target": _words(frame.target)}
+    found |= {"method": ORACLE, "budget": oracle.steps}
     found |= {name: getattr(oracle, name) for name in ("num_runs", "num_failed", "num_missing", "num_short")}
     if end is not None:
         found |= {"quantity": "asymptotic_return", **_numbers(end), "num_runs": end.num_runs}
@@ -92,7 +106,8 @@ def _oracle_row(group: Group, oracle: Oracle) -> list[object]:
 def _table_rows(table: MethodTable) -> Iterator[list[object]]:
     for row in table.rows:
         for name, found in row.quantities.items():
-            entry: dict[str, object] = {"env": table.env or "*", "target": "*", "method": row.method, "quantity": name}
+            entry: dict[str, object] = {"env": _words(table.env) or "*", "target": "*", "method": _words(row.method)}
+            entry |= {"quantity": name}
             entry |= {**_numbers(found), "num_runs": found.num_runs}
             if name == "steps_to_oracle":
                 entry["num_censored"] = row.num_censored

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ..stats import Group, Interval
 from .palette import ROLES, MethodStyle, placeholders
 from .svg import Panel, make_axes, render
-from .wording import name_target
+from .wording import name_target, shorten
 
 __all__ = ["Row", "plot_rows"]
 
@@ -48,13 +48,13 @@ def plot_rows(
     limits: tuple[float, float] | None = None,
 ) -> Panel:
     """Draw the rows of one target, first on top; `line` marks the value that changes nothing, `limits` fix the axis."""
-    left = 18.0 + LETTER * max(len(row.method) for row in rows)
+    left = 18.0 + LETTER * max(len(shorten(row.method)) for row in rows)
     canvas, axes = make_axes(540.0, 62.0 + ROW_HEIGHT * len(rows), margins=(left, RIGHT, 8.0, 46.0))
     if line is not None:
         axes.axvline(line, color=ROLES["ink"], linewidth=1.0)
     for height, row in enumerate(reversed(rows)):
         _draw(axes, row, styles[row.method], float(height), limits)
-    axes.set_yticks(range(len(rows)), [row.method for row in reversed(rows)], color=ROLES["ink"])
+    axes.set_yticks(range(len(rows)), [shorten(row.method) for row in reversed(rows)], color=ROLES["ink"])
     axes.set_ylim(-0.6, len(rows) - 0.35)
     if limits is not None:
         axes.set_xlim(*limits)

@@ -7,7 +7,7 @@ from collections import Counter
 from ..stats import MIN_SEEDS, REFERENCE, Group, Summary, Verdict, Word
 from .numbers import between, compute_decimals, count, number
 
-__all__ = ["TONES", "answer", "leading_verdict", "name_target", "seeds", "tell_faults"]
+__all__ = ["TONES", "answer", "leading_verdict", "name_target", "seeds", "shorten", "tell_faults"]
 
 TONES: dict[Word, str] = {
     Word.POSITIVE: "positive",
@@ -30,6 +30,11 @@ _PARTS: dict[Word, str] = {
 def name_target(group: Group) -> str:
     """`hopper -> heavy`, with an arrow."""
     return f"{group.frame.env} \N{RIGHTWARDS ARROW} {group.frame.target}"
+
+
+def shorten(name: str) -> str:
+    """A name as it fits beside a picture, which has room for 32 letters."""
+    return name if len(name) <= 32 else f"{name[:31]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def seeds(num: int) -> str:

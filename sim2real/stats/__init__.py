@@ -8,7 +8,7 @@ from .cells import Cell
 from .censoring import CensoredInterval, censored_interval
 from .curves import ORACLE, REFERENCE, Curves
 from .frame import Costs, Frame, add_costs
-from .groups import Group, Problem, rank_methods
+from .groups import Group, Problem, rank_methods, sort_by
 from .intervals import (
     Interval,
     band,
@@ -85,6 +85,7 @@ __all__ = [
     "rank_methods",
     "retention",
     "share_of_span",
+    "sort_by",
     "summarise",
     "threshold",
     "time_to_threshold",

@@ -16,7 +16,7 @@ from .cells import Cell
 from .controls import ACTOR_ONLY, NO_WARM_UP, difference
 from .curves import ORACLE
 from .frame import generator_for
-from .groups import Group
+from .groups import Group, groups_by_env
 from .intervals import Interval, contrast, iqm
 from .method_table import runs_by_target
 from .metrics import FloatArray
@@ -228,11 +228,8 @@ def _dip(cell: Cell | None) -> float:
 
 def _ratio(groups: Sequence[Group], method: str) -> Interval:
     """Steps of `method` over those of the control, interquartile means over all runs, NaN if the control needs none."""
-    envs = dict.fromkeys(group.frame.env for group in groups)
-    arms = [
-        [runs_by_target([g for g in groups if g.frame.env == env], name, "steps_to_oracle") for env in envs]
-        for name in (method, ACTOR_ONLY)
-    ]
+    by_env = groups_by_env(groups)
+    arms = [[runs_by_target(own, name, "steps_to_oracle") for own in by_env.values()] for name in (method, ACTOR_ONLY)]
 
     def ratio(treated: FloatArray, control: FloatArray) -> FloatArray:
         own, other = iqm(treated), iqm(control)

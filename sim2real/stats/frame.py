@@ -117,5 +117,5 @@ def add_costs(several: Iterable[Costs]) -> Costs:
 
 def generator_for(*names: str) -> np.random.Generator:
     """Generator that depends on the names alone: another method in the table moves nobody's interval."""
-    digest = hashlib.sha256("\0".join(names).encode()).digest()
+    digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,7 +17,10 @@ from .metrics import threshold
 from .oracle import Oracle, compute_oracle, explain_absence
 from .verdicts import Headline, compute_headline
 
-__all__ = ["Group", "Problem", "rank_methods", "summarise_group"]
+__all__ = ["Group", "Problem", "groups_by_env", "rank_methods", "sort_by", "summarise_group"]
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,19 @@ class Group:
         return explain_absence(self.frame, self.oracle)
 
 
+def sort_by(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, list[_Item]]:
+    """Return key -> its items, keys and items in the order they came."""
+    found: dict[_Key, list[_Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
+
+
+def groups_by_env(groups: Iterable[Group]) -> dict[str, list[Group]]:
+    """Return environment -> its groups."""
+    return sort_by(groups, lambda group: group.frame.env)
+
+
 def rank_methods(groups: Sequence[Group], methods: Sequence[str]) -> tuple[str, ...]:
     """Order methods by effect: by mean return over the budget, as share of the span, averaged over `groups`.
 
@@ -70,7 +87,7 @@ def _score(group: Group, method: str) -> float:
 
 
 def summarise_group(
-    records: Sequence[RunRecord], methods: Sequence[str], source_return: float, results: BenchResults, leading: str
+    records: Sequence[RunRecord], source_return: float, results: BenchResults, leading: str
 ) -> tuple[Group, list[Problem]]:
     """Summarise the jobs on one target; also returns those that do not count."""
     oracle, stopped = compute_oracle([r for r in records if r.method == ORACLE])
@@ -79,19 +96,18 @@ def summarise_group(
     lengths = {r.key: _length(r, budget) for r in equal if r.finished}
     counting = [r for r in equal if r.finished and not lengths[r.key]]
     grid = compute_grid(counting, budget)
+    jobs_of, runs_of = (sort_by(some, lambda r: r.method) for some in (equal, counting))
     arms = {}
-    for method in methods:
-        runs = tuple(sorted((r for r in counting if r.method == method), key=lambda r: r.seed))
+    for method in jobs_of:
+        runs = tuple(sorted(runs_of.get(method, ()), key=lambda r: r.seed))
         arms[method] = Arm(method, runs, align(runs, grid))
     reference = arms.get(REFERENCE)
     reference = reference if reference is not None and reference.records else None
     frame = _frame(records[0], budget, reference, source_return, results.threshold_fraction, oracle)
     cells = {}
-    for method in methods:
-        jobs = [r for r in equal if r.method == method]
-        if jobs:
-            left_out = [lengths[r.key] for r in jobs if lengths.get(r.key)]
-            cells[method] = compute_cell(frame, arms[method], reference, jobs, left_out)
+    for method, jobs in jobs_of.items():
+        left_out = [lengths[r.key] for r in jobs if lengths.get(r.key)]
+        cells[method] = compute_cell(frame, arms[method], reference, jobs, left_out)
     lengths |= {r.key: "short" for r in stopped}
     problems = [found for r in records if (found := _problem(r, lengths.get(r.key, ""))) is not None]
     return Group(frame, cells, oracle, _headline(cells, leading)), problems

@@ -49,6 +49,8 @@ __all__ = [
 ]
 
 _BLOCK = 4_000_000  # values that are resampled at once
+_MOST = 40_000_000  # values that are resampled in all; more than 20,000 runs get fewer resamples, but
+_FEWEST = 400  # so many
 
 Statistic: TypeAlias = Callable[[FloatArray], FloatArray]
 """(..., num_values) -> (...): vectorised over the leading axes."""
@@ -209,6 +211,7 @@ def _resample(
 ) -> FloatArray:
     """Return `compute` of `reps` resamples of all arms, (reps,), some at a time to bound the memory they take."""
     most = max(sum(stratum.size for stratum in arm) for arm in arms)
+    reps = min(reps, max(_FEWEST, _MOST // most))
     block = max(1, min(reps, _BLOCK // most))
     sizes = [min(block, reps - start) for start in range(0, reps, block)]
     return np.concatenate([compute(*(_draws(arm, rng, size) for arm in arms)) for size in sizes])

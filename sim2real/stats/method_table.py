@@ -15,7 +15,7 @@ import numpy as np
 
 from .curves import ORACLE
 from .frame import Frame, generator_for
-from .groups import Group, rank_methods
+from .groups import Group, groups_by_env, rank_methods
 from .intervals import Interval, interval, iqm
 from .metrics import FloatArray, asymptotic_return, share_of_span
 from .verdicts import MIN_SEEDS, Word
@@ -71,13 +71,13 @@ def compute_method_table(groups: Sequence[Group], methods: Sequence[str], env: s
     if len(spanned) < 2:
         return None
     whole = [m for m in methods if all(m in group.cells and group.cells[m].num_runs for group in spanned)]
-    rows = tuple(_row(spanned, method, env) for method in rank_methods(spanned, whole))
+    by_env = groups_by_env(spanned)
+    rows = tuple(_row(spanned, by_env, method, env) for method in rank_methods(spanned, whole))
     return MethodTable(env, len(spanned), rows, _oracle(spanned, env))
 
 
-def _row(groups: Sequence[Group], method: str, env: str) -> MethodRow:
+def _row(groups: Sequence[Group], by_env: Mapping[str, Sequence[Group]], method: str, env: str) -> MethodRow:
     found: dict[str, Interval] = {}
-    by_env = {name: [g for g in groups if g.frame.env == name] for name in dict.fromkeys(g.frame.env for g in groups)}
     for name in COLUMNS:
         arrays = [runs_by_target(own, method, name) for own in by_env.values()]
         strata = [array[np.isfinite(array).any(axis=1)] for array in arrays]

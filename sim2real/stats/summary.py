@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..records import TEACHER, BenchResults, RunRecord
 from .bar import Bar
 from .bars import compute_bars
 from .curves import ORACLE, REFERENCE
-from .groups import Group, Problem, rank_methods, summarise_group
+from .groups import Group, Problem, groups_by_env, rank_methods, sort_by, summarise_group
 from .intervals import Interval
 from .method_table import MethodTable, compute_method_table
 
@@ -58,16 +59,27 @@ class Summary:
     @property
     def envs(self) -> tuple[str, ...]:
         """Environments, in the order they came."""
-        return tuple(dict.fromkeys(group.frame.env for group in self.groups))
+        return tuple(self._by_env)
 
     def groups_of(self, env: str) -> tuple[Group, ...]:
         """Return the groups of one environment."""
-        return tuple(group for group in self.groups if group.frame.env == env)
+        return self._by_env.get(env, ())
 
     def ranked(self, env: str) -> tuple[str, ...]:
         """Return the methods that have a job in an environment, by effect on its targets, the best first."""
-        groups = self.groups_of(env)
-        return rank_methods(groups, [m for m in self.methods if any(m in group.cells for group in groups)])
+        return self._ranked.get(env, ())
+
+    @cached_property
+    def _by_env(self) -> Mapping[str, tuple[Group, ...]]:
+        return {env: tuple(own) for env, own in groups_by_env(self.groups).items()}
+
+    @cached_property
+    def _ranked(self) -> Mapping[str, tuple[str, ...]]:
+        ranked = {}
+        for env, groups in self._by_env.items():
+            present = {method for group in groups for method in group.cells}
+            ranked[env] = rank_methods(groups, [method for method in self.methods if method in present])
+        return ranked
 
 
 def _source_returns(records: Sequence[RunRecord]) -> float:
@@ -93,20 +105,16 @@ def summarise(results: BenchResults) -> Summary:
     leading = _leading(methods, results.default_method)
     groups: list[Group] = []
     problems: list[Problem] = []
-    for env, target in dict.fromkeys((r.env, r.target) for r in records):
-        source_return = _source_returns([r for r in records if r.env == env])
-        jobs = [r for r in records if (r.env, r.target) == (env, target)]
-        group, found = summarise_group(jobs, methods, source_return, results, leading)
+    source_returns = {env: _source_returns(own) for env, own in sort_by(records, lambda r: r.env).items()}
+    for (env, _), jobs in sort_by(records, lambda r: (r.env, r.target)).items():
+        group, found = summarise_group(jobs, source_returns[env], results, leading)
         groups.append(group)
         problems.extend(found)
     sources: dict[tuple[str, int, bool], int] = {}
     for r in records:
         key = r.env, r.seed, r.source == TEACHER
         sources[key] = max(sources.get(key, 0), r.source_steps)
-    by_env = {
-        env: [group for group in groups if group.frame.env == env] for env in dict.fromkeys(r.env for r in records)
-    }
-    tables = {env: compute_method_table(own, methods, env) for env, own in by_env.items()}
+    tables = {env: compute_method_table(own, methods, env) for env, own in groups_by_env(groups).items()}
     return Summary(
         name=results.name,
         leading=leading,
