@@ -81,7 +81,7 @@ def test_a_target_that_is_the_source_shows_nothing(neutral: Advice) -> None:
     assert set(measures.layers) == {"encoder.layers.0", "policy_head.hidden.0", "value_head.hidden.0"}
     z = np.array([pair.target for pair in measures.inputs.values()])
     assert 0.4 < z.mean() < 1.2  # normal observations: sqrt(2 / pi) = 0.8
-    assert measures.returns.lost.point == measures.returns.share == 0.0
+    assert measures.returns.lost.point == measures.returns.share.point == 0.0
     assert {name: reading.value for name, reading in neutral.readings.items()} == dict.fromkeys(SIGNALS, 0.0)
     assert neutral.first.method == "zero_shot"
     assert {row.action for row in neutral.parts} == {"freeze"}
@@ -138,7 +138,7 @@ def test_weak_motors_are_seen_in_physics_and_return_and_not_in_the_sensors(balan
     returns = advice.measures.returns
     assert returns.source.point == 1000.0
     assert returns.target.point < 100
-    assert returns.share > 0.9
+    assert returns.share.point > 0.9
     assert all(pair.target == 0.0 for pair in advice.measures.readings.values())
     assert advice.readings["physics_off"].value > 0.5
     assert advice.readings["physics_off"].where

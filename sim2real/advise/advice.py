@@ -73,6 +73,11 @@ class Advice:
         return {rule.name: rule.explain(self.readings) for rule in RULES if rule.holds(self.readings)}
 
     @property
+    def open_rules(self) -> dict[str, str]:
+        """Rules that would hold by their value and do not by its interval -> what was found, with numbers."""
+        return {rule.name: rule.explain(self.readings) for rule in RULES if rule.is_open(self.readings)}
+
+    @property
     def first(self) -> Ranked:
         """The method to try first."""
         return self.methods[0]
@@ -101,6 +106,7 @@ class Advice:
             "signals": signals,
             "rules": rules,
             "reasons": self.reasons,
+            "open_rules": self.open_rules,
             "parts": [row._asdict() for row in self.parts],
             "methods": [row._asdict() for row in self.methods],
             "first": self.first.method,

@@ -11,6 +11,7 @@ import torch
 from agents import diagnostics
 
 from ..stats import Interval, difference, interval, mean
+from .blocks import Pair, compare, number_blocks
 from .probe import Array, Probe
 from .subject import Subject
 from .values import foretell
@@ -20,18 +21,6 @@ __all__ = ["Layer", "Measures", "Pair", "Returns", "measure"]
 # What hardly ever moves would make any difference look enormous: a step counts as at least this share of an entry's sd.
 _SLOWEST = 0.01
 _UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
-
-
-class Pair(NamedTuple):
-    """One quantity in source and in target worlds; what the source itself shows is the yardstick."""
-
-    source: float
-    target: float
-
-    @property
-    def rise(self) -> float:
-        """Return target - source."""
-        return self.target - self.source
 
 
 class Layer(NamedTuple):
@@ -57,13 +46,14 @@ class Returns(NamedTuple):
         source: mean in source worlds, with its 95 % interval over episodes.
         target: the same in target worlds.
         lost: source - target, likewise.
-        share: the same as a share of the source's |mean|, or of its sd where that is greater.
+        share: the same as a share of the source's |mean|, or of its sd where that is greater, with its interval; that
+            divisor is taken as known.
     """
 
     source: Interval
     target: Interval
     lost: Interval
-    share: float
+    share: Interval
 
 
 @dataclass(frozen=True)
@@ -128,27 +118,42 @@ def measure(
     change = _one_step_change(source)
     critics = foretell(subject, source), foretell(subject, target)
     unit = float(critics[0].returns.std()) or 1.0
-    here, there = (subject.z_scores(probe.flat_obs()) for probe in (source, target))
+    sides = [(probe, number_blocks(*probe.rewards.shape)) for probe in (source, target)]
+
+    def named(pairs: list[Pair]) -> dict[str, Pair]:
+        return dict(zip(names, pairs, strict=True))
 
     def distances(name: str, other: str) -> dict[str, Pair]:
-        return _by_entry(names, *(_distance(probe, name, other, change) for probe in (source, target)))
+        rows = [_distances(probe, name, other, change) for probe in (source, target)]
+        here, there = ((own, ids[probe.sound]) for own, (probe, ids) in zip(rows, sides, strict=True))
+        return named(compare(_mean, here, there))
 
+    def flat(values: list[Array]) -> tuple[tuple[Array, Any], tuple[Array, Any]]:
+        """Return rows and blocks of two arrays (T, B, ...)."""
+        here, there = (
+            (own.reshape(-1, *own.shape[2:]), ids.ravel()) for own, (_, ids) in zip(values, sides, strict=True)
+        )
+        return here, there
+
+    misses = [((critic.values - critic.returns) / unit)[..., None] for critic in critics]
+    saturated = [probe.saturated.mean(axis=-1, keepdims=True) for probe in (source, target)]
     return Measures(
-        inputs=_by_entry(names, here, there),
+        inputs=named(compare(subject.z_scores, *flat([source.obs, target.obs]))),
         readings=distances("obs", "truth"),
         model=distances("reached", "predicted"),
         layers=_layers(subject, source, target),
         value_bias=Pair(*(critic.bias(unit) for critic in critics)),
-        value_rms=Pair(*(critic.rms(unit) for critic in critics)),
+        value_rms=compare(lambda rows: np.sqrt(_mean(rows**2)), *flat(misses))[0],
         explained_variance=Pair(*(critic.explained_variance for critic in critics)),
-        saturation=Pair(float(source.saturated.mean()), float(target.saturated.mean())),
+        saturation=compare(_mean, *flat(saturated))[0],
         returns=_returns(source.returns, target.returns, rng),
     )
 
 
-def _by_entry(names: tuple[str, ...], source: Array, target: Array) -> dict[str, Pair]:
-    """Return entry -> its numbers, of two rows (obs_dim,)."""
-    return {name: Pair(float(s), float(t)) for name, s, t in zip(names, source, target, strict=True)}
+def _mean(rows: Array) -> Array:
+    """Return the mean over rows (N, K), (K,); NaN without rows."""
+    found: Array = rows.mean(axis=0) if len(rows) else np.full(rows.shape[1:], np.nan)
+    return found
 
 
 def _one_step_change(probe: Probe) -> Array:
@@ -159,10 +164,10 @@ def _one_step_change(probe: Probe) -> Array:
     return np.where(change > 1e-12, change, 1.0)
 
 
-def _distance(probe: Probe, name: str, other: str, unit: Array) -> Array:
-    """Return the mean |difference| of two of a probe's readings, (obs_dim,), in `unit`, over sound steps."""
-    rows: Array = np.abs(getattr(probe, name) - getattr(probe, other))[probe.sound]
-    return rows.mean(axis=0) / unit if len(rows) else np.full(len(unit), np.nan)
+def _distances(probe: Probe, name: str, other: str, unit: Array) -> Array:
+    """Return |difference| of two of a probe's readings in its sound steps, (N, obs_dim), in `unit`."""
+    rows: Array = np.abs(getattr(probe, name) - getattr(probe, other))[probe.sound] / unit
+    return rows
 
 
 def _layers(subject: Subject, source: Probe, target: Probe) -> dict[str, Layer]:
@@ -176,15 +181,21 @@ def _layers(subject: Subject, source: Probe, target: Probe) -> dict[str, Layer]:
     reached = [subject.layers(probe.seen_reached[probe.sound]) for probe in (source, target)]
     predicted = [subject.layers(probe.seen_predicted[probe.sound]) for probe in (source, target)]
 
+    ids = [number_blocks(*probe.rewards.shape) for probe in (source, target)]
+    sound = [own[probe.sound] for own, probe in zip(ids, (source, target), strict=True)]
+
+    def similarity(both: torch.Tensor) -> Array:
+        return np.array([_similarity(both[:, 0], both[:, 1])])
+
+    def capacity(features: torch.Tensor) -> Array:
+        return np.array([diagnostics.compute_dormant(features), float(diagnostics.compute_rank(features))])
+
     def layer(name: str) -> Layer:
         """Return what the two probes show of one layer."""
-        pairs = zip(reached, predicted, strict=True)
-        return Layer(
-            met[0][name].shape[-1],
-            Pair(*(_similarity(here[name], there[name]) for here, there in pairs)),
-            Pair(*(diagnostics.compute_dormant(features[name]) for features in met)),
-            Pair(*(float(diagnostics.compute_rank(features[name])) for features in met)),
-        )
+        pairs = [torch.stack([r[name], p[name]], 1) for r, p in zip(reached, predicted, strict=True)]
+        (cka,) = compare(similarity, (pairs[0], sound[0]), (pairs[1], sound[1]), len(met[0]))
+        states = [(features[name], own.ravel()) for features, own in zip(met, ids, strict=True)]
+        return Layer(met[0][name].shape[-1], cka, *compare(capacity, states[0], states[1], len(met[0])))
 
     return {name: layer(name) for name in met[0]}
 
@@ -198,10 +209,11 @@ def _returns(source: Array, target: Array, rng: np.random.Generator) -> Returns:
     """Return what episodes gave on both sides; NaN where no episode has ended."""
     here, there = _interval(source, rng), _interval(target, rng)
     if not len(source) or not len(target):
-        return Returns(here, there, _UNKNOWN, _UNKNOWN.point)
+        return Returns(here, there, _UNKNOWN, _UNKNOWN)
     lost = difference([source], [target], rng)
     unit = max(abs(float(source.mean())), float(source.std()))
-    return Returns(here, there, lost, lost.point / unit if unit else 0.0)
+    point, low, high = (end / unit if unit else 0.0 for end in (lost.point, lost.low, lost.high))
+    return Returns(here, there, lost, Interval(point, low, high, lost.num_runs))
 
 
 def _interval(returns: Array, rng: np.random.Generator) -> Interval:

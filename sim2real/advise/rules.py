@@ -9,6 +9,7 @@ small corrections what they cannot do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,10 +25,11 @@ class Rule:
     Attributes:
         name: of the rule.
         signal: one of SIGNALS; None: the rule always holds.
-        least: of the signal, for the rule to hold; what is unknown does not hold.
+        least: of the signal, for the rule to hold: its whole 95 % interval has to be there; what is unknown does not
+            hold.
         points: trait -> what a method with it gains.
         trains: patterns of parts that should not be frozen then.
-        reason: why, with {value} and {where} of the signal.
+        reason: why, with {value} and {where} of the signal and its interval as {ends} or, in per cent, {percents}.
     """
 
     name: str
@@ -39,12 +41,23 @@ class Rule:
 
     def holds(self, readings: Mapping[str, Reading]) -> bool:
         """Tell whether it does."""
-        return self.signal is None or readings[self.signal].value >= self.least
+        return self.signal is None or readings[self.signal].reaches(self.least)
+
+    def is_open(self, readings: Mapping[str, Reading]) -> bool:
+        """Tell whether the value alone would do, but not its interval: more steps may show that the rule holds."""
+        return not self.holds(readings) and self.signal is not None and readings[self.signal].value >= self.least
 
     def explain(self, readings: Mapping[str, Reading]) -> str:
         """Return the reason with its numbers."""
         reading = Reading(0.0) if self.signal is None else readings[self.signal]
-        return self.reason.format(value=reading.value, where=reading.where)
+        ends = [math.nan if end is None else end for end in (reading.low, reading.high)]
+        known = all(map(math.isfinite, ends))
+        return self.reason.format(
+            value=reading.value,
+            where=reading.where,
+            ends=" [{:.2g}, {:.2g}]".format(*ends) if known else "",
+            percents=" [{:.0%}, {:.0%}]".format(*ends) if known else "",
+        )
 
 
 _HEADS = ("policy_head", "value_head", "log_std")
@@ -62,7 +75,7 @@ RULES: tuple[Rule, ...] = (
         "return_lost",
         0.1,
         {"trains": 2.0},
-        "the policy loses {value:.0%} of its return: there is something to mend",
+        "the policy loses {value:.0%}{percents} of its return: there is something to mend",
         _HEADS,
     ),
     Rule(
@@ -70,21 +83,21 @@ RULES: tuple[Rule, ...] = (
         "return_lost",
         0.5,
         {"trains": 1.0, "encoder": 0.5},
-        "it loses {value:.0%}, more than small corrections mend",
+        "it loses {value:.0%}{percents}, more than small corrections mend",
     ),
     Rule(
         "collapse",
         "return_lost",
         0.9,
         {"fresh": 1.0},
-        "it loses {value:.0%}: little of the behaviour is worth keeping",
+        "it loses {value:.0%}{percents}: little of the behaviour is worth keeping",
     ),
     Rule(
         "inputs",
         "inputs_moved",
         0.5,
         {"statistics": 0.5},
-        "{where} lies {value:.2g} sd further out than on the source: the normaliser is off",
+        "{where} lies {value:.2g}{ends} sd further out than on the source: the normaliser is off",
         ("encoder.normalizer",),
     ),
     Rule(
@@ -92,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         "readings_off",
         0.5,
         {"statistics": 0.5, "encoder": 0.5},
-        "the sensors of {where} err by {value:.2g} one-step changes more than the source's",
+        "the sensors of {where} err by {value:.2g}{ends} one-step changes more than the source's",
         ("encoder.normalizer",),
     ),
     Rule(
@@ -100,7 +113,7 @@ RULES: tuple[Rule, ...] = (
         "physics_off",
         0.5,
         {"trains": 0.5},
-        "one step leads {where} astray by {value:.2g} one-step changes more than on the source",
+        "one step leads {where} astray by {value:.2g}{ends} one-step changes more than on the source",
         _HEADS,
     ),
     Rule(
@@ -108,7 +121,8 @@ RULES: tuple[Rule, ...] = (
         "features_moved",
         0.02,
         {"encoder": 1.0},
-        "layer {where} makes something else of a step than of the simulator's: CKA {value:.2g} lower than on source",
+        "layer {where} makes something else of a step than of the simulator's: CKA {value:.2g}{ends} lower than on "
+        "source",
         ("encoder",),
     ),
     Rule(
@@ -116,7 +130,7 @@ RULES: tuple[Rule, ...] = (
         "capacity_lost",
         0.25,
         {"encoder": 0.5},
-        "layer {where} has {value:.0%} fewer live units or directions on the target's states",
+        "layer {where} has {value:.0%}{percents} fewer live units or directions on the target's states",
         ("encoder",),
     ),
     Rule(
@@ -124,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         "value_misled",
         0.5,
         {"warm_up": 0.75},
-        "values miss the returns by {value:.2g} sd more than on the source: the critic must learn first",
+        "values miss the returns by {value:.2g}{ends} sd more than on the source: the critic must learn first",
         ("value_head",),
     ),
     Rule(
@@ -132,7 +146,7 @@ RULES: tuple[Rule, ...] = (
         "saturated",
         0.1,
         {"near": -0.5},
-        "{value:.0%} more of the actions stand at their bounds: small corrections have no room",
+        "{value:.0%}{percents} more of the actions stand at their bounds: small corrections have no room",
         ("policy_head",),
     ),
 )

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..stats import Interval
 from .advice import Advice
-from .measures import Pair
+from .blocks import Pair
 from .signals import SIGNALS
 
 __all__ = ["advice_tables"]
@@ -78,9 +78,11 @@ def _layers(advice: Advice) -> Table:
 
 
 def _signals(advice: Advice) -> Table:
-    table = _table("signals", "signal", "value", "where", "what it is")
+    table = _table("signals", "signal", "value", "95 %", "where", "what it is")
     for name, reading in advice.readings.items():
-        table.add_row(name, _number(reading.value), Text(reading.where), SIGNALS[name].description)
+        ends = (math.nan if end is None else end for end in (reading.low, reading.high))
+        between = Text(f"[{', '.join(map(_number, ends))}]")
+        table.add_row(name, _number(reading.value), between, Text(reading.where), SIGNALS[name].description)
     return table
 
 
@@ -88,6 +90,8 @@ def _rules(advice: Advice) -> Table:
     table = _table("rules that hold", "rule", "why")
     for name, reason in advice.reasons.items():
         table.add_row(name, Text(reason))
+    for name, reason in advice.open_rules.items():
+        table.add_row(f"({name})", Text(f"not counted, its interval allows for less; more steps may tell: {reason}"))
     return table
 
 
