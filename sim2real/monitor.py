@@ -5,25 +5,38 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from stable_baselines3.common.logger import HParam, Logger, TensorBoardOutputFormat
 
 from agents import AdaptationLog, PlanRow
 
+from .config import AgentConfig, RunConfig
 from .evaluation import Evaluation
 from .files import naming
+from .methods import METHODS
 
-__all__ = ["Monitor"]
+__all__ = ["Final", "Monitor"]
+
+Kind: TypeAlias = Literal["pretrain", "transfer"]
+
+
+class Final(NamedTuple):
+    """Returns at the end of a run: on the source domain, and on the target before and after training; None: not had."""
+
+    source_return: float
+    initial_return: float | None = None
+    target_return: float | None = None
 
 
 class Monitor:
     """A run's TensorBoard events; the learner logs its own rollout/ and train/ figures through `logger`.
 
-    Tags: rollout/ and train/ (the learner; rollout/faults counts the worlds that diverged so far), eval/source/ and
-    eval/target/, transfer/ (plan, digests, observation z-score), time/ (throughput), and the hyper-parameters with
-    their final metrics.
+    Tags: eval/source/return and eval/target/return, alone in the group that TensorBoard shows first; evaluation/ (what
+    else evaluations say), rollout/ and train/ (the learner; rollout/faults counts the worlds that diverged so far),
+    transfer/ (plan, digests, observation z-score), time/ (throughput), and the hyper-parameters with their final
+    metrics, under the same keys in every run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,13 +49,13 @@ class Monitor:
     def evaluation(self, domain: str, result: Evaluation, step: int) -> None:
         """Log an evaluation on `domain` (source or target)."""
         values = {
-            "return": result.mean,
             "return_sd": result.sd,
             "length": float(result.lengths.mean()),
             "falls": result.falls / len(result.returns),
             "faults": result.faults / len(result.returns),
         }
-        self._write({f"eval/{domain}/{name}": value for name, value in values.items()}, step)
+        others = {f"evaluation/{domain}/{name}": value for name, value in values.items()}
+        self._write({f"eval/{domain}/return": result.mean, **others}, step)
 
     def observation_shift(self, z_score: float, step: int) -> None:
         """Log how many standard deviations of the source the target's observations lie from the source's mean."""
@@ -71,11 +84,22 @@ class Monitor:
         text = "\n".join(f"- {part}: `{value}`" for part, value in sorted(digests.items()))
         self._output.add_text("transfer/digests", text, step)
 
-    def hyper_parameters(self, values: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:
-        """Log the run's settings with its final metrics, for TensorBoard's HParams page."""
-        flat = {key: value for key, value in _flatten(values).items() if isinstance(value, bool | int | float | str)}
-        self._output.write({"hparams": HParam(flat, dict(metrics))}, {"hparams": ()}, step)
-        self._write(metrics, step)
+    def hyper_parameters(
+        self, kind: Kind, config: RunConfig, agent: AgentConfig, target: str, method: str, final: Final, step: int
+    ) -> None:
+        """Log a run's settings with its final metrics, for TensorBoard's HParams page.
+
+        Source and transfer runs have the same keys and metrics, so that they stand in one table; what a run does not
+        have is an empty text, and a metric that it does not have is not written.
+        """
+        identity = {"kind": kind, "env": config.env, "target": target, "method": method, "seed": config.seed}
+        own = {name: "" for row in METHODS.values() for name in row.settings}  # some methods set what others leave
+        settings = {"agent": {"settings": own}}
+        flat = {**_flatten(settings), **_flatten({**identity, "agent": agent.model_dump(mode="json")})}
+        plain = {key: "" if value is None else value for key, value in flat.items()}
+        metrics = {f"final/{name}": value for name, value in final._asdict().items()}
+        self._output.write({"hparams": HParam(plain, dict.fromkeys(metrics, 0.0))}, {"hparams": ()}, step)
+        self._write({name: value for name, value in metrics.items() if value is not None}, step)
 
     def flush(self) -> None:
         """Bring everything logged so far to disk."""

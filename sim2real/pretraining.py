@@ -11,7 +11,7 @@ from envs import Domain
 from .building import build_agent, build_worlds, describe_origin
 from .config import RunConfig
 from .evaluation import evaluate
-from .monitor import Monitor
+from .monitor import Final, Monitor
 from .progress import Reporter
 from .run import RunDirectory
 from .seeding import derive_seed
@@ -88,13 +88,8 @@ def _carry_out(
 def _close(config: RunConfig, run: RunDirectory, agent: Learner, monitor: Monitor, training: Training) -> None:
     """Write the hyper-parameters and the final ledger."""
     curve = run.curve()
-    settings = {
-        "env": config.env,
-        "kind": "pretrain",
-        "seed": config.seed,
-        "agent": config.agent.model_dump(),
-    }
-    monitor.hyper_parameters(settings, {"final/source_return": curve[-1]["return"]}, config.budget.source_steps)
+    final = Final(source_return=curve[-1]["return"])
+    monitor.hyper_parameters("pretrain", config, config.agent, "", "", final, config.budget.source_steps)
     monitor.close()
     run.write_ledger(
         {

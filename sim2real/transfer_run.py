@@ -15,7 +15,7 @@ from envs import Domain
 from .building import describe_origin, target_learner
 from .config import RunConfig
 from .evaluation import Evaluation, evaluate
-from .monitor import Monitor
+from .monitor import Final, Monitor
 from .progress import Reporter
 from .run import RunDirectory
 from .seeding import derive_seed
@@ -123,10 +123,9 @@ class TransferRun:
         after, step = self._retention(), curve[-1]["step"]
         monitor.evaluation("source", after, step)
         monitor.digests(parts.digests(agent.policy), step)
-        settings = {"env": job.config.env, "target": job.target, "method": job.method, "seed": job.config.seed}
-        settings["agent"] = target_learner(job.config, job.method).settings
-        metrics = {"final/target_return": curve[-1]["return"], "final/initial_return": curve[0]["return"]}
-        monitor.hyper_parameters(settings, {**metrics, "final/source_return": after.mean}, step)
+        final = Final(after.mean, curve[0]["return"], curve[-1]["return"])
+        learner = target_learner(job.config, job.method)
+        monitor.hyper_parameters("transfer", job.config, learner, job.target, job.method, final, step)
         monitor.close()
         frozen = [row.part for row in agent.plan.table(agent.policy) if row.action == "frozen"]
         source, companion = self.prepared.source, agent.source_env

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from small_runs import silent, small_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from sim2real.monitor import Monitor
 from sim2real.pretraining import pretrain
@@ -34,7 +35,7 @@ def test_a_transfer_logs_rollout_train_evaluations_plan_shift_throughput_and_hyp
 
     events = read(run.tb)
     tags = set(events.Tags()["scalars"])
-    assert {"eval/target/return", "eval/target/falls", "eval/source/return", "train/value_loss"} <= tags
+    assert {"eval/target/return", "evaluation/target/falls", "eval/source/return", "train/value_loss"} <= tags
     assert {"transfer/observation_z_score", "transfer/phase", "time/fps", "final/target_return"} <= tags
     texts = {tag.removesuffix("/text_summary") for tag in events.Tags()["tensors"]}
     assert {"transfer/plan", "transfer/digests"} <= texts
@@ -46,7 +47,18 @@ def test_a_transfer_logs_rollout_train_evaluations_plan_shift_throughput_and_hyp
     assert frozen[0] == frozen[1]
     steps = [event.step for event in events.Scalars("eval/target/return")]
     assert steps == [point["step"] for point in run.curve()]
-    assert "hparams" in events.SummaryMetadata("_hparams_/experiment").plugin_data.plugin_name
+    assert min(tags).startswith("eval/")  # the first chart is a return
+    assert {tag for tag in tags if tag.startswith("eval/")} == {"eval/source/return", "eval/target/return"}
+    ours, theirs = hyper_parameters(events), hyper_parameters(read(source.tb))
+    assert ours == theirs
+    assert {"kind", "method", "target", "agent.algorithm", "final/target_return"} <= ours
+
+
+def hyper_parameters(events: EventAccumulator) -> set[str]:
+    """Names of the hyper-parameters and metrics that the HParams page shows."""
+    content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    experiment = HParamsPluginData.FromString(content).experiment
+    return {info.name for info in experiment.hparam_infos} | {info.name.tag for info in experiment.metric_infos}
 
 
 def test_an_event_that_cannot_be_written_is_one_error_and_no_traceback(
