@@ -258,6 +258,8 @@ def make_table(now: Mapping[str, Mapping[str, list[float]]], before: Mapping[str
     """Return the tables as markdown: a table per quantity, families across, numbers of seeds down."""
     lines: list[str] = []
     for name, quantity in QUANTITIES.items():
+        if name not in now:
+            continue
         lines += [f"**{quantity.words[0].upper()}{quantity.words[1:]}**", ""]
         lines += ["| n | " + " | ".join(FAMILIES) + " |", "|---" * (len(FAMILIES) + 1) + "|"]
         for size in SIZES:
@@ -265,6 +267,8 @@ def make_table(now: Mapping[str, Mapping[str, list[float]]], before: Mapping[str
             cells = (_cell(now[name][key], before.get(name, {}).get(key)) for key in keys)
             lines.append(f"| {size} | " + " | ".join(cells) + " |")
         lines.append("")
+    if "false_verdicts" not in now:
+        return "\n".join(lines)
     lines += ["**Verdicts where both arms are the same**, % POSITIVE / % NEGATIVE; 2.5 and 5 are meant", ""]
     lines += ["| n | " + " | ".join(FAMILIES) + " |", "|---" * (len(FAMILIES) + 1) + "|"]
     for size in SIZES:

@@ -134,7 +134,7 @@ def test_names_that_do_not_exist_are_refused(cartpole: RunDirectory) -> None:
 
 
 def test_weak_motors_are_seen_in_physics_and_return_and_not_in_the_sensors(balancer: RunDirectory) -> None:
-    advice = advise(balancer, "weak", steps=2000, num_threads=1)
+    advice = advise(balancer, "weak", steps=10_000, num_threads=1)
     returns = advice.measures.returns
     assert returns.source.point == 1000.0
     assert returns.target.point < 100
@@ -153,7 +153,7 @@ def test_weak_motors_are_seen_in_physics_and_return_and_not_in_the_sensors(balan
 
 
 def test_noisy_sensors_are_seen_by_the_encoder(balancer: RunDirectory) -> None:
-    advice = advise(balancer, "noisy", steps=1000, num_threads=1)
+    advice = advise(balancer, "noisy", steps=4000, num_threads=1)
     measures = advice.measures
     change = {name: pair.target for name, pair in measures.readings.items()}
     assert min(change.values()) > 0
