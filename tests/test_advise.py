@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -59,7 +60,8 @@ def balancer(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     std = (weights["encoder.normalizer.var"] + 1e-8).sqrt()
     weights["policy_head.output.weight"] = (gains * std).float()[None]
     weights["policy_head.output.bias"] = (gains * weights["encoder.normalizer.mean"]).sum().float()[None]
-    run.save_checkpoint(9_999_999, weights=weights, state={}, meta=bundle.meta)
+    shutil.rmtree(run.path / "checkpoints")
+    run.save_checkpoint(bundle.meta["step"], weights=weights, state={}, meta=bundle.meta)
     return run
 
 
