@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import gymnasium
 from gymnasium.vector import AutoresetMode
 
+from .arguments import require_no_rendering
 from .domain import Domain
-from .errors import EnvsError, unknown_name
-from .options import read_options
+from .errors import ArgumentError, EnvsError, unknown_name
+from .options import merge_options, read_options
 from .single import SingleEnv
 from .task import Task
 from .tasks import (
@@ -49,11 +49,12 @@ class Environment:
         module = inspect.getmodule(self.task)
         return (module.__doc__ or "").partition("\n")[0] if module else ""
 
-    def make_task(self, **task_kwargs: Any) -> Task:
+    def make_task(self, /, **task_kwargs: Any) -> Task:
         """Build the task with its keyword options.
 
         Raises:
-            EnvsError: for an option it does not have, or a value that breaks the option's rule.
+            ArgumentError: for an option it does not have.
+            EnvsError: for a value that breaks the option's rule.
         """
         return self.task(**read_options(self.task, task_kwargs, self.gymnasium_id))
 
@@ -89,31 +90,37 @@ def environment(name: str) -> Environment:
 
 def make_vec(
     name: str,
+    /,
     *,
     num_envs: int,
     domain: Domain | Mapping[str, Any] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     num_threads: int = 0,
     max_episode_steps: int | None = -1,
-    autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    render_mode: None = None,
+    task_options: Mapping[str, Any] | None = None,
     **task_kwargs: Any,
 ) -> DomainVectorEnv:
     """Build `num_envs` worlds of the environment `name`, drawn from `domain`.
 
     Args:
-        name: a name in ENVS.
+        name: a name in ENVS, `module:Class` or `gym:<id>`.
         num_envs: number of worlds.
         domain: a Domain, a mapping as `Domain.parse` reads it, or None for the nominal world.
-        seed: of all randomness.
+        seed: of all randomness; None: drawn from the system's entropy.
         num_threads: threads that step worlds; 0 means all cores this process may use.
         max_episode_steps: control steps until truncation; -1 the task's own number, None never.
-        autoreset_mode: SAME_STEP, or DISABLED: ended worlds wait for `reset`.
+        autoreset_mode: SAME_STEP, NEXT_STEP, or DISABLED: ended worlds wait for `reset`; also as text.
+        render_mode: None: these worlds cannot be rendered.
+        task_options: options of the task, also those that are called like an argument of this function.
         **task_kwargs: options of the task.
 
     Raises:
-        EnvsError: naming what does not fit and what would.
+        EnvsError: naming what does not fit and what would; for an option that the task does not have, a TypeError too.
     """
-    task = environment(name).make_task(**task_kwargs)
+    require_no_rendering(render_mode)
+    task = _make_task("make_vec", name, task_options, task_kwargs)
     return DomainVectorEnv(
         task,
         _domain(domain, task),
@@ -127,18 +134,31 @@ def make_vec(
 
 def make(
     name: str,
+    /,
     *,
     domain: Domain | Mapping[str, Any] | None = None,
     render_mode: None = None,
+    task_options: Mapping[str, Any] | None = None,
     **task_kwargs: Any,
 ) -> SingleEnv:
     """Build one world of the environment `name` as a gymnasium.Env without time limit.
 
     Raises:
-        EnvsError: naming what does not fit and what would.
+        EnvsError: as `make_vec`.
     """
-    task = environment(name).make_task(**task_kwargs)
+    task = _make_task("make", name, task_options, task_kwargs)
     return SingleEnv(task, _domain(domain, task), render_mode=render_mode)
+
+
+def _make_task(caller: str, name: str, options: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> Task:
+    """Build the task; of a keyword argument that is no option of it, say so as Python would, for clients that probe."""
+    try:
+        return environment(name).make_task(**merge_options(options, keywords))
+    except ArgumentError as error:
+        if error.argument not in keywords:
+            raise
+        text = f"{caller}() got an unexpected keyword argument {error.argument!r}: {error}"
+        raise ArgumentError(text, error.argument) from None
 
 
 def _domain(domain: Domain | Mapping[str, Any] | None, task: Task) -> Domain | None:
@@ -149,13 +169,24 @@ def _domain(domain: Domain | Mapping[str, Any] | None, task: Task) -> Domain | N
     return domain
 
 
+def make_registered(*, env: str, **options: Any) -> SingleEnv:
+    """Build what `gymnasium.make` does for the row `env` of ENVS; a spec is JSON only if its entry points are names."""
+    return make(env, **options)
+
+
+def make_vec_registered(*, env: str, **options: Any) -> DomainVectorEnv:
+    """Build what `gymnasium.make_vec` does for the row `env` of ENVS."""
+    return make_vec(env, **options)
+
+
 def register_all() -> None:
     """Register every environment with Gymnasium, single and vectorised."""
     for name, row in ENVS.items():
         if row.gymnasium_id not in gymnasium.registry:
             gymnasium.register(
                 row.gymnasium_id,
-                entry_point=partial(make, name),
-                vector_entry_point=partial(make_vec, name),
+                entry_point=f"{__name__}:{make_registered.__name__}",
+                vector_entry_point=f"{__name__}:{make_vec_registered.__name__}",
+                kwargs={"env": name},
                 max_episode_steps=row.make_task().max_episode_steps,
             )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["EnvsError", "bound", "is_number", "number_hint", "unknown_name"]
+__all__ = ["ArgumentError", "EnvsError", "bound", "is_number", "is_whole", "number_hint", "unknown_name"]
 
 
 def bound(text: str, most: int = 2_000) -> str:
@@ -32,6 +32,21 @@ class EnvsError(ValueError):
         super().__init__(bound(message))
 
 
+class ArgumentError(EnvsError, TypeError):
+    """An argument that an environment does not have: a TypeError, as Python raises for an unknown keyword argument.
+
+    Other libraries try keyword arguments and leave out what is refused by a TypeError.
+
+    Attributes:
+        argument: its name.
+    """
+
+    def __init__(self, message: str, argument: str = "") -> None:
+        """Take the message alone too: Gymnasium raises the errors of environments anew, by their type and a text."""
+        super().__init__(message)
+        self.argument = argument
+
+
 def unknown_name(kind: str, name: object, choices: Iterable[str]) -> EnvsError:
     """Return the error for a `name` that is none of `choices`, naming the nearest one first.
 
@@ -47,6 +62,11 @@ def is_number(value: Any) -> bool:
     """Tell whether `value` is a finite number that fits a float; booleans are no numbers."""
     plain = value.item() if isinstance(value, np.number) else value
     return isinstance(plain, int | float) and not isinstance(plain, bool) and abs(plain) <= sys.float_info.max
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether `value` is a whole number; booleans are no numbers."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 _GROUPED = re.compile(r"(?<=\d)[,_' ](?=\d{3}(\D|$))")  # what people write between thousands

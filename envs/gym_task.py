@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import traceback
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -11,7 +12,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EnvsError
+from .errors import EnvsError, is_whole
 from .fidelity import Fidelity
 from .gym_contract import GymContract, close_envs
 from .gym_physics import GymPhysics
@@ -45,35 +46,41 @@ class GymTask:
 
     cheap = Fidelity(integrator="implicitfast")
 
-    def __init__(self, env_id: str, **options: Any) -> None:
+    def __init__(self, env_id: str, /, **options: Any) -> None:
         """Find the environment and look at one.
 
         Args:
             env_id: as registered, or `package:id` to import the package first.
-            options: of `gymnasium.make`.
+            options: of `gymnasium.make`; `max_episode_steps` is the time limit, -1 or None: the registered one.
 
         Raises:
             EnvsError: when it is not registered, cannot be made, does not run on a MuJoCo model, or does not return
                 what Gymnasium's interface asks for.
         """
         self._id, self._options = env_id, options
+        if "id" in options:
+            raise EnvsError(f"gym:{env_id}: 'id' cannot be an option: gymnasium.make calls the environment's id so")
+        limit = _read_limit(env_id, options.get("max_episode_steps"))
         spec = self._find()
         probe = self._make()
         try:
             self._contract = GymContract(f"gym:{env_id}", probe)
-            self.max_episode_steps = spec.max_episode_steps or 1000
+            self.max_episode_steps = limit or spec.max_episode_steps or 1000
             self.frame_skip = int(getattr(probe, "frame_skip", 1))
             self._contract.try_out(probe)
         finally:
             close_envs(f"gym:{env_id}", [probe])
 
     def _find(self) -> Any:
-        for package in _PLUGINS:
-            if self._id not in gymnasium.registry and ":" not in self._id and importlib.util.find_spec(package):
-                gymnasium.register_envs(importlib.import_module(package))
+        package, _, env_id = self._id.rpartition(":")
+        if package:
+            _import_package(self._id, package)
+        for plugin in _PLUGINS:
+            if self._id not in gymnasium.registry and not package and importlib.util.find_spec(plugin):
+                gymnasium.register_envs(importlib.import_module(plugin))
         try:
-            return gymnasium.spec(self._id)
-        except (gymnasium.error.Error, ModuleNotFoundError) as error:
+            return gymnasium.spec(env_id)
+        except gymnasium.error.Error as error:
             raise EnvsError(
                 f"gym:{self._id}: not registered with Gymnasium ({error}); to import its package first write "
                 "gym:<package>:<id>, and install the package (for Fetch: pip install gymnasium-robotics)"
@@ -82,7 +89,7 @@ class GymTask:
     def _make(self) -> Any:
         try:
             with compile_quietly():
-                return gymnasium.make(self._id, disable_env_checker=True, **self._options).unwrapped
+                return gymnasium.make(self._id, **{"disable_env_checker": True, **self._options}).unwrapped
         except Exception as error:  # whatever the environment raises is its user's to read
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = str(error) or f"raised in {place.filename}, line {place.lineno}, without a word"
@@ -148,6 +155,42 @@ class GymTask:
     def truncated(self, physics: Physics) -> NDArray[np.bool_]:
         """Return which environments have cut their episode themselves."""
         return _gym(physics).truncations.copy()
+
+
+def _import_package(env_id: str, package: str) -> None:
+    """Import the package that registers an environment, `package:id`.
+
+    Raises:
+        EnvsError: when it is not there, or whatever it raises.
+    """
+    try:
+        importlib.import_module(package)
+    except (Exception, SystemExit) as error:  # whatever the package raises is its user's to read
+        absent = isinstance(error, ModuleNotFoundError) and error.name == package.partition(".")[0]
+        hint = (
+            f"; looked for beside the configuration, in the working directory {Path.cwd()} and where Python looks for "
+            "modules: install it, run the command in its folder, or put that on PYTHONPATH"
+        )
+        reason = f"{type(error).__name__}: {error}{hint if absent else ''}"
+        raise EnvsError(
+            f"gym:{env_id}: not registered with Gymnasium, as its package {package!r} fails to import: {reason}"
+        ) from error
+
+
+def _read_limit(env_id: str, limit: Any) -> int | None:
+    """Return the time limit that is asked for; None: none is.
+
+    Raises:
+        EnvsError: when it is no number of steps.
+    """
+    if limit is None or (is_whole(limit) and limit == -1):
+        return None
+    if not is_whole(limit) or limit < 1:
+        raise EnvsError(
+            f"gym:{env_id}: option max_episode_steps must be a whole number >= 1, or -1 (the registered limit), "
+            f"got {limit!r}"
+        )
+    return int(limit)
 
 
 def _gym(physics: Physics) -> GymPhysics:

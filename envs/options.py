@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Annotated, Any, NamedTuple
 
-from .errors import EnvsError, is_number, number_hint, unknown_name
+from .errors import ArgumentError, EnvsError, is_number, number_hint, unknown_name
 
-__all__ = ["KINDS", "BodyRef", "Kind", "NotNegative", "Range", "read_options"]
+__all__ = ["KINDS", "BodyRef", "Kind", "NotNegative", "Range", "merge_options", "read_options"]
 
 NotNegative = Annotated[float, ">= 0"]
 Range = tuple[float, float]
@@ -66,6 +66,21 @@ KINDS: dict[Any, Kind] = {
 }
 
 
+def merge_options(options: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a task that are given as a mapping and those given as keyword arguments, as one.
+
+    The mapping is for options of any name, as those of a configuration: also for one that is called like an argument
+    of the function that builds the worlds, such as `seed`.
+
+    Raises:
+        EnvsError: when an option is in both.
+    """
+    both = sorted((options or {}).keys() & keywords.keys())
+    if both:
+        raise EnvsError(f"option {both[0]!r}: given twice, in task_options and as a keyword argument")
+    return {**(options or {}), **keywords}
+
+
 def read_options(make: Callable[..., Any], options: Mapping[str, Any], owner: str) -> dict[str, Any]:
     """Check keyword options against the signature of the class `make`; return them as its annotations say.
 
@@ -77,7 +92,8 @@ def read_options(make: Callable[..., Any], options: Mapping[str, Any], owner: st
         owner: whose options they are, for errors.
 
     Raises:
-        EnvsError: for an option it does not have, or naming option, value and rule.
+        ArgumentError: for an option it does not have.
+        EnvsError: naming option, value and rule.
     """
     parameters = signature(make, eval_str=True).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
@@ -86,7 +102,7 @@ def read_options(make: Callable[..., Any], options: Mapping[str, Any], owner: st
     read = {}
     for name, value in options.items():
         if name not in kinds:
-            raise unknown_name(f"option of {owner}", name, kinds)
+            raise ArgumentError(str(unknown_name(f"option of {owner}", name, kinds)), name)
         kind = KINDS.get(kinds[name])
         read[name] = value if kind is None else kind.read(value)
         if kind is not None and read[name] is None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import mujoco
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .errors import EnvsError
@@ -14,7 +15,7 @@ from .fidelity import Fidelity
 from .physics import Physics
 from .streams import EpisodeDraws, EpisodeStreams
 
-__all__ = ["Ids", "Measured", "Task", "check_task", "make_physics", "truncated_by"]
+__all__ = ["Ids", "Measured", "Task", "check_task", "make_physics", "make_spaces", "truncated_by"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -24,7 +25,8 @@ Measured = Mapping[str, Array]
 class Task(Protocol):
     """A model, where episodes start, what is observed and rewarded, and when it is over.
 
-    A task may also have `truncated(physics)`, as `terminated`: see `truncated_by`. Arrays that it is given are its own.
+    A task may also have `truncated(physics)`, as `terminated`: see `truncated_by`, and `reset_info(physics)`: named
+    quantities to report at the start of an episode, as `info`'s. Arrays that it is given are its own.
 
     Attributes:
         frame_skip: simulation steps in a control step at the model's own timestep.
@@ -140,6 +142,23 @@ def _check_attributes(task: Task, owner: str) -> None:
         raise EnvsError(f"{owner}.cheap: must be a Fidelity, got {task.cheap!r}")
 
 
+def make_spaces(task: Task, physics: Physics) -> tuple[spaces.Box, spaces.Box]:
+    """Return the spaces of one world's actions, (act_dim,) float32, and observations, (obs_dim,) float64.
+
+    Raises:
+        EnvsError: when there is nothing to act with, or an action has no room between its bounds.
+    """
+    low, high = physics.action_bounds
+    if not low.size:
+        raise EnvsError(f"{type(task).__name__}: its model has no actuators: there is nothing to act with")
+    if unbounded := [name for name, empty in zip(physics.action_names, low >= high, strict=True) if empty]:
+        raise EnvsError(
+            f"actions {', '.join(unbounded)} have no room between their bounds; give each actuator a ctrlrange"
+        )
+    observed = spaces.Box(-np.inf, np.inf, (len(task.observation_names),), np.float64)
+    return spaces.Box(low, high, dtype=np.float32), observed
+
+
 def check_task(task: Task, physics: Physics) -> None:
     """Call each method of `task` once, and check what kind of arrays are returned.
 
@@ -171,6 +190,8 @@ def check_task(task: Task, physics: Physics) -> None:
     action = np.zeros((num, len(physics.action_names)), np.float32)
     _check_named(f"{owner}.reward", call("reward", measured, measured, physics, action), num, exact=True)
     _check_named(f"{owner}.info", call("info", measured, measured, physics), num, exact=False)
+    if hasattr(task, "reset_info"):
+        _check_named(f"{owner}.reset_info", call("reset_info", physics), num, exact=False)
     for end in ("terminated", "truncated"):
         if callable(getattr(task, end, None)):  # the second is optional
             _check_array(f"{owner}.{end}", call(end, physics), (num,), "b", "num_envs")

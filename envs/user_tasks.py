@@ -58,6 +58,7 @@ def find_task(name: str) -> Callable[..., Task]:
     """
     place, _, thing = name.partition(":")
     if place == "gym":
+        import_from(Path.cwd())  # the package of `gym:<package>:<id>`
         return cast(Callable[..., Task], partial(GymTask, thing))
     module = _import(name, place)
     classes = {k: v for k, v in vars(module).items() if inspect.isclass(v) and not k.startswith("_")}

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import gymnasium
 import numpy as np
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from .arguments import require_arguments
+from .arguments import read_autoreset_mode, read_reset_mask, require_arguments
 from .channels import ActuatorChannel, DisturbanceChannel, SensorChannel, Wiring
+from .clients import ForClients
 from .domain import Domain
 from .errors import EnvsError
 from .gym_rebuild import require_lasting_model
+from .infos import add_start, final_infos, masked, silence
 from .nominal import Nominal
+from .physics import Physics
 from .saved_state import State, flatten, identity_of, part_of, require_fit
 from .streams import EpisodeStreams, StepStreams
-from .task import Task, check_task, make_physics, truncated_by
+from .task import Task, check_task, make_physics, make_spaces, truncated_by
 from .worlds import Worlds
 
 __all__ = ["DomainVectorEnv"]
@@ -28,19 +32,24 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Ids = NDArray[np.intp]
 _MOST_DRAWS = 10  # of a world in a row, until its first observation is finite
+ResetInfo = Callable[[Physics], Mapping[str, NDArray[Any]]]
 StepResult = tuple[Array, Array, Mask, Mask, dict[str, Any]]
 
 
-class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
+class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
     """`num_envs` worlds of one task, each drawn anew from `domain` at the start of every episode.
 
-    Worlds end and restart independently. With `autoreset_mode` SAME_STEP (the default) an ended world
-    restarts within the step: its observation is the first of the next episode, the last one is in
-    `infos["final_obs"]`, an array (num_envs, obs_dim) with the mask `infos["_final_obs"]`, and its step's
-    infos are in `infos["final_info"]`. With DISABLED an ended world stands still, reward 0, until
-    `reset(options={"reset_mask": mask})`.
+    Worlds end and restart independently. `autoreset_mode` is one of Gymnasium's:
 
-    Every array in infos is (num_envs, ...) and has its mask under the same key with a leading underscore.
+    - SAME_STEP, the default: an ended world restarts within the step. Its observation is the first of the next
+      episode, the last one is in `infos["final_obs"]`, an array (num_envs, obs_dim) with the mask
+      `infos["_final_obs"]`, and its step's infos are in `infos["final_info"]`.
+    - NEXT_STEP: an ended world ignores the next action and restarts: its observation is the first of the next
+      episode, its reward 0. Gymnasium's wrappers of observations demand this mode.
+    - DISABLED: an ended world stands still, reward 0, until `reset(options={"reset_mask": mask})`.
+
+    Every array in infos is (num_envs, ...) and has its mask under the same key with a leading underscore. At the start
+    of an episode infos are those of the task's `reset_info`, if it has one.
 
     A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward
     zero and `infos["fault"]`; `num_faults` counts them. Unless it is None, `max_episode_steps` truncates every episode.
@@ -54,10 +63,10 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         domain: Domain | None = None,
         *,
         num_envs: int,
-        seed: int = 0,
+        seed: int | None = None,
         num_threads: int = 0,
         max_episode_steps: int | None = -1,
-        autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     ) -> None:
         """Build the worlds; they start at the first `reset`.
 
@@ -65,24 +74,30 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             task: what is asked.
             domain: where worlds are drawn from; None is the nominal world.
             num_envs: number of worlds.
-            seed: of all randomness, unless `reset` is given one.
+            seed: of all randomness, unless `reset` is given one; None: drawn from the system's entropy, as Gymnasium's
+                environments do.
             num_threads: threads that step worlds; 0 means all cores this process may use.
             max_episode_steps: control steps until truncation; -1 the task's own number, None never.
-            autoreset_mode: SAME_STEP or DISABLED.
+            autoreset_mode: one of the above, or its name or value as text.
 
         Raises:
             EnvsError: when the domain does not fit the task's model, or a number is impossible.
         """
-        require_arguments(num_envs, seed, max_episode_steps, autoreset_mode)
+        require_arguments(num_envs, seed, max_episode_steps)
         self.task, self.domain, self.num_envs = task, domain or Domain(), num_envs
-        self.metadata = {**self.metadata, "autoreset_mode": autoreset_mode}
-        self._same_step = autoreset_mode is AutoresetMode.SAME_STEP
+        self.autoreset_mode = read_autoreset_mode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        if seed is None:
+            self._np_random, seed = seeding.np_random()
+            self._np_random_seed = seed
+        limit = {"num_threads": num_threads, "max_episode_steps": max_episode_steps}
+        self._arguments = (task, domain), {"num_envs": num_envs, "seed": 0, "autoreset_mode": autoreset_mode, **limit}
         self.max_episode_steps = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
         self.physics = make_physics(task, num_envs, self.domain.fidelity, num_threads, self.max_episode_steps)
         try:
             check_task(task, self.physics)
             require_lasting_model(task, self.domain)
-            self._make_spaces()
+            self.single_action_space, self.single_observation_space = make_spaces(task, self.physics)
             self._build_worlds(seed)
         except BaseException:
             self.physics.close()
@@ -91,6 +106,10 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
     def _build_worlds(self, seed: int) -> None:
         """Make what lies between agent and physics; no episode has begun yet."""
         task, num_envs = self.task, self.num_envs
+        self._obs_dim = len(task.observation_names)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self._reset_info: ResetInfo = getattr(task, "reset_info", lambda physics: {})
         self._steps = StepStreams(seed)
         nominal = Nominal(self.physics.model, task.observation_names, self.physics.action_names)
         self.worlds = Worlds(self.domain, self.physics, nominal, self._steps.channel("profiles"))
@@ -104,20 +123,6 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         self._obs: Array = np.zeros((num_envs, self._obs_dim))
         self._measured = self._measure()  # in the state that the next step starts from
         self._streams = EpisodeStreams(seed, num_envs)
-
-    def _make_spaces(self) -> None:
-        self._obs_dim = len(self.task.observation_names)
-        low, high = self.physics.action_bounds
-        if not low.size:
-            raise EnvsError(f"{type(self.task).__name__}: its model has no actuators: there is nothing to act with")
-        if unbounded := [name for name, empty in zip(self.physics.action_names, low >= high, strict=True) if empty]:
-            raise EnvsError(
-                f"actions {', '.join(unbounded)} have no room between their bounds; give each actuator a ctrlrange"
-            )
-        self.single_action_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
-        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (self._obs_dim,), np.float64)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -150,16 +155,12 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         if seed is not None:
             self._streams = EpisodeStreams(seed, self.num_envs)
             self._steps.restart(seed)
-        mask = np.ones(self.num_envs, np.bool_)
-        if options is not None and "reset_mask" in options:
-            mask = np.asarray(options["reset_mask"])
-            if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
-                raise EnvsError(
-                    f"reset_mask: must be bool of shape ({self.num_envs},), got {mask.dtype} of shape {mask.shape}"
-                )
+        mask = read_reset_mask(options, self.num_envs)
         self._started = True
         self._begin(np.flatnonzero(mask))
-        return self._obs.copy(), {}
+        infos: dict[str, Any] = {}
+        add_start(infos, self._reset_info(self.physics), mask)
+        return self._obs.copy(), infos
 
     def _begin(self, ids: Ids) -> None:
         """Start an episode in the worlds `ids` (k,); those that are not sound then are faults, and drawn once more.
@@ -239,36 +240,30 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
             truncated |= own
         if fault.any() or idle.any():
             obs[fault | idle] = self._obs[fault | idle]
-            self._silence(fault | idle, reward, infos)
+            silence(fault | idle, reward, infos)
             terminated &= ~(fault | idle)
             truncated &= ~idle
             self.num_faults += int(fault.sum())
         infos["fault"] = fault
         self._obs = obs
-        infos = self._finish(terminated | truncated, infos)
+        infos = self._finish(terminated | truncated, idle, infos)
         return self._obs.copy(), reward, terminated, truncated, infos
 
-    def _silence(self, mask: Mask, reward: Array, infos: dict[str, NDArray[Any]]) -> None:
-        """Zero what the worlds in `mask` report: their state means nothing."""
-        reward[mask] = 0.0
-        for values in infos.values():
-            values[mask] = 0.0
-
-    def _finish(self, done: Mask, values: dict[str, NDArray[Any]]) -> dict[str, Any]:
-        """Restart the worlds in `done` if that is the mode; return the infos with their masks."""
+    def _finish(self, done: Mask, idle: Mask, values: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        """Restart the worlds that `autoreset_mode` says, of those in `done` or `idle`; return the infos with masks."""
         self._ended |= done
-        restarts = self._same_step and done.any()
-        present = ~done if restarts else np.ones(self.num_envs, np.bool_)
-        infos: dict[str, Any] = {}
-        for name, value in values.items():
-            infos[name], infos[f"_{name}"] = value, present.copy()
-        if not restarts:
+        restarts = np.zeros_like(done)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            restarts = done
+        elif self.autoreset_mode is AutoresetMode.NEXT_STEP:
+            restarts = idle & (self._streams.episode >= 0)  # those that were never reset are left alone
+        infos = masked(values, ~restarts)
+        if not restarts.any():
             return infos
-        final = {k: v.copy() for k, v in values.items()}
-        infos["final_obs"], infos["_final_obs"] = self._obs.copy(), done.copy()
-        infos["final_info"] = {**final, **{f"_{name}": done.copy() for name in final}}
-        infos["_final_info"] = done.copy()
-        self._begin(np.flatnonzero(done))
+        if restarts is done:
+            infos |= final_infos(values, self._obs, done)
+        self._begin(np.flatnonzero(restarts))
+        add_start(infos, self._reset_info(self.physics), restarts)
         return infos
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -277,15 +272,8 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
 
     def get_state(self) -> State:
         """Return everything needed to continue bit for bit, mid-episode, as flat named arrays."""
-        parts: dict[str, State] = {
-            "physics": self.physics.get_state(),
-            "actuators": self._actuators.get_state(),
-            "disturbances": self._disturbances.get_state(),
-            "sensors": self._sensors.get_state(),
-            "worlds": self.worlds.get_state(),
-            "steps": self._steps.get_state(),
-            "measured": {name: values.copy() for name, values in self._measured.items()},
-        }
+        parts = {name: part.get_state() for name, part in self._parts().items()}
+        parts["measured"] = {name: values.copy() for name, values in self._measured.items()}
         own = {name: array.copy() for name, array in self._own_arrays().items()}
         identity = identity_of(self.domain, self.task.observation_names)
         return {**flatten(parts), **own, "num_faults": np.array(self.num_faults), "identity": identity}
@@ -299,21 +287,17 @@ class DomainVectorEnv(VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
         require_fit(self.get_state(), state)
         for name, array in self._own_arrays().items():
             array[:] = state[name]
-        self.worlds.set_state(part_of(state, "worlds"))
-        self.physics.set_state(part_of(state, "physics"))
-        self._actuators.set_state(part_of(state, "actuators"))
-        self._disturbances.set_state(part_of(state, "disturbances"))
-        self._sensors.set_state(part_of(state, "sensors"))
-        self._steps.set_state(part_of(state, "steps"))
+        for name, part in self._parts().items():
+            part.set_state(part_of(state, name))
         self._measured = {name: np.array(values, np.float64) for name, values in part_of(state, "measured").items()}
         self.num_faults = int(state["num_faults"])
         self._started = bool((self._streams.episode >= 0).any())
 
+    def _parts(self) -> dict[str, Any]:
+        """Return what has a state of its own, in the order of setting: worlds write their models before the physics."""
+        channels = {"actuators": self._actuators, "disturbances": self._disturbances, "sensors": self._sensors}
+        return {"worlds": self.worlds, "physics": self.physics, **channels, "steps": self._steps}
+
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
-        return {
-            "episode": self._streams.episode,
-            "key": self._streams.key,
-            "elapsed": self._elapsed,
-            "ended": self._ended,
-            "obs": self._obs,
-        }
+        streams = {"episode": self._streams.episode, "key": self._streams.key}
+        return {**streams, "elapsed": self._elapsed, "ended": self._ended, "obs": self._obs}

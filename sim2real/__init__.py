@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from importlib import import_module
 from pathlib import Path
 
 __all__ = ["__version__"]
@@ -27,3 +28,4 @@ def _refuse_foreign_pillars() -> None:
 
 
 _refuse_foreign_pillars()
+import_module("envs")  # registers its environments with Gymnasium

@@ -33,7 +33,7 @@ def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str,
         domain=domain,
         seed=derive_seed(config.seed, role, "worlds"),
         num_threads=num_threads,
-        **config.task,
+        task_options=config.task,
     )
 
 

@@ -104,7 +104,7 @@ class Checks:
         if self._config and policy is not None and self._config.task != task:
             raise UserError(f"{policy}: its task has options {task}, {env} has {self._config.task}; must be the same")
         self._task = self._config.task if self._config else task
-        self._gate = Gate(self.env, seed=derive_seed(seed, "check"), num_threads=num_threads, **self._task)
+        self._gate = Gate(self.env, seed=derive_seed(seed, "check"), num_threads=num_threads, task_options=self._task)
         self._seed, self._episodes, self._num_threads = seed, episodes, num_threads
         names = [*shifts, *((*self._targets(), *SHIFTS) if every else ())]
         self._jobs = [self._job(name, severity, name in shifts) for name in dict.fromkeys(names)]

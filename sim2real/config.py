@@ -191,7 +191,7 @@ class RunConfig(Strict):
     def _try_domain(self, key: str, make: Callable[[], Domain]) -> None:
         """Build one world of a domain: only the model tells whether its selectors and values fit."""
         try:
-            make_vec(self.env, num_envs=1, domain=make(), num_threads=1, **self.task).close()
+            make_vec(self.env, num_envs=1, domain=make(), num_threads=1, task_options=self.task).close()
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from error
 

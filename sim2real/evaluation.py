@@ -168,7 +168,7 @@ def _evaluate_batch(
         seed=seed,
         num_threads=num_threads,
         autoreset_mode=AutoresetMode.DISABLED,
-        **task_kwargs,
+        task_options=task_kwargs,
     )
     obs, _ = worlds.reset()
     returns, lengths = np.zeros(num), np.zeros(num, np.int64)

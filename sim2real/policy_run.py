@@ -93,13 +93,13 @@ class PolicyRun:
                 f"{path}: holds a policy for {config.env!r}, not for {env!r}; a policy acts where it was made"
             )
         domain = SHIFTS[shift].domain(env=env)
-        make_vec(env, num_envs=1, domain=domain, num_threads=1, **config.task).close()  # the shift fits, or raises
+        make_vec(env, num_envs=1, domain=domain, num_threads=1, task_options=config.task).close()  # it fits, or raises
         agent, bundle = load_agent(directory, config, device)
         return cls(directory.path.name, bundle.digest, config, shift, agent, num_threads)
 
     def sides(self, episodes: int, seed: int, report: Report | None = None) -> Sides:
         """Return how to measure the policy, every severity on the same episodes."""
-        probe = make_vec(self.config.env, num_envs=1, num_threads=1, **self.config.task)
+        probe = make_vec(self.config.env, num_envs=1, num_threads=1, task_options=self.config.task)
         box = probe.single_action_space
         assert isinstance(box, Box)
         probe.close()

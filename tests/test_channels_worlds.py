@@ -20,7 +20,7 @@ def stages(env: DomainVectorEnv) -> set[str]:
 
 def cheetah(parameters: Any, num_envs: int = 3, **kwargs: Any) -> DomainVectorEnv:
     kwargs = {"num_threads": 1, "seed": 3, **kwargs}
-    return make_vec("half_cheetah", num_envs=num_envs, domain={"parameters": parameters}, **kwargs)
+    return make_vec("half_cheetah", num_envs=num_envs, domain={"parameters": parameters}, **{"seed": 0, **kwargs})
 
 
 def noise_of(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:

@@ -34,7 +34,7 @@ NAMES = (
 
 
 def build(parameters: dict[str, Any], name: str = "hopper", **kwargs: Any) -> Any:
-    return make_vec(name, num_envs=2, num_threads=1, domain={"parameters": parameters, **kwargs})
+    return make_vec(name, num_envs=2, seed=0, num_threads=1, domain={"parameters": parameters, **kwargs})
 
 
 def test_parse() -> None:
@@ -106,7 +106,7 @@ def test_sample() -> None:
 
 
 def test_worlds_draw_what_the_domain_says() -> None:
-    env = make_vec("hopper", num_envs=256, num_threads=1, domain=FULL)
+    env = make_vec("hopper", num_envs=256, seed=0, num_threads=1, domain=FULL)
     env.reset()
     assert tuple(env.parameters) == NAMES
     assert env.physics.substeps == 2

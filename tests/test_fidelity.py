@@ -14,7 +14,7 @@ every_environment = pytest.mark.parametrize("name", ENVS)
 
 
 def build(name: str, fidelity: Any, num_envs: int = 4, **kwargs: Any) -> DomainVectorEnv:
-    return make_vec(name, num_envs=num_envs, num_threads=1, domain={"fidelity": fidelity}, **kwargs)
+    return make_vec(name, num_envs=num_envs, num_threads=1, domain={"fidelity": fidelity}, **{"seed": 0, **kwargs})
 
 
 @every_environment

@@ -36,7 +36,7 @@ def test_registered_vector_environment(name: str) -> None:
 @pytest.mark.parametrize("name", ENVS)
 def test_single_environment_is_world_zero_and_has_a_time_limit(name: str) -> None:
     env = gymnasium.make(ENVS[name].gymnasium_id, max_episode_steps=5)
-    vector = make_vec(name, num_envs=1, num_threads=1, max_episode_steps=5)
+    vector = make_vec(name, num_envs=1, seed=0, num_threads=1, max_episode_steps=5)
     obs, _ = env.reset(seed=11)
     np.testing.assert_array_equal(obs, vector.reset(seed=11)[0][0])
     for step in range(1, 6):

@@ -73,7 +73,7 @@ def test_parameters_that_share_a_field_are_rewritten_together() -> None:
         "payload": {"select": "torso", "set": 2.0},
         "gravity": {"scale": 0.5},
     }
-    env = make_vec("half_cheetah", num_envs=2, num_threads=1, domain={"parameters": parameters})
+    env = make_vec("half_cheetah", num_envs=2, seed=0, num_threads=1, domain={"parameters": parameters})
     nominal = env.physics.model.body("torso").mass[0]
     env.reset()
     action = np.zeros(env.action_space.shape, np.float32)
@@ -94,7 +94,7 @@ def test_a_drift_with_some_starts_before_its_limit_is_one() -> None:
 
 def test_channels_move_too() -> None:
     parameters = {"action_delay": {"set": 0, "in_time": {"step": [3, 10]}}}
-    env = make_vec("half_cheetah", num_envs=1, num_threads=1, domain={"parameters": parameters})
+    env = make_vec("half_cheetah", num_envs=1, seed=0, num_threads=1, domain={"parameters": parameters})
     env.reset()
     seen = []
     for step in range(15):

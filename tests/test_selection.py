@@ -13,7 +13,7 @@ from envs.selection import matching
 
 
 def build(name: str, parameters: dict[str, Any], num_envs: int = 2, **kwargs: Any) -> DomainVectorEnv:
-    env = make_vec(name, num_envs=num_envs, num_threads=1, domain={"parameters": parameters}, **kwargs)
+    env = make_vec(name, num_envs=num_envs, num_threads=1, domain={"parameters": parameters}, **{"seed": 0, **kwargs})
     env.reset(seed=0)
     return env
 

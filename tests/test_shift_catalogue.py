@@ -21,7 +21,7 @@ def env_of(row: Shift) -> str:
 
 def values(name: str, severity: float | str | None, env: str = "hopper") -> dict[str, dict[str, list[float]]]:
     """Return parameter -> object -> effective values (num_envs,) of a shift's worlds."""
-    worlds = make_vec(env, num_envs=64, num_threads=1, domain=SHIFTS[name].domain(severity, env))
+    worlds = make_vec(env, num_envs=64, seed=0, num_threads=1, domain=SHIFTS[name].domain(severity, env))
     worlds.reset()
     names = {e.parameter for e in worlds.domain.entries}
     return {p: {k: v.tolist() for k, v in worlds.worlds.read(p).items()} for p in names}
@@ -80,7 +80,7 @@ def test_severities_near_zero_are_near_nominal(shift: str) -> None:
         with pytest.raises(EnvsError, match=r"changes nothing, as builds go in steps of 0\.01"):
             make_vec(env, num_envs=1, num_threads=1, domain=domain)
         return
-    worlds = make_vec(env, num_envs=1, num_threads=1, domain=domain)
+    worlds = make_vec(env, num_envs=1, seed=0, num_threads=1, domain=domain)
     for entry in worlds.domain.entries:
         if entry.parameter.endswith(("_steps", "_interval")):
             continue  # lengths and intervals do nothing alone
@@ -127,7 +127,7 @@ def test_a_shift_of_some_environments_names_them() -> None:
 def test_severity_scales_what_the_summary_says(
     shift: str, severity: float | str | None, parameter: str, effective: float
 ) -> None:
-    nominal = make_vec("half_cheetah", num_envs=64, num_threads=1)
+    nominal = make_vec("half_cheetah", num_envs=64, seed=0, num_threads=1)
     nominal.reset()
     after = values(shift, severity, "half_cheetah")[parameter]
     for key, default in nominal.worlds.read(parameter).items():
@@ -180,7 +180,7 @@ def test_boxes_of_rrls_are_reached_in_kilograms(env: str) -> None:
 
 
 def _friction(env: str) -> list[np.ndarray]:
-    worlds = make_vec(env, num_envs=64, num_threads=1)
+    worlds = make_vec(env, num_envs=64, seed=0, num_threads=1)
     worlds.reset()
     return list(worlds.worlds.read("geom_friction").values())
 
@@ -188,7 +188,9 @@ def _friction(env: str) -> list[np.ndarray]:
 def test_schedules_move_within_the_episode_and_stay_within_their_reach() -> None:
     rng = np.random.default_rng(0)
     for kind in ("walk", "drift", "cycle", "saw"):
-        worlds = make_vec("half_cheetah", num_envs=3, num_threads=1, domain=SHIFTS[f"rwrl_mass_{kind}"].domain(0.4))
+        worlds = make_vec(
+            "half_cheetah", num_envs=3, seed=0, num_threads=1, domain=SHIFTS[f"rwrl_mass_{kind}"].domain(0.4)
+        )
         worlds.reset()
         scale = []
         for _ in range(110):
@@ -246,7 +248,7 @@ def test_shifts_of_joints_leave_alone_how_the_robot_floats(env: str, shift: str,
 
 
 def test_a_springy_hopper_is_not_tied_to_where_it_started() -> None:
-    worlds = make_vec("hopper", num_envs=1, num_threads=1, domain=SHIFTS["springy"].domain())
+    worlds = make_vec("hopper", num_envs=1, seed=0, num_threads=1, domain=SHIFTS["springy"].domain())
     worlds.reset()
     model, data = worlds.physics.world(0)
     data.qpos[:] += 0.3

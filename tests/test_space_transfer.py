@@ -196,7 +196,7 @@ def bundle(action: list[Any]) -> Bundle:
 
 
 def worlds(name: str) -> DomainVectorEnv:
-    return make_vec(name, num_envs=1, num_threads=1)
+    return make_vec(name, num_envs=1, seed=0, num_threads=1)
 
 
 def test_older_checkpoints_know_only_how_many_actions_they_have() -> None:

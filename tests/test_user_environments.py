@@ -84,7 +84,7 @@ def random_actions(env: DomainVectorEnv, num_steps: int, seed: int = 0) -> np.nd
 
 
 def test_a_task_class_of_ones_own(robot: str) -> None:
-    env = make_vec(f"{robot}:Cart", num_envs=3, domain={"parameters": {"body_mass": {"scale": 2}}}, weight=3)
+    env = make_vec(f"{robot}:Cart", num_envs=3, seed=0, domain={"parameters": {"body_mass": {"scale": 2}}}, weight=3)
     obs, _ = env.reset(seed=0)
     assert obs.shape == (3, 2)
     np.testing.assert_array_equal(env.worlds.read("body_mass")["cart"], [4.0] * 3)
@@ -106,7 +106,7 @@ def test_two_servos_of_a_joint_have_names_of_their_own(robot: str) -> None:
     servos = '<position joint="slide" kp="1" ctrlrange="-1 1"/><velocity joint="slide" kv="1" ctrlrange="-1 1"/>'
     Path("robot.xml").write_text(ROBOT.replace('<motor name="push" joint="slide" ctrlrange="-1 1"/>', servos))
     one = {"parameters": {"actuator_strength": {"select": "actuator1", "scale": 0.5}}}
-    env = make_vec(f"{robot}:Cart", num_envs=1, domain=one)
+    env = make_vec(f"{robot}:Cart", num_envs=1, seed=0, domain=one)
     env.reset(seed=0)
     read = {name: float(values[0]) for name, values in env.worlds.read("actuator_strength").items()}
     assert read == {"actuator0": 1.0, "actuator1": 0.5}
@@ -140,7 +140,7 @@ def test_a_module_that_fails_to_import_is_told_with_its_reason(robot: str) -> No
 
 
 def test_gym_hopper_is_gymnasiums_hopper() -> None:
-    ours, theirs = make_vec("gym:Hopper-v5", num_envs=2), gymnasium.make("Hopper-v5").unwrapped
+    ours, theirs = make_vec("gym:Hopper-v5", num_envs=2, seed=0), gymnasium.make("Hopper-v5").unwrapped
     ours.reset(seed=3)
     seed = int(ours.physics.get_state()["seeds"][1])
     assert (theirs.reset(seed=seed)[0] == ours.reset(seed=3)[0][1]).all()
@@ -162,7 +162,7 @@ def test_physical_and_channel_parameters_reach_gym_worlds() -> None:
         "action_delay": {"set": 2},
     }
     env, nominal = (
-        make_vec("gym:Hopper-v5", num_envs=6, domain=d, terminate_when_unhealthy=False)
+        make_vec("gym:Hopper-v5", num_envs=6, seed=0, domain=d, terminate_when_unhealthy=False)
         for d in ({"parameters": parameters}, None)
     )
     env.reset(seed=1)
@@ -185,7 +185,7 @@ def test_physical_and_channel_parameters_reach_gym_worlds() -> None:
 
 
 def test_a_force_on_a_body_reaches_gym_worlds() -> None:
-    env = make_vec("gym:Hopper-v5", num_envs=2, terminate_when_unhealthy=False)
+    env = make_vec("gym:Hopper-v5", num_envs=2, seed=0, terminate_when_unhealthy=False)
     env.reset(seed=0)
     env.physics.bind("xfrc_applied")[1, 1, 0] = 50.0
     obs = env.step(np.zeros((2, 3), np.float32))[0]
@@ -229,7 +229,7 @@ def test_gym_worlds_continue_bit_for_bit_while_forces_act_and_parameters_move(en
 
 
 def test_a_gym_world_that_explodes_in_its_last_substep_is_a_fault() -> None:
-    env = make_vec("gym:Hopper-v5", num_envs=2, terminate_when_unhealthy=False)
+    env = make_vec("gym:Hopper-v5", num_envs=2, seed=0, terminate_when_unhealthy=False)
     env.reset(seed=0)
     env.physics.bind("xfrc_applied")[0, 1:, 0] = 1e8
     obs, reward, _, truncated, infos = env.step(np.zeros((2, 3), np.float32))
@@ -239,7 +239,7 @@ def test_a_gym_world_that_explodes_in_its_last_substep_is_a_fault() -> None:
 
 
 def test_a_gym_world_that_diverges_ends_and_the_others_go_on() -> None:
-    env, sound = (make_vec("gym:Hopper-v5", num_envs=2, terminate_when_unhealthy=False) for _ in range(2))
+    env, sound = (make_vec("gym:Hopper-v5", num_envs=2, seed=0, terminate_when_unhealthy=False) for _ in range(2))
     env.reset(seed=0)
     sound.reset(seed=0)
     action = np.zeros((2, 3), np.float32)
@@ -295,7 +295,7 @@ def goal_reaching() -> Iterator[str]:
 
 
 def test_a_dictionary_observation_is_flattened_by_name(goal_reaching: str) -> None:
-    env = make_vec(goal_reaching, num_envs=4, domain={"parameters": {"body_mass": {"scale": 3}}})
+    env = make_vec(goal_reaching, num_envs=4, seed=0, domain={"parameters": {"body_mass": {"scale": 3}}})
     assert sorted(env.task.observation_names) == ["goal.0", "state.0", "state.1"]
     assert env.task.max_episode_steps == 20
     obs, _ = env.reset(seed=0)
@@ -349,7 +349,9 @@ def register() -> Iterator[Any]:
 def test_neutral_parameters_leave_what_an_environment_set_after_compiling(register: Any, parameter: str) -> None:
     name = register(_Welded)
     operation = {"add": 0.0} if parameter == "dof_armature" else {"scale": 1.0}
-    plain, neutral = (make_vec(name, num_envs=2, domain=d) for d in (None, {"parameters": {parameter: operation}}))
+    plain, neutral = (
+        make_vec(name, num_envs=2, seed=0, domain=d) for d in (None, {"parameters": {parameter: operation}})
+    )
     np.testing.assert_array_equal(plain.reset()[0], neutral.reset()[0])
     for action in random_actions(plain, 15):
         np.testing.assert_array_equal(plain.step(action)[0], neutral.step(action)[0])
@@ -357,7 +359,7 @@ def test_neutral_parameters_leave_what_an_environment_set_after_compiling(regist
 
 
 def test_a_reading_that_is_no_number_is_a_fault(register: Any) -> None:
-    env = make_vec(register(_Blind), num_envs=2)
+    env = make_vec(register(_Blind), num_envs=2, seed=0)
     last = env.reset()[0]
     faults = []
     for action in random_actions(env, 9):
@@ -413,7 +415,7 @@ def test_the_gate_measures_actions_where_controls_are_others(register: Any, para
 
 
 def test_worlds_that_were_never_reset_are_left_alone(register: Any) -> None:
-    env = make_vec(register(_GoalReaching), num_envs=2)
+    env = make_vec(register(_GoalReaching), num_envs=2, seed=0)
     env.reset(options={"reset_mask": np.array([True, False])})
     for _ in range(30):
         _, reward, _, _, infos = env.step(np.ones((2, env.single_action_space.shape[0]), np.float32))
@@ -423,7 +425,9 @@ def test_worlds_that_were_never_reset_are_left_alone(register: Any) -> None:
 
 
 def test_fidelity_reaches_gym_worlds(goal_reaching: str) -> None:
-    env = make_vec("gym:Hopper-v5", num_envs=1, domain={"fidelity": {"integrator": "implicitfast", "sim_dt": 0.004}})
+    env = make_vec(
+        "gym:Hopper-v5", num_envs=1, seed=0, domain={"fidelity": {"integrator": "implicitfast", "sim_dt": 0.004}}
+    )
     model, _ = env.physics.world(0)
     assert (model.opt.integrator, model.opt.timestep) == (mujoco.mjtIntegrator.mjINT_IMPLICITFAST, 0.004)
     env.reset(seed=0)

@@ -110,7 +110,7 @@ def mine(tmp_path: Path) -> Path:
 
 def test_attributes_may_be_set_when_the_task_is_made(module: str, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(mine)
-    env = make_vec(f"{module}:Late", num_envs=2, num_threads=1, frames=3)
+    env = make_vec(f"{module}:Late", num_envs=2, seed=0, num_threads=1, frames=3)
     assert (env.physics.substeps, env.reset()[0].shape) == (3, (2, 2))
     with pytest.raises(EnvsError, match=r"frames: must be a finite number, got 'many' .option of \w+:Late"):
         make_vec(f"{module}:Late", num_envs=2, frames="many")
@@ -124,7 +124,7 @@ def test_a_module_beside_it_may_be_imported_later(module: str, mine: Path, monke
     monkeypatch.chdir(mine)
     task = environment(f"{module}:Lazy").make_task()
     monkeypatch.chdir("/")
-    env = DomainVectorEnv(task, num_envs=2, num_threads=1)
+    env = DomainVectorEnv(task, num_envs=2, seed=0, num_threads=1)
     assert env.reset()[0].shape == (2, 2)
 
 
@@ -176,12 +176,12 @@ def test_a_module_that_is_nowhere_is_one_error(module: str, mine: Path) -> None:
 
 
 def physics_of(task: Any, num_envs: int = 3) -> Any:
-    return DomainVectorEnv(task, num_envs=num_envs, num_threads=1).physics
+    return DomainVectorEnv(task, num_envs=num_envs, seed=0, num_threads=1).physics
 
 
 @pytest.mark.parametrize("env", [*ENVS, "gym:Hopper-v5"])
 def test_every_environment_keeps_the_rules(env: str) -> None:
-    worlds = make_vec(env, num_envs=2, num_threads=1)
+    worlds = make_vec(env, num_envs=2, seed=0, num_threads=1)
     before = {name: values.copy() for name, values in worlds.physics.get_state().items()}
     check_task(worlds.task, worlds.physics)
     for name, values in worlds.physics.get_state().items():
@@ -298,7 +298,7 @@ class Unsound(Whole):
 
 
 def test_a_world_that_is_not_finite_when_it_starts_is_a_fault_and_drawn_anew() -> None:
-    worlds = DomainVectorEnv(Unsound(), num_envs=200, num_threads=1)
+    worlds = DomainVectorEnv(Unsound(), num_envs=200, seed=0, num_threads=1)
     obs, _ = worlds.reset(seed=0)
     assert (obs[:, 0] == 0.25).all()
     assert 60 <= worlds.num_faults <= 120  # 0.3 / 0.7 of 200 in the mean: 86
@@ -312,7 +312,7 @@ def test_a_world_that_is_not_finite_when_it_starts_is_a_fault_and_drawn_anew() -
 
 def test_a_reading_that_its_sensor_makes_infinite_is_a_fault() -> None:
     domain = {"parameters": {"observation_scale": {"set": 1e308}, "observation_bias": {"set": 1.0}}}
-    worlds = DomainVectorEnv(Whole(), Domain.parse(domain), num_envs=2, num_threads=1)
+    worlds = DomainVectorEnv(Whole(), Domain.parse(domain), num_envs=2, seed=0, num_threads=1)
     worlds.reset(seed=0)
     worlds.physics.qvel[0] = 50.0
     obs, reward, _, truncated, infos = worlds.step(np.zeros((2, 1), np.float32))

@@ -138,9 +138,9 @@ class Humanoid(HealthyLocomotion):
         cost = self._body.contact_cost(physics, self._contact_cost_weight, self._contact_cost_range)
         return {**terms, "reward_contact": -cost}
 
-    def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
-        """Return positions (m), velocities (m/s) and tendons (num_envs, 2)."""
-        return {**super().info(before, after, physics), **self._body.tendons(physics)}
+    def reset_info(self, physics: Physics) -> dict[str, Array]:
+        """Return positions (m) and distance from the origin (m), each (num_envs,), and tendons (num_envs, 2)."""
+        return {**super().reset_info(physics), **self._body.tendons(physics)}
 
     def healthy(self, physics: Physics) -> NDArray[np.bool_]:
         """Return where the height of the torso lies in its range, (num_envs,)."""

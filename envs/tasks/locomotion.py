@@ -94,11 +94,17 @@ class Locomotion:
 
     @quiet
     def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
-        """Return position (m), in the plane also the distance from the origin (m), and velocity (m/s)."""
+        """Return what `reset_info` does and the velocity along each axis (m/s)."""
+        velocities = {f"{axis}_velocity": (after[axis] - before[axis]) / physics.ctrl_dt for axis in self.axes}
+        return self.reset_info(physics) | velocities
+
+    @quiet
+    def reset_info(self, physics: Physics) -> dict[str, Array]:
+        """Return position (m) and, in the plane, the distance from the origin (m), each (num_envs,)."""
         info = {f"{axis}_position": physics.qpos[:, i].copy() for i, axis in enumerate(self.axes)}
         if len(self.axes) > 1:
             info["distance_from_origin"] = length(physics.qpos[:, :2])
-        return info | {f"{axis}_velocity": (after[axis] - before[axis]) / physics.ctrl_dt for axis in self.axes}
+        return info
 
     def terminated(self, physics: Physics) -> Mask:
         """Return False for every world."""

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..physics import Physics
-from ..task import Measured
 from .locomotion import HealthyLocomotion
 from .states import quiet
 
@@ -25,7 +24,7 @@ class PlanarWalker(HealthyLocomotion):
         return np.concatenate((physics.qpos[:, self._skip :], velocity), axis=1)
 
     @quiet
-    def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
-        """Return position (m), velocity (m/s) and height above the start (m)."""
+    def reset_info(self, physics: Physics) -> dict[str, Array]:
+        """Return position (m) and height above the start (m), each (num_envs,)."""
         height = physics.qpos[:, 1] - physics.start_qpos[..., 1]
-        return {**super().info(before, after, physics), "z_distance_from_origin": height}
+        return {**super().reset_info(physics), "z_distance_from_origin": height}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..domain import Domain
 from ..environments import environment, make_vec
 from ..errors import EnvsError, unknown_name
 from ..fidelity import NOMINAL
+from ..options import merge_options
 from ..shifts import SHIFTS
 from .check import Reference, check_worlds
 from .staging import AnyEnv
@@ -22,21 +24,31 @@ __all__ = ["Gate", "check_shift"]
 class Gate:
     """An environment and its nominal worlds, against which shifts are checked."""
 
-    def __init__(self, env: str, *, seed: int = 0, num_threads: int = 0, **task_kwargs: Any) -> None:
+    def __init__(
+        self,
+        env: str,
+        *,
+        seed: int = 0,
+        num_threads: int = 0,
+        task_options: Mapping[str, Any] | None = None,
+        **task_kwargs: Any,
+    ) -> None:
         """Prepare; what is worked out of the nominal worlds is worked out at the first check.
 
         Args:
             env: a name in ENVS.
             seed: of everything random: the same seed gives the same answers.
             num_threads: threads that step worlds; 0 means all cores this process may use.
+            task_options: options of the task, also those that are called like an argument here.
             **task_kwargs: options of the task.
 
         Raises:
             EnvsError: for an unknown environment or option.
         """
-        self.task = environment(env).make_task(**task_kwargs)
+        self._task_options = merge_options(task_options, task_kwargs)
+        self.task = environment(env).make_task(**self._task_options)
         self.env, self.seed = env, seed
-        self._num_threads, self._task_kwargs = num_threads, task_kwargs
+        self._num_threads = num_threads
         self._reference = Reference(lambda num, seed: self._build(Domain(), num, seed), seed)
 
     def _build(self, domain: Domain, num_envs: int, seed: int) -> AnyEnv:
@@ -48,7 +60,7 @@ class Gate:
             num_threads=self._num_threads,
             max_episode_steps=None,
             autoreset_mode=AutoresetMode.DISABLED,  # worlds that have ended cost nothing
-            **self._task_kwargs,
+            task_options=self._task_options,
         )
 
     def domain(self, shift: str, severity: float | str | None = None) -> Domain:
@@ -107,6 +119,7 @@ def check_shift(
     *,
     seed: int = 0,
     num_threads: int = 0,
+    task_options: Mapping[str, Any] | None = None,
     **task_kwargs: Any,
 ) -> ShiftCheck:
     """Check one row of SHIFTS in one environment.
@@ -117,11 +130,12 @@ def check_shift(
         severity: a number or the name of a level; None: the default.
         seed: of everything random.
         num_threads: threads that step worlds; 0 means all cores this process may use.
+        task_options: options of the task, also those that are called like an argument here.
         **task_kwargs: options of the task.
 
     Raises:
         EnvsError: for unknown names, a severity the shift does not have, or a shift the environment cannot have.
     """
-    gate = Gate(env, seed=seed, num_threads=num_threads, **task_kwargs)
+    gate = Gate(env, seed=seed, num_threads=num_threads, task_options=task_options, **task_kwargs)
     domain = gate.domain(shift, severity)
     return gate.check(shift, domain, SHIFTS[shift].number(severity))

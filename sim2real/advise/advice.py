@@ -238,6 +238,6 @@ class _Probing:
             domain=domain,
             seed=derive_seed(self.seed, "advise", "worlds"),
             num_threads=self.num_threads,
-            **self.config.task,
+            task_options=self.config.task,
             **options,
         )

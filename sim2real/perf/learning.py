@@ -27,7 +27,7 @@ class _Ours:
     """Our PPO: 64x64 nets behind an encoder that normalises."""
 
     def __init__(self, env: str, fidelity: str = "nominal") -> None:
-        worlds = make_vec(env, num_envs=NUM_ENVS, domain={"fidelity": fidelity})
+        worlds = make_vec(env, num_envs=NUM_ENVS, seed=0, domain={"fidelity": fidelity})
         settings = {**COMMON, "encoder": {"widths": ()}, "policy_head": (64, 64), "value_head": (64, 64)}
         self._agent = PPO(worlds, settings, seed=0, device="cpu")
 
@@ -86,7 +86,7 @@ class _Phase:
 
     def __init__(self, *, frozen: bool, cached: bool) -> None:
         settings = {**COMMON, "encoder": {"widths": (256, 128)}, "policy_head": (64,), "value_head": (64,)}
-        worlds = make_vec("hopper", num_envs=NUM_ENVS, domain={"fidelity": "cheap"})
+        worlds = make_vec("hopper", num_envs=NUM_ENVS, seed=0, domain={"fidelity": "cheap"})
         self.agent = PPO(worlds, {**settings, "cache_features": cached}, seed=0, device="cpu")
         # an encoder that has seen nothing is an identity; give all three agents the same statistics to hold on to
         self.agent.policy.encoder.normalizer.update(self.agent.policy.encoder.normalizer.mean.new_ones(2, 11))

@@ -35,7 +35,7 @@ def _train() -> float:
     from agents import PPO
     from envs import make_vec
 
-    worlds = make_vec("hopper", num_envs=TRAINED, domain={"fidelity": "cheap", "parameters": COMMON})
+    worlds = make_vec("hopper", num_envs=TRAINED, seed=0, domain={"fidelity": "cheap", "parameters": COMMON})
     agent = PPO(worlds, {"encoder": {"widths": (256, 128)}, "num_steps": 64, "batch_size": 1024}, device="cpu")
     agent.learn(3 * TRAINED * 64)
     if Path("/proc/self/status").is_file():

@@ -64,7 +64,7 @@ COMMON: dict[str, dict[str, Any]] = {
 
 def physical_parameters(env: str) -> dict[str, dict[str, Any]]:
     """Return the rows of RANGES that `env` has something for: objects, and a default that can be scaled."""
-    nominal = make_vec(env, num_envs=1, num_threads=1).worlds.nominal
+    nominal = make_vec(env, num_envs=1, seed=0, num_threads=1).worlds.nominal
     chosen = {}
     for name, operation in RANGES.items():
         default = PARAMETERS[name].default(nominal)
@@ -88,7 +88,7 @@ class OurWorlds:
         """Build and reset them; `parameters` None: everything physical randomized."""
         chosen = physical_parameters(env) if parameters is None else parameters
         domain = {"fidelity": fidelity, "parameters": chosen}
-        self.worlds: DomainVectorEnv = make_vec(env, num_envs=num_envs, domain=domain)
+        self.worlds: DomainVectorEnv = make_vec(env, num_envs=num_envs, seed=0, domain=domain)
         self.worlds.reset()
         rng = np.random.default_rng(0)
         low, high = self.worlds.physics.action_bounds

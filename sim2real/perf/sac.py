@@ -26,7 +26,7 @@ class _Ours:
     """Our SAC on hopper, its replay filled."""
 
     def __init__(self, settings: dict[str, Any], frozen: bool = False) -> None:
-        worlds = make_vec("hopper", num_envs=NUM_ENVS, domain={"fidelity": "cheap"})
+        worlds = make_vec("hopper", num_envs=NUM_ENVS, seed=0, domain={"fidelity": "cheap"})
         self._agent = SAC(worlds, settings, seed=0, device="cpu")
         if frozen:
             # an encoder that has seen nothing is an identity; give it statistics to hold on to
