@@ -49,7 +49,8 @@ class VectorAdapter(VecEnv):
         mode = env.metadata.get("autoreset_mode")
         if mode != AutoresetMode.SAME_STEP:
             raise AgentsError(
-                f"autoreset mode of {env} is {mode}: worlds must reset in the step they end in (SAME_STEP)"
+                f"autoreset mode of {env} is {mode}: worlds must reset in the step they end in "
+                "(autoreset_mode=AutoresetMode.SAME_STEP)"
             )
         space = env.single_observation_space
         if not isinstance(space, spaces.Box) or len(space.shape) != 1:

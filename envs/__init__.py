@@ -5,7 +5,11 @@
     domain = Domain.parse({"parameters": {"body_mass": {"scale": {"uniform": [0.7, 1.3]}}}})
     env = make_vec("hopper", num_envs=256, domain=domain, seed=0)
 
-Single worlds are registered with Gymnasium: `gymnasium.make("sim2real/Hopper-v0")`.
+Importing this package or `sim2real` registers the environments with Gymnasium, single and vectorised:
+`gymnasium.make("sim2real/Hopper-v0")`, `gymnasium.make_vec("sim2real/Hopper-v0", num_envs=8)`. A process that has
+imported neither names it: `gymnasium.make("sim2real:sim2real/Hopper-v0")`. Gymnasium's vector wrappers of observations
+ask for `autoreset_mode="NextStep"`, stable-baselines3 for `agents.VectorAdapter(env)`. A domain that is given as a
+mapping keeps `env.spec.to_json()` possible.
 """
 
 from .domain import Domain
