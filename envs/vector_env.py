@@ -41,11 +41,10 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
 
     Worlds end and restart independently. `autoreset_mode` is one of Gymnasium's:
 
-    - SAME_STEP, the default: an ended world restarts within the step. Its observation is the first of the next
-      episode, the last one is in `infos["final_obs"]`, an array (num_envs, obs_dim) with the mask
-      `infos["_final_obs"]`, and its step's infos are in `infos["final_info"]`.
-    - NEXT_STEP: an ended world ignores the next action and restarts: its observation is the first of the next
-      episode, its reward 0. Gymnasium's wrappers of observations demand this mode.
+    - SAME_STEP, the default: an ended world restarts within the step. Its observation is the next episode's first, the
+      last one is in `infos["final_obs"]`, (num_envs, obs_dim), its step's infos are in `infos["final_info"]`.
+    - NEXT_STEP: an ended world ignores the next action and restarts: its observation is the next episode's first, its
+      reward 0. Gymnasium's wrappers of observations demand this mode.
     - DISABLED: an ended world stands still, reward 0, until `reset(options={"reset_mask": mask})`.
 
     Every array in infos is (num_envs, ...) and has its mask under the same key with a leading underscore. At the start
