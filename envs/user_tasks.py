@@ -1,16 +1,17 @@
 """Environments that are not in ENVS: a task of the user's own, `module:Class`, or one of Gymnasium's, `gym:<id>`.
 
-A module is looked for where Python looks for modules, then in the folders given to `import_from`, the configuration's
-above all, then in the working directory. All of these stay on `sys.path`, last, so that the module's methods find
-what lies beside it whenever they import it.
+A module is looked for where Python looks for modules, then in the folders given to `import_from`, then in the working
+directory. Folders stay on `sys.path`, last, so that the module's methods find what lies beside it whenever they import
+it. A class shows that it is a Task before anything of it is called, so a name in a file that somebody else wrote, such
+as `subprocess:Popen`, runs nothing.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType
@@ -22,19 +23,9 @@ from .task import Task
 
 __all__ = ["find_task", "import_from", "is_user_task"]
 
-_REQUIRED = (
-    "frame_skip",
-    "max_episode_steps",
-    "cheap",
-    "observation_names",
-    "spec",
-    "reset",
-    "observe",
-    "measure",
-    "reward",
-    "info",
-    "terminated",
-)
+_METHODS = ("spec", "reset", "observe", "measure", "reward", "info", "terminated")  # of the class
+_ATTRIBUTES = ("frame_skip", "max_episode_steps", "cheap", "observation_names")  # of the class or the instance
+_HOME = Path(__file__).parent
 
 
 def is_user_task(name: str) -> bool:
@@ -53,10 +44,14 @@ def find_task(name: str) -> Callable[..., Task]:
     """Return what builds the task called `module:Class` or `gym:<id>`.
 
     Raises:
-        EnvsError: when the module cannot be imported or has no such class; when called, also if the class cannot be
-            made with the options or what it makes is no task.
+        EnvsError: when the module cannot be imported, is Python's own, or has no such class, or the class lacks a
+            method of Task; when called, also if the class cannot be made with the options or what it makes lacks an
+            attribute of Task.
     """
-    place, _, thing = name.partition(":")
+    place, _, thing = name.partition(":") if name.startswith("gym:") else name.rpartition(":")
+    package = thing.rpartition(":")[0] if place == "gym" else place
+    if package.partition(".")[0] in sys.stdlib_module_names and package not in sys.modules:  # importing is executing
+        raise EnvsError(f"env {name!r}: {package!r} is one of Python's own modules, and has no environments")
     if place == "gym":
         import_from(Path.cwd())  # the package of `gym:<package>:<id>`
         return cast(Callable[..., Task], partial(GymTask, thing))
@@ -64,20 +59,31 @@ def find_task(name: str) -> Callable[..., Task]:
     classes = {k: v for k, v in vars(module).items() if inspect.isclass(v) and not k.startswith("_")}
     if thing not in classes:
         raise unknown_name(f"class in module {place!r}", thing, classes)
+    members = {member for base in classes[thing].__mro__ for member in vars(base)}
+    if not members.issuperset(_METHODS):
+        raise _no_task(name, thing, [member for member in (*_ATTRIBUTES, *_METHODS) if member not in members])
     return _checked(name, classes[thing])
 
 
+def _no_task(name: str, owner: str, lacking: Sequence[str]) -> EnvsError:
+    return EnvsError(f"env {name!r}: {owner} is no Task, it lacks {', '.join(lacking)}; see envs.Task")
+
+
 def _import(name: str, place: str) -> ModuleType:
-    import_from(Path.cwd())
+    top = place.partition(".")[0]
     try:
+        if top not in sys.modules and importlib.util.find_spec(top) is None:
+            import_from(Path.cwd())
         return importlib.import_module(place)
     except (Exception, SystemExit) as error:  # whatever the user's module raises is the user's to read
-        absent = isinstance(error, ModuleNotFoundError) and error.name == place.partition(".")[0]
-        hint = (
-            f"; looked for beside the configuration, in the working directory {Path.cwd()} and where Python looks for "
-            "modules: run the command in its folder, or put that on PYTHONPATH"
-        )
-        reason = f"{type(error).__name__}: {error}{hint if absent else ''}"
+        reason = f"{type(error).__name__}: {error}"
+        if top == _HOME.name and isinstance(error, ModuleNotFoundError):
+            reason += f"; `{top}` is the package of that name that comes with sim2real ({_HOME}), not a folder of yours"
+        elif isinstance(error, ModuleNotFoundError) and error.name == top:
+            reason += (
+                f"; looked for beside the configuration, in the working directory {Path.cwd()} and where Python looks "
+                "for modules: run the command in its folder, or put that on PYTHONPATH"
+            )
         raise EnvsError(f"env {name!r}: module {place!r} fails to import: {reason}") from error
 
 
@@ -86,20 +92,18 @@ def _checked(name: str, task_class: type) -> Callable[..., Task]:
 
     @wraps(task_class, updated=())
     def make(**options: Any) -> Task:
-        """Make the task; whatever goes wrong in the user's code is told as an EnvsError."""
+        """Make the task; whatever goes wrong in the user's code becomes an EnvsError."""
         try:
             task = task_class(**options)
-            missing = [member for member in _REQUIRED if not hasattr(task, member)]
+            lacking = [member for member in _ATTRIBUTES if not hasattr(task, member)]
         except EnvsError:
             raise
         except Exception as error:  # as above
             raise EnvsError(
                 f"env {name!r}: cannot be made with options {options}: {type(error).__name__}: {error}"
             ) from error
-        if missing:
-            raise EnvsError(
-                f"env {name!r}: {task_class.__name__} is no Task, it lacks {', '.join(missing)}; see envs.Task"
-            )
+        if lacking:
+            raise _no_task(name, task_class.__name__, lacking)
         return cast(Task, task)
 
     return make

@@ -28,7 +28,7 @@ _logger = logging.getLogger(__name__)
 def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str, num_threads: int) -> DomainVectorEnv:
     """Build training worlds; `role` (source or target) names their branch of the seed tree."""
     return make_vec(
-        config.env,
+        config.env_import,
         num_envs=num_envs,
         domain=domain,
         seed=derive_seed(config.seed, role, "worlds"),
@@ -55,7 +55,7 @@ def build_agent(
     return make_agent(
         config.agent.algorithm,
         worlds,
-        settings=with_parameters(config, settings),
+        settings=config.with_code(with_parameters(config, settings)),
         seed=derive_seed(config.seed, role, "agent"),
         device=device,
     )

@@ -20,6 +20,8 @@ from .progress import Reporter
 from .run import RunDirectory
 from .seeding import derive_seed
 from .stats import Interval, interval, mean
+from .trust import code_of_names
+from .user_code import Code, import_names
 
 __all__ = ["CheckedShift", "Checks", "PolicyReturns"]
 
@@ -75,6 +77,7 @@ class Checks:
         seed: int = 0,
         num_threads: int = 0,
         device: str | None = None,
+        trust: bool = False,
     ) -> None:
         """Resolve names; nothing is simulated yet.
 
@@ -88,23 +91,28 @@ class Checks:
             seed: of everything random.
             num_threads: threads that step worlds; 0: all cores.
             device: where the policy acts (see `load_agent`).
+            trust: whether code that was not made here may be loaded.
 
         Raises:
-            UserError: for options that do not go together, or a policy of another environment or an unfinished run.
+            UserError: for options that do not go together, a policy of another environment or an unfinished run, or
+                code that must not be loaded.
             EnvsError: for an unknown environment or shift, or a severity it cannot have.
         """
         if not shifts and not every:
             raise UserError("check: name at least one --shift, or give --all")
         if severity is not None and every:
             raise UserError("--severity: is of the shifts named by --shift and does not go with --all")
-        self._config = _config_of(env)
+        self._config = _config_of(env, trust)
+        code = self._config.code if self._config else code_of_names({"env": env}, trust=trust)
         self.env = self._config.env if self._config else env
-        environment(self.env)
-        self._policy, task = _open_policy(policy, self.env, device)
+        run = None if policy is None else RunDirectory.open(policy, trust=trust)
+        self._policy, task, run_code = _open_policy(run, self.env, code, device)
+        self._env = import_names(self.env, {**run_code, **code})
+        environment(self._env)
         if self._config and policy is not None and self._config.task != task:
             raise UserError(f"{policy}: its task has options {task}, {env} has {self._config.task}; must be the same")
         self._task = self._config.task if self._config else task
-        self._gate = Gate(self.env, seed=derive_seed(seed, "check"), num_threads=num_threads, task_options=self._task)
+        self._gate = Gate(self._env, seed=derive_seed(seed, "check"), num_threads=num_threads, task_options=self._task)
         self._seed, self._episodes, self._num_threads = seed, episodes, num_threads
         names = [*shifts, *((*self._targets(), *SHIFTS) if every else ())]
         self._jobs = [self._job(name, severity, name in shifts) for name in dict.fromkeys(names)]
@@ -158,7 +166,7 @@ class Checks:
         assert self._policy is not None
         returns = evaluate(
             self._policy,
-            self.env,
+            self._env,
             domain,
             episodes=self._episodes,
             seed=derive_seed(self._seed, "evaluate"),
@@ -168,21 +176,26 @@ class Checks:
         return interval([returns], mean, np.random.default_rng(derive_seed(self._seed, "bootstrap")))
 
 
-def _config_of(env: str) -> RunConfig | None:
+def _config_of(env: str, trust: bool) -> RunConfig | None:
     path = Path(env)
-    return load_config(path) if path.suffix in _SUFFIXES or path.is_file() else None
+    return load_config(path, trust=trust) if path.suffix in _SUFFIXES or path.is_file() else None
 
 
-def _open_policy(path: Path | None, env: str, device: str | None) -> tuple[Policy | None, dict[str, Any]]:
-    """Return the newest agent of a run and its task's options."""
-    if path is None:
-        return None, {}
-    directory = RunDirectory.open(path)
+def _open_policy(
+    directory: RunDirectory | None, env: str, code: Code, device: str | None
+) -> tuple[Policy | None, dict[str, Any], Code]:
+    """Return the newest agent of a run, its task's options, and its code, which must be that of the environment."""
+    if directory is None:
+        return None, {}, {}
+    path = directory.path
     directory.require_finished("shifts are checked by it")
     config = directory.config()
     if config.env != env:
         raise UserError(f"{path}: holds a policy for {config.env!r}, not for {env!r}; a policy acts where it was made")
-    return load_agent(directory, config, device)[0], config.task
+    for name, file in config.code.items():
+        if (other := code.get(name, file)).sha256 != file.sha256:
+            raise UserError(f"{path}: module {name!r} is {file.describe()}, and here it is {other.describe()}")
+    return load_agent(directory, config, device)[0], config.task, config.code
 
 
 def _number_or_level(text: str | None) -> float | str | None:

@@ -35,6 +35,7 @@ from .terminal import (
     Device,
     Interrupted,
     Threads,
+    Trust,
     console,
     error_console,
     interruptible,
@@ -86,9 +87,10 @@ def pretrain(
     seed: Seed = None,
     threads: Threads = 0,
     device: Device = None,
+    trust: Trust = False,
 ) -> None:
     """Train a fresh agent on the source domain."""
-    loaded = load_config(config, **_given(seed=seed, device=device))
+    loaded = load_config(config, trust=trust, **_given(seed=seed, device=device))
     with interruptible("add --resume to continue"), ProgressBoard(console) as board:
         run = pretrain_run(loaded, out, resume=resume, num_threads=threads, report=board.job(out.name))
     ledger = run.ledger()
@@ -117,12 +119,13 @@ def transfer(
     seed: Seed = None,
     threads: Threads = 0,
     device: Device = None,
+    trust: Trust = False,
 ) -> None:
     """Carry a source agent over to a target domain and fine-tune it there."""
-    run = RunDirectory.open(source)
+    run = RunDirectory.open(source, trust=trust)
     if config is None:
         run.content()  # raises where it is no longer what the run was made with
-    loaded = load_config(config or run.path / "config.resolved.yaml", **_given(seed=seed, device=device))
+    loaded = load_config(config or run.path / "config.resolved.yaml", trust=trust, **_given(seed=seed, device=device))
     job = Transfer(loaded, run, target, method or DEFAULT_METHODS[loaded.agent.algorithm])
 
     def show_plan(rows: list[PlanRow]) -> None:
@@ -166,9 +169,10 @@ def evaluate(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of worlds and initial states.")] = 0,
     threads: Threads = 0,
     device: Device = None,
+    trust: Trust = False,
 ) -> None:
     """Run an agent's mean action and show its return with a 95 % interval over episodes."""
-    directory = RunDirectory.open(run)
+    directory = RunDirectory.open(run, trust=trust)
     directory.require_finished("it is evaluated")
     config = directory.config()
     task = config.make_task()
@@ -176,7 +180,7 @@ def evaluate(
     agent, _ = load_agent(directory, config, device)
     result = evaluate_agent(
         agent,
-        config.env,
+        config.env_import,
         domain,
         episodes=episodes,
         seed=derive_seed(seed, "evaluate"),
@@ -201,12 +205,13 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Run this environment's jobs only; may be given several times.")
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Run a grid of environment x target x method x seed; call it again to go on.
 
     With --only machines can share a grid by environments; `report` puts what they found together.
     """
-    benchmark = Bench.begin(out, load_bench_config(config), config.parent)
+    benchmark = Bench.begin(out, load_bench_config(config), config.parent, trust=trust)
     benchmark.require_environments(only or ())
     failures = 0
     try:

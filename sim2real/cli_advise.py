@@ -14,7 +14,7 @@ from .bench import Bench
 from .files import require_folder, write_json
 from .progress import ProgressBoard
 from .run import RunDirectory
-from .terminal import Device, Threads, console, interruptible
+from .terminal import Device, Threads, Trust, console, interruptible
 
 __all__ = ["advise", "advise_worth"]
 
@@ -31,12 +31,18 @@ def advise(
     seed: Seed = 0,
     threads: Threads = 0,
     device: Device = None,
+    trust: Trust = False,
 ) -> None:
     """Spend a few target steps with the source policy and say what to freeze and which method to try first."""
     require_folder(json, "--json")
     with interruptible("nothing was written"):
         advice = advise_on(
-            RunDirectory.open(source), target, steps=steps, seed=seed, num_threads=threads, device=device
+            RunDirectory.open(source, trust=trust),
+            target,
+            steps=steps,
+            seed=seed,
+            num_threads=threads,
+            device=device,
         )
     for table in advice_tables(advice):
         console.print(table)
@@ -52,13 +58,14 @@ def advise_worth(
     json: Json = None,
     seed: Seed = 0,
     threads: Threads = 0,
+    trust: Trust = False,
 ) -> None:
     """Measure what advice is worth: rank correlation of its scores with what a benchmark's methods reached."""
     require_folder(json, "--json")
     benchmark = Bench.open(bench)
     with interruptible("nothing was written"), ProgressBoard(console) as board:
         worth, scores, outcomes = worth_of_advice(
-            benchmark, steps=steps, seed=seed, num_threads=threads, report=board.job("advise")
+            benchmark, steps=steps, seed=seed, num_threads=threads, report=board.job("advise"), trust=trust
         )
     console.print(_worth_table(worth))
     if json is not None:

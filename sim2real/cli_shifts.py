@@ -17,7 +17,7 @@ from .files import require_folder, write_json
 from .policy_run import PolicyRun, require_absent
 from .progress import ProgressBoard
 from .seeding import derive_seed
-from .terminal import Device, Threads, console, interruptible
+from .terminal import Device, Threads, Trust, console, interruptible
 
 __all__ = ["calibrate", "check"]
 
@@ -33,6 +33,7 @@ def check(
     json: Annotated[Path | None, typer.Option("--json", help="File to write everything found to.")] = None,
     threads: Threads = 0,
     device: Device = None,
+    trust: Trust = False,
 ) -> None:
     """Find out whether shifts do what they say, make a difference, and leave the task solvable."""
     require_folder(json, "--json")
@@ -46,6 +47,7 @@ def check(
         seed=seed,
         num_threads=threads,
         device=device,
+        trust=trust,
     )
     with interruptible("nothing was written"), ProgressBoard(console) as board:
         rows = checks.run(board.job("check"))
@@ -69,11 +71,12 @@ def calibrate(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of worlds and initial states.")] = 0,
     threads: Threads = 0,
     device: Device = None,
+    trust: Trust = False,
 ) -> None:
     """Find the severities of a shift at which a policy loses given shares of its return."""
     wanted = check_drops(drops)
     require_absent(out)
-    run = PolicyRun.open(policy, env, shift, num_threads=threads, device=device)
+    run = PolicyRun.open(policy, env, shift, num_threads=threads, device=device, trust=trust)
 
     def tell(severity: float, mean_return: float) -> None:
         console.print(f"severity {severity:<10.4g} return {mean_return:.1f}")

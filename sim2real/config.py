@@ -9,16 +9,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from agents import check_settings
-from envs import SHIFTS, Domain, Task, environment, import_from, make_vec, unknown_name
+from envs import SHIFTS, Domain, EnvsError, Task, environment, make_vec, unknown_name
 
 from .evaluation import MOST_EPISODES
 from .severities import resolve_severities
 from .shipped import shipped_config
 from .space_map import SpaceMap
 from .strict import Strict, read_yaml, validate
+from .trust import code_for, code_of_names
+from .user_code import Code, import_names
 
 __all__ = [
     "DEVICES",
@@ -133,7 +135,10 @@ class TransferConfig(Strict):
 
 
 class RunConfig(Strict):
-    """Everything one environment's runs need."""
+    """Everything one environment's runs need.
+
+    A user's module is called by its name in `env`, by that of its file in `env_import`: worlds are built from that.
+    """
 
     env: str
     task: dict[str, Any] = {}
@@ -144,11 +149,17 @@ class RunConfig(Strict):
     agent: AgentConfig
     transfer: TransferConfig
     budget: BudgetConfig
+    _code: Code = PrivateAttr(default_factory=dict)
 
     @field_validator("env")
     @classmethod
-    def _env_exists(cls, value: str) -> str:
-        environment(value)
+    def _env_exists(cls, value: str, info: ValidationInfo) -> str:
+        code = _code_in(info)
+        name = import_names(value, code_of_names({"env": value}) if code is None else code)
+        try:
+            environment(name)
+        except EnvsError as error:
+            raise EnvsError(str(error).replace(name, value)) from error
         return value
 
     @field_validator("targets")
@@ -167,7 +178,9 @@ class RunConfig(Strict):
         return value
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self, info: ValidationInfo) -> Self:
+        code = _code_in(info)
+        self._code = code_of_names(self.model_dump(include={"env", "agent", "transfer"})) if code is None else code
         task = self.make_task()
         self._try_domain("source", lambda: self.source_domain(task))
         for name in self.targets:
@@ -191,7 +204,7 @@ class RunConfig(Strict):
     def _try_domain(self, key: str, make: Callable[[], Domain]) -> None:
         """Build one world of a domain: only the model tells whether its selectors and values fit."""
         try:
-            make_vec(self.env, num_envs=1, domain=make(), num_threads=1, task_options=self.task).close()
+            make_vec(self.env_import, num_envs=1, domain=make(), num_threads=1, task_options=self.task).close()
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from error
 
@@ -203,9 +216,26 @@ class RunConfig(Strict):
         """
         self._try_domain(f"targets.{name}", lambda: self.target_domain(name, self.make_task()))
 
+    @property
+    def code(self) -> Code:
+        """The modules that are named, and their files."""
+        return self._code
+
+    @property
+    def env_import(self) -> str:
+        """The environment by the name that finds its very file; `envs` takes it like any other."""
+        return import_names(self.env, self._code)
+
+    def with_code(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a learner's settings with the encoder's module named by where it was found."""
+        encoder = settings.get("encoder")
+        if not isinstance(encoder, Mapping) or not isinstance(encoder.get("kind"), str):
+            return dict(settings)
+        return {**settings, "encoder": {**encoder, "kind": import_names(encoder["kind"], self._code)}}
+
     def make_task(self) -> Task:
         """Build the task with the configured options."""
-        return environment(self.env).make_task(**self.task)
+        return environment(self.env_import).make_task(**self.task)
 
     def source_domain(self, task: Task) -> Domain:
         """Return the domain to pretrain in."""
@@ -228,34 +258,34 @@ class RunConfig(Strict):
         return {**self.agent.settings, **self.transfer.settings}
 
 
-def load_config(path: Path, **overrides: Any) -> RunConfig:
+def _code_in(info: ValidationInfo) -> Code | None:
+    """Return the code that a configuration is validated with; None where a script has made it."""
+    return None if info.context is None else info.context["code"]
+
+
+def load_config(path: Path, *, trust: bool = False, **overrides: Any) -> RunConfig:
     """Read and check a run's configuration, a file or the name of one that comes along.
 
-    `overrides` replace top-level keys.
+    `overrides` replace top-level keys; `trust` allows code that was not made here (see `trust`).
 
     Raises:
         UserError: naming file, key, value, rule and valid choices.
     """
     file = path if path.exists() else shipped_config(str(path)) or path
-    return resolve_config({**read_yaml(file), **overrides}, file, str(file))
+    return resolve_config({**read_yaml(file), **overrides}, file, str(file), trust=trust)
 
 
-def resolve_config(content: Mapping[str, Any], file: Path, where: str) -> RunConfig:
+def resolve_config(content: Mapping[str, Any], file: Path, where: str, *, trust: bool = False) -> RunConfig:
     """Check the `content` of a configuration that was read from `file`, and make what lies beside it part of it.
 
     Severities that have a name become numbers. The module of `env: module:Class`, or of such an encoder, is looked for
-    in the file's folder too; as a resolved configuration does not say where that was, who reads it again finds the
-    module in the working directory or on PYTHONPATH.
+    in the file's folder first; that of a run's configuration is where the run's manifest says.
 
     Raises:
         UserError: as `load_config`; what is wrong stands in `where`.
     """
-    if ":" in str(content.get("env")):
-        import_from(file.parent)
-    config = validate(RunConfig, resolve_severities(content, file), where)
-    if ":" in config.agent.settings.get("encoder", {}).get("kind", ""):
-        import_from(file.parent)
-    return config
+    code = code_for(content, file, trust=trust)
+    return validate(RunConfig, resolve_severities(content, file), where, {"code": code})
 
 
 def config_digest(config: Strict) -> str:

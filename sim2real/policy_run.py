@@ -76,8 +76,19 @@ class PolicyRun:
     num_threads: int = 0
 
     @classmethod
-    def open(cls, path: Path, env: str, shift: str, *, num_threads: int = 0, device: str | None = None) -> PolicyRun:
+    def open(
+        cls,
+        path: Path,
+        env: str,
+        shift: str,
+        *,
+        num_threads: int = 0,
+        device: str | None = None,
+        trust: bool = False,
+    ) -> PolicyRun:
         """Load the newest checkpoint of the run at `path`, to act on `device` (see `load_agent`).
+
+        `trust` allows code it names that was not made here.
 
         Raises:
             UserError: when it is no run or has not finished, is of another environment, or its checkpoint does not fit.
@@ -85,7 +96,7 @@ class PolicyRun:
         """
         if shift not in SHIFTS:
             raise unknown_name("shift", shift, SHIFTS)
-        directory = RunDirectory.open(path)
+        directory = RunDirectory.open(path, trust=trust)
         directory.require_finished("shifts are calibrated by it")
         config = directory.config()
         if config.env != env:
@@ -93,13 +104,14 @@ class PolicyRun:
                 f"{path}: holds a policy for {config.env!r}, not for {env!r}; a policy acts where it was made"
             )
         domain = SHIFTS[shift].domain(env=env)
-        make_vec(env, num_envs=1, domain=domain, num_threads=1, task_options=config.task).close()  # it fits, or raises
+        probe = make_vec(config.env_import, num_envs=1, domain=domain, num_threads=1, task_options=config.task)
+        probe.close()  # the shift fits, or this raises
         agent, bundle = load_agent(directory, config, device)
         return cls(directory.path.name, bundle.digest, config, shift, agent, num_threads)
 
     def sides(self, episodes: int, seed: int, report: Report | None = None) -> Sides:
         """Return how to measure the policy, every severity on the same episodes."""
-        probe = make_vec(self.config.env, num_envs=1, num_threads=1, task_options=self.config.task)
+        probe = make_vec(self.config.env_import, num_envs=1, num_threads=1, task_options=self.config.task)
         box = probe.single_action_space
         assert isinstance(box, Box)
         probe.close()
@@ -116,7 +128,7 @@ class PolicyRun:
     def _returns(self, policy: Policy, severity: float, episodes: int, seed: int) -> FloatArray:
         return evaluate(
             policy,
-            self.config.env,
+            self.config.env_import,
             SHIFTS[self.shift].domain(severity, self.config.env),
             episodes=episodes,
             seed=seed,

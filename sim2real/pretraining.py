@@ -60,7 +60,7 @@ def _carry_out(
         """Evaluate on the source domain, log it and return the point of the curve."""
         result = evaluate(
             agent,
-            config.env,
+            config.env_import,
             domain,
             episodes=config.budget.eval_episodes,
             seed=derive_seed(config.seed, "source", "evaluation"),

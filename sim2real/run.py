@@ -1,7 +1,7 @@
 """RunDirectory: one run on disk.
 
 <run>/  config.resolved.yaml   the configuration with every default
-        manifest.json          what made it: kind, seed, parent, configuration digest, versions
+        manifest.json          what made it: kind, seed, parent, configuration digest, versions, a user's code
         checkpoints/<step>/    bundles (see agents.checkpoint)
         tb/                    TensorBoard events
         curve.jsonl            one line per evaluation
@@ -31,6 +31,8 @@ from .files import make_folder, read_json, require_plain, to_json, write_json
 from .locking import working_on
 from .reading import load_yaml
 from .run_logs import RunLogs
+from .trust import code_of_run, code_record, require_same_code
+from .user_code import Code
 from .versions import collect_versions
 
 __all__ = ["RunDirectory"]
@@ -45,9 +47,10 @@ _logger = logging.getLogger(__name__)
 class RunDirectory:
     """A run's folder: made once, then read and continued."""
 
-    def __init__(self, path: Path) -> None:
-        """Name the folder; nothing is touched."""
+    def __init__(self, path: Path, *, trust: bool = False, approved: Code | None = None) -> None:
+        """Name the folder, and what code it may load (see `code_of_run`). Nothing is read yet."""
         self.path = path.resolve()
+        self._trust, self._approved = trust, approved
         self._checkpoints = Checkpoints(self.path / "checkpoints")
         self._logs = RunLogs(self.path)
         self._require_ours: Callable[[], None] = lambda: None
@@ -77,9 +80,10 @@ class RunDirectory:
         if path.is_dir() and any(path.iterdir()):
             run._require_same(manifest, config, resume)
             return run
+        record = code_record(config.code, _dump(config))
         files = {
             "config.resolved.yaml": yaml.safe_dump(_dump(config), sort_keys=False),
-            "manifest.json": to_json({**manifest, "versions": collect_versions()}),
+            "manifest.json": to_json({**manifest, "versions": collect_versions(), **record}),
         }
         if not make_folder(run.path, files):
             run._require_same(manifest, config, resume)  # another process was faster
@@ -106,6 +110,7 @@ class RunDirectory:
                 f"{self.path}: already holds a run ({there.get('kind', 'unknown')}, seed {there.get('seed')}); "
                 "choose another --out, or add --resume to continue it"
             )
+        require_same_code(there, config.code, self.path)
         found = {**{key: there.get(key) for key in manifest}, "config": self.content()}
         wanted = {**manifest, "config": _dump(config)}
         if all(there.get(key) == value for key, value in manifest.items()):
@@ -117,8 +122,8 @@ class RunDirectory:
         )
 
     @classmethod
-    def open(cls, path: Path) -> RunDirectory:
-        """Open the folder of an existing run.
+    def open(cls, path: Path, *, trust: bool = False, approved: Code | None = None) -> RunDirectory:
+        """Open the folder of an existing run; `trust` allows code it names that was not made here.
 
         Raises:
             UserError: when it is missing or holds no run.
@@ -127,7 +132,7 @@ class RunDirectory:
             raise UserError(f"{path}: no such run directory")
         if not (path / "manifest.json").is_file():
             raise UserError(f"{path}: holds no run (no manifest.json)")
-        run = cls(path)
+        run = cls(path, trust=trust, approved=approved)
         run.manifest()
         return run
 
@@ -144,7 +149,9 @@ class RunDirectory:
         Raises:
             UserError: when the file is damaged, or is not the one that the run was made with.
         """
-        return validate(RunConfig, self.content(), str(self._config_file))
+        content = self.content()
+        code = code_of_run(content, self.path, trust=self._trust, approved=self._approved)
+        return validate(RunConfig, content, str(self._config_file), {"code": code})
 
     @property
     def _config_file(self) -> Path:

@@ -47,14 +47,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def validate(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
-    """Check `content` against `model`.
+def validate(
+    model: type[Model], content: Mapping[str, Any], where: str, context: Mapping[str, Any] | None = None
+) -> Model:
+    """Check `content` against `model`; `context` is for its validators.
 
     Raises:
         UserError: with the first thing that is wrong and what would be right.
     """
     try:
-        return model.model_validate(content)
+        return model.model_validate(content, context=context)
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{where}: {_explain(model, first)}") from None

@@ -19,6 +19,7 @@ __all__ = [
     "Interrupted",
     "PlainConsole",
     "Threads",
+    "Trust",
     "console",
     "error_console",
     "interruptible",
@@ -30,6 +31,9 @@ Device = Annotated[
     str | None, typer.Option("--device", help="Device of the networks, in place of the run's: auto, cpu, cuda or mps.")
 ]
 Threads = Annotated[int, typer.Option("--threads", min=0, help="Threads that step worlds; 0: all cores.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Load code that comes with a run, or that a run made elsewhere names.")
+]
 
 _KEPT = "\n\t"
 _BIDIRECTIONAL = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # they reorder what follows them

@@ -90,7 +90,7 @@ class TransferRun:
         """Evaluate in worlds of `domain` of `home`'s environment, with `home`'s seed and number of episodes."""
         return evaluate(
             self.prepared.agent,
-            home.env,
+            home.env_import,
             domain,
             episodes=home.budget.eval_episodes,
             seed=derive_seed(home.seed, role, "evaluation"),

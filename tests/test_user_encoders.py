@@ -83,6 +83,32 @@ class Tied(nn.Module):
 
 class Thing:
     pass
+
+class Running(nn.Module):
+    """State in a plain attribute, kept up in training, in evaluation, from some call on, or made at random."""
+    def __init__(self, obs_dim, how):
+        super().__init__()
+        self.linear, self.how, self.calls = nn.Linear(obs_dim, 5), how, 0
+        self.box = Thing()
+        self.box.mean = torch.zeros(obs_dim)
+        if how == "random":
+            self.box.mean = torch.randn(obs_dim)
+        if how == "buffer":
+            self.register_buffer("mean", torch.zeros(obs_dim))
+        self.hidden = None
+    def forward(self, x):
+        self.calls += 1
+        due = {"train": self.training, "eval": not self.training, "late": self.calls > 100}.get(self.how, False)
+        if due:
+            self.box.mean = 0.9 * self.box.mean + 0.1 * x.mean(0)
+        if self.how == "buffer" and self.training:
+            self.mean.mul_(0.9).add_(0.1 * x.detach().mean(0))
+            return self.linear(x - self.mean)
+        out = self.linear(x - self.box.mean)
+        if self.how == "hidden":
+            out = out if self.hidden is None else out + self.hidden
+            self.hidden = out.mean(0)
+        return out
 '''
 
 
@@ -221,7 +247,7 @@ def test_it_is_not_mistaken_for_a_plain_stack(mine: str) -> None:
         (
             "my_nets:Nett",
             {},
-            "unknown nn.Module in 'my_nets' 'Nett' .*'Net'..; valid: Chain, Constant, Gives, Lazy, Net, Tied$",
+            "unknown nn.Module in 'my_nets' 'Nett' .*'Net'..; valid: Chain, Constant, Gives, Lazy, Net, Running, Tied$",
         ),
         ("my_nets:Thing", {}, r"Thing must be a torch.nn.Module, built as Thing\(obs_dim, \*\*options\)"),
         ("my_nets:Ours", {}, "so it is no agents.Encoder itself"),
@@ -255,3 +281,35 @@ def test_weights_that_stand_in_two_places_are_moved_once_an_update(mine: str, le
     agent.apply_plan(plan, source)
     agent.learn(64)
     assert torch.equal(agent.policy.encoder.module.first.weight, agent.policy.encoder.module.second.weight)
+
+
+@pytest.mark.parametrize("how", ["train", "eval", "random", "hidden"])
+def test_state_that_nobody_would_save_is_named(mine: str, how: str) -> None:
+    name = "hidden" if how == "hidden" else "box"
+    message = rf"my_nets:Running'.* depends on .*{name}.*, which is neither a parameter nor a buffer"
+    with pytest.raises(AgentsError, match=message):
+        build(f"{mine}:Running", how=how)
+
+
+@pytest.mark.parametrize("how", ["none", "buffer"])
+def test_an_attribute_that_nothing_depends_on_and_a_buffer_are_fine(mine: str, how: str) -> None:
+    before = torch.get_rng_state()
+    encoder = build(f"{mine}:Running", how=how)
+    assert encoder.module.calls == 1  # that of the probe alone
+    torch.set_rng_state(before)
+    torch.nn.Linear(4, 5)
+    drawn = torch.get_rng_state()
+    torch.set_rng_state(before)
+    build(f"{mine}:Running", how=how)
+    assert torch.equal(torch.get_rng_state(), drawn)  # as if the module alone had been built
+    agent = PPO(LinearWorld(4), {**SMALL, "encoder": {"kind": f"{mine}:Running", "options": {"how": how}}}, seed=0)
+    agent.learn(64)
+    agent.get_training_state()
+
+
+def test_state_that_comes_late_stops_the_first_checkpoint(mine: str) -> None:
+    settings = {**SMALL, "encoder": {"kind": f"{mine}:Running", "options": {"how": "late"}}}
+    agent = PPO(LinearWorld(4), settings, seed=0, device="cpu").learn(64 * 16)
+    assert agent.policy.encoder.module.calls > 100
+    with pytest.raises(AgentsError, match=r"depends on .*box.*: it would be neither saved, carried over nor frozen"):
+        agent.get_training_state()

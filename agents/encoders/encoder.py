@@ -51,6 +51,9 @@ class Encoder(BaseFeaturesExtractor):
         """Return features (N, features_dim) of raw observations (N, obs_dim)."""
         return self.encode(self.normalize(obs))
 
+    def require_saved(self) -> None:
+        """Raise AgentsError if it acts by anything but its parameters and buffers; ours do not."""
+
     def update_statistics(self, obs: torch.Tensor) -> None:
         """Merge raw observations (N, obs_dim) into the normaliser. Raises FrozenError when it is frozen."""
         self.normalizer.update(obs)

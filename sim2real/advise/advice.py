@@ -233,7 +233,7 @@ class _Probing:
 
     def _worlds(self, domain: Domain, **options: Any) -> DomainVectorEnv:
         return make_vec(
-            self.config.env,
+            self.config.env_import,
             num_envs=self.num_envs,
             domain=domain,
             seed=derive_seed(self.seed, "advise", "worlds"),

@@ -16,6 +16,7 @@ from ..progress import Reporter
 from ..records import RunRecord
 from ..run import RunDirectory
 from ..stats import FloatArray, Interval, asymptotic_return, interval
+from ..trust import code_of_run
 from .advice import advise
 from .candidates import candidates
 
@@ -148,7 +149,13 @@ def _strata(cells: Mapping[CellOf, float]) -> list[FloatArray]:
 
 
 def worth_of_advice(
-    bench: Bench, *, steps: int, seed: int, num_threads: int = 0, report: Reporter | None = None
+    bench: Bench,
+    *,
+    steps: int,
+    seed: int,
+    num_threads: int = 0,
+    report: Reporter | None = None,
+    trust: bool = False,
 ) -> tuple[Worth, Table, Table]:
     """Advise on every finished cell of a benchmark and hold the scores against what its methods reached.
 
@@ -161,6 +168,7 @@ def worth_of_advice(
         seed: of everything random.
         num_threads: threads that step worlds; 0: all cores.
         report: told of progress.
+        trust: whether runs may name code that was not made here.
 
     Returns:
         The worth, and scores and outcomes of every cell.
@@ -170,13 +178,17 @@ def worth_of_advice(
         for job in bench.jobs
         if job.target is None and job.source_kind == "source"  # whom advice is about: a teacher is another agent
     }
-    configs = {key: validate(RunConfig, job.config, job.name) for key, job in sources.items()}
+    runs = {key: bench.path / job.path for key, job in sources.items()}
+    configs = {
+        key: validate(RunConfig, job.config, job.name, {"code": code_of_run(job.config, runs[key], trust=trust)})
+        for key, job in sources.items()
+    }
     outcomes = outcomes_of(bench.results().records, configs)
     scores: dict[CellOf, dict[str, float]] = {}
     for done, cell in enumerate(outcomes):
         if report is not None:
             report(done, len(outcomes), f"{cell.env} {cell.target} seed {cell.seed}")
-        run = RunDirectory.open(bench.path / sources[cell.env, cell.seed].path)
+        run = RunDirectory.open(runs[cell.env, cell.seed], trust=trust)
         scores[cell] = advise(run, cell.target, steps=steps, seed=seed, num_threads=num_threads).scores
     return correlate(scores, outcomes, np.random.default_rng(seed)), scores, outcomes
 

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ from ..progress import ProgressBoard
 from ..reading import GENERATED, load_yaml
 from ..records import BenchResults
 from ..report import ReportPaths, write_report
+from ..run import RunDirectory
+from ..trust import require_same_code
+from ..user_code import Code
 from ..versions import join_versions
 from .collect import collect_record, has_finished, made_with
 from .config import BenchConfig
@@ -41,24 +44,27 @@ __all__ = ["Bench"]
 class Bench:
     """A benchmark on disk: begun once, then run until all its jobs are finished, reported at any time."""
 
-    def __init__(self, path: Path, config: BenchConfig, jobs: list[Job]) -> None:
-        """Hold what `begin` or `open` have checked."""
-        self.path, self.config, self.jobs = path, config, jobs
+    def __init__(
+        self, path: Path, config: BenchConfig, jobs: list[Job], code: Mapping[str, Code] | None = None
+    ) -> None:
+        """Keep what `begin` or `open` have checked; `code`: environment -> the modules its configuration names."""
+        self.path, self.config, self.jobs, self._code = path, config, jobs, code or {}
 
     @classmethod
-    def begin(cls, path: Path, config: BenchConfig, config_folder: Path) -> Bench:
+    def begin(cls, path: Path, config: BenchConfig, config_folder: Path, *, trust: bool = False) -> Bench:
         """Begin a benchmark in the folder `path`, or take up the one that is there.
 
         Args:
             path: absent, empty, or the folder of this very benchmark.
             config: the grid.
             config_folder: where relative paths in it start.
+            trust: whether code that was not made here may be loaded.
 
         Raises:
             UserError: when a configuration is wrong, or the folder holds something else.
         """
         configs = {
-            (Path(name).stem, seed): config.run_config(name, seed, config_folder)
+            (Path(name).stem, seed): config.run_config(name, seed, config_folder, trust=trust)
             for name in config.environments
             for seed in config.seeds
         }
@@ -73,9 +79,13 @@ class Bench:
                     f"{path}: already holds another benchmark ({file}); differs in "
                     f"{describe_differences(there, content)}; choose another --out, or ask for what is there"
                 )
+        code = {environment: found.code for (environment, _), found in configs.items()}
+        for job in jobs:
+            if code[job.environment] and (path / job.path / "manifest.json").is_file():
+                require_same_code(RunDirectory(path / job.path).manifest(), code[job.environment], path / job.path)
         path.mkdir(parents=True, exist_ok=True)
         write_atomic(file, yaml.safe_dump(content, sort_keys=False))
-        return cls(path, config, jobs)
+        return cls(path, config, jobs, code)
 
     @classmethod
     def open(cls, path: Path) -> Bench:
@@ -140,7 +150,7 @@ class Bench:
                 last = (outcome.error or "").splitlines()
                 board.count(f"{outcome.job.name}: {'FAILED: ' + last[-1] if last else 'finished'}")
 
-            run_jobs(waiting, self.path, board, ended, num_processes)
+            run_jobs(waiting, self.path, board, ended, num_processes, self._code)
         return len(failures)
 
     def results(self) -> BenchResults:

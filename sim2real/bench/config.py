@@ -108,13 +108,14 @@ class BenchConfig(Strict):
             )
         return self
 
-    def run_config(self, environment: str, seed: int, folder: Path) -> RunConfig:
+    def run_config(self, environment: str, seed: int, folder: Path, *, trust: bool = False) -> RunConfig:
         """Return the configuration of runs in one environment with one seed.
 
         Args:
             environment: an entry of `environments`.
             seed: an entry of `seeds`.
             folder: where relative paths start.
+            trust: whether code that was not made here may be loaded.
 
         Raises:
             UserError: when it is missing or wrong, a target does not exist in it, or its learner cannot carry out a
@@ -123,7 +124,7 @@ class BenchConfig(Strict):
         path = _find(environment, folder)
         own = _merge(self.overrides, self.environment_overrides.get(environment, {}))
         content = {**_merge(read_yaml(path), own), "seed": seed}
-        config = resolve_config(content, path, f"{path} with the benchmark's overrides")
+        config = resolve_config(content, path, f"{path} with the benchmark's overrides", trust=trust)
         for method in self.methods:
             try:
                 METHODS[method].require_algorithm(method, config.agent.algorithm)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from envs import available_cores
 
 from ..errors import UserError
 from ..progress import JobProgress, ProgressBoard
+from ..user_code import Code
 from .grid import Job
 from .worker import work
 
@@ -46,6 +48,7 @@ def run_jobs(
     board: ProgressBoard,
     ended: Callable[[Outcome], None],
     num_processes: int = 0,
+    code: Mapping[str, Code] = MappingProxyType({}),
 ) -> None:
     """Run all jobs; each starts once its source run has finished.
 
@@ -55,6 +58,7 @@ def run_jobs(
         board: where progress is shown.
         ended: called with every job's outcome, as soon as it is known. A job whose source failed fails with it.
         num_processes: jobs at once; 0 means one per core this process may use.
+        code: environment -> the modules its configuration names; others are not loaded.
 
     Raises:
         UserError: when the calling script has no main guard.
@@ -74,7 +78,7 @@ def run_jobs(
             while ready and len(running) < (num_processes or available_cores()):
                 job = ready.pop(0)
                 queue.remove(job)
-                connection, process = _start(context, job, root)
+                connection, process = _start(context, job, root, code.get(job.environment, {}))
                 running[connection] = _Running(job, process, board.job(job.name))
             if not running:  # what was left has failed with its source
                 continue
@@ -113,9 +117,9 @@ def _context() -> Any:
     return context
 
 
-def _start(context: Any, job: Job, root: Path) -> tuple[Connection, BaseProcess]:
+def _start(context: Any, job: Job, root: Path, code: Code) -> tuple[Connection, BaseProcess]:
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(job.to_mapping(), str(root), sender), daemon=True)
+    process = context.Process(target=work, args=(job.to_mapping(), str(root), sender, dict(code)), daemon=True)
     process.start()
     sender.close()  # so that the pipe closes with the process, however that ends
     return receiver, process

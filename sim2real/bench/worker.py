@@ -20,6 +20,7 @@ from ..files import require_plain
 from ..pretraining import pretrain
 from ..run import RunDirectory
 from ..transferring import Transfer, transfer
+from ..user_code import Code, use_code
 from .grid import Job
 
 __all__ = ["work"]
@@ -27,8 +28,10 @@ __all__ = ["work"]
 _REPORT_EVERY = 0.2  # s: often enough for a bar, too seldom to cost anything
 
 
-def work(content: Mapping[str, Any], root: str, connection: Connection) -> None:
+def work(content: Mapping[str, Any], root: str, connection: Connection, code: Code) -> None:
     """Carry out a job; send (done, total, text) and (notice,) while it runs, and (ok, message) at its end.
+
+    Modules are those of `code`, and no others.
 
     Ctrl-C is for the launcher, which ends its workers; a run can be ended at any moment.
     """
@@ -36,7 +39,7 @@ def work(content: Mapping[str, Any], root: str, connection: Connection) -> None:
     threading.Thread(target=_end_with_launcher, daemon=True).start()
     logging.getLogger("sim2real").addHandler(_Notices(connection))
     try:
-        _carry_out(Job(**content), Path(root), _Sender(connection))
+        _carry_out(Job(**content), code, Path(root), _Sender(connection))
         connection.send((True, ""))
     except USER_ERRORS as error:
         connection.send((False, explain(error)))
@@ -54,8 +57,9 @@ def _end_with_launcher() -> None:
         os._exit(1)
 
 
-def _carry_out(job: Job, root: Path, report: _Sender) -> None:
-    config = validate(RunConfig, job.config, job.name)
+def _carry_out(job: Job, code: Code, root: Path, report: _Sender) -> None:
+    use_code(code)
+    config = validate(RunConfig, job.config, job.name, {"code": code})
     assert isinstance(config, RunConfig)
     out = root / job.path
     for folder in reversed(out.relative_to(root).parents[:-1]):
@@ -64,7 +68,7 @@ def _carry_out(job: Job, root: Path, report: _Sender) -> None:
     if job.target is None or job.method is None:
         pretrain(config, out, resume=True, num_threads=1, report=report)
         return
-    source = RunDirectory.open(root / job.source) if job.source is not None else None
+    source = RunDirectory.open(root / job.source, approved=code) if job.source is not None else None
     carried = Transfer(config, source, job.target, job.method)
     transfer(carried, out, resume=True, num_threads=1, report=report, show_plan=lambda rows: None)
 
