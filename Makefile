@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PARALLEL := -n auto --dist loadfile
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo test test-all check format perf clean
+.PHONY: install demo test test-all test-kernels check format perf clean
 
 install: $(INSTALLED)
 
@@ -21,6 +21,9 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -q $(PARALLEL)
+
+test-kernels: $(INSTALLED)
+	PYTHONPATH=tests $(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" -p other_kernels
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

