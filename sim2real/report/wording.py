@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ..printable import printable
 from ..stats import MIN_SEEDS, REFERENCE, Group, Summary, Verdict, Word
 from .numbers import between, compute_decimals, count, number
 
@@ -33,8 +34,9 @@ def name_target(group: Group) -> str:
 
 
 def shorten(name: str) -> str:
-    """A name as it fits beside a picture, which has room for 32 letters."""
-    return name if len(name) <= 32 else f"{name[:31]}\N{HORIZONTAL ELLIPSIS}"
+    """A name as it fits beside a picture, which has room for 32 letters, and as its fonts can draw it."""
+    shown = printable(name)
+    return shown if len(shown) <= 32 else f"{shown[:31]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def seeds(num: int) -> str:
