@@ -59,7 +59,7 @@ class ProgressBoard:
         if self._overall is not None:
             self._bars.advance(self._overall, done)
         place = f"[{self._done}/{self._total}] " if self._total is not None else ""
-        self._console.print(Text(f"{place}{text}"))
+        self._console.print(Text(f"{place}{text}"), soft_wrap=True)
 
 
 class JobProgress:
