@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .reading import parse_json
 
 __all__ = ["Lease", "describe_owner", "this_process"]
 
@@ -134,7 +135,7 @@ class Lease:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

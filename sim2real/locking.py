@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .errors import UserError
 from .lease import Lease, describe_owner, this_process
+from .reading import parse_json
 
 if sys.platform != "win32":
     import fcntl
@@ -85,6 +86,6 @@ def _owner(lock: io.FileIO) -> str:
     """Return who has written that it has the lock, in words."""
     try:
         lock.seek(0)
-        return describe_owner(json.loads(lock.read()))
+        return describe_owner(parse_json(lock.read().decode("utf-8")))
     except (OSError, ValueError, AttributeError, RecursionError):
         return ""

@@ -48,9 +48,7 @@ class Spaces:
         """
         held = bundle.meta.get("spaces")
         found: list[Any] = [held.get(key) if isinstance(held, dict) else None for key in ("observation", "action")]
-        observation: list[Any]
-        action: list[Any]
-        observation, action = (value if isinstance(value, list) else [None] for value in found)
+        observation, action = (list(value) if isinstance(value, list) else list[Any]([None]) for value in found)
         count = action[0] if len(action) == 1 and isinstance(action[0], int) and 0 < action[0] < 10**6 else 0
         if not all(isinstance(name, str) for name in (observation if count else observation + action)):
             raise UserError(f"{where}: the checkpoint does not say which spaces it was made for")
