@@ -73,8 +73,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
             task: what is asked.
             domain: where worlds are drawn from; None is the nominal world.
             num_envs: number of worlds.
-            seed: of all randomness, unless `reset` is given one; None: drawn from the system's entropy, as Gymnasium's
-                environments do.
+            seed: of all randomness, unless `reset` is given one; None: drawn from the system's entropy.
             num_threads: threads that step worlds; 0 means all cores this process may use.
             max_episode_steps: control steps until truncation; -1 the task's own number, None never.
             autoreset_mode: one of the above, or its name or value as text.
@@ -251,10 +250,8 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
     def _finish(self, done: Mask, idle: Mask, values: dict[str, NDArray[Any]]) -> dict[str, Any]:
         """Restart the worlds that `autoreset_mode` says, of those in `done` or `idle`; return the infos with masks."""
         self._ended |= done
-        restarts = np.zeros_like(done)
-        if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            restarts = done
-        elif self.autoreset_mode is AutoresetMode.NEXT_STEP:
+        restarts = done if self.autoreset_mode is AutoresetMode.SAME_STEP else np.zeros_like(done)
+        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
             restarts = idle & (self._streams.episode >= 0)  # those that were never reset are left alone
         infos = masked(values, ~restarts)
         if not restarts.any():
