@@ -17,6 +17,7 @@ from .fidelity import Fidelity
 from .gym_contract import GymContract, close_envs
 from .gym_physics import GymPhysics
 from .logs import compile_quietly
+from .model_files import require_bounded_model
 from .physics import Physics
 from .streams import EpisodeDraws
 from .task import Ids, Measured
@@ -62,6 +63,8 @@ class GymTask:
             raise EnvsError(f"gym:{env_id}: 'id' cannot be an option: gymnasium.make calls the environment's id so")
         limit = _read_limit(env_id, options.get("max_episode_steps"))
         spec = self._find()
+        if isinstance(file := options.get("xml_file"), str):
+            require_bounded_model(Path(file))
         probe = self._make()
         try:
             self._contract = GymContract(f"gym:{env_id}", probe)

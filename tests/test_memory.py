@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,3 +63,19 @@ def test_a_failure_to_allocate_is_one_message() -> None:
             allocate()
     with pytest.raises(RuntimeError, match="something else"), allocating("the table"):
         raise RuntimeError("something else: size mismatch")
+
+
+@pytest.mark.parametrize(("name", "key", "value"), [("ppo", "num_epochs", 10**9), ("sac", "gradient_steps", 1e300)])
+def test_updates_that_never_end_are_refused(name: str, key: str, value: float) -> None:
+    with pytest.raises(AgentsError, match=rf"{key} is .*: it must be .* 1,000"):
+        make_agent(name, LinearWorld(8), settings={key: value}, seed=0, device="cpu")
+
+
+def test_a_model_file_of_too_many_copies(tmp_path: Path) -> None:
+    geom = '<geom size="1"/>'
+    for _ in range(3):
+        geom = f'<replicate count="1000" offset="1 0 0">{geom}</replicate>'
+    (tmp_path / "part.xml").write_text(f"<mujoco><worldbody>{geom}</worldbody></mujoco>")
+    (tmp_path / "robot.xml").write_text('<mujoco><include file="part.xml"/></mujoco>')
+    with pytest.raises(EnvsError, match=r"robot\.xml: comes to 1,0\d\d,\d\d\d,\d\d\d elements .* at most 200,000"):
+        make_vec("gym:Hopper-v5", num_envs=1, xml_file=str(tmp_path / "robot.xml"))

@@ -46,8 +46,10 @@ class PPOSettings(LearnerSettings):
         for name in ("policy_head", "value_head"):
             object.__setattr__(self, name, require_widths(name, getattr(self, name)))
         activation_class(self.head_activation)
-        for name in ("num_steps", "batch_size", "num_epochs"):
+        for name in ("num_steps", "batch_size"):
             require(self, name, "it must be a whole number of at least 1", is_whole)
+        rule = "it must be a whole number from 1 to 1,000"
+        require(self, "num_epochs", rule, lambda value: is_whole(value) and value <= 1000)
         for name in ("learning_rate", "clip_range", "max_grad_norm"):
             require(self, name, "it must be above 0", lambda value: value > 0)
         for name in ("gamma", "gae_lambda"):

@@ -52,8 +52,9 @@ class SACSettings(LearnerSettings):
             require(self, name, "it must be a whole number of at least 1", is_whole)
         for name in ("learning_starts", "random_start"):
             require(self, name, "it must be a whole number of at least 0", lambda value: value == 0 or is_whole(value))
-        for name in ("gradient_steps", "learning_rate", "temperature_init"):
+        for name in ("learning_rate", "temperature_init"):
             require(self, name, "it must be above 0", lambda value: value > 0)
+        require(self, "gradient_steps", "it must be above 0 and at most 1,000", lambda value: 0 < value <= 1000)
         require(self, "gamma", "it must lie in [0, 1]", lambda value: 0 <= value <= 1)
         require(self, "tau", "it must lie in (0, 1]", lambda value: 0 < value <= 1)
         if self.max_grad_norm is not None:
