@@ -150,7 +150,7 @@ def test_a_bench_writes_no_run_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "source").symlink_to("elsewhere")
     job = Job("cartpole", 0, None, None, config().model_dump(mode="json"), "source/cartpole/seed0", None)
     with pytest.raises(UserError, match=r"source: is a symbolic link \(to elsewhere\)"):
-        _carry_out(job, tmp_path, silent)  # type: ignore[arg-type]
+        _carry_out(job, {}, tmp_path, silent)  # type: ignore[arg-type]
     assert not any((tmp_path / "elsewhere").iterdir())
 
 
