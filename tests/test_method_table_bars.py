@@ -38,7 +38,7 @@ def test_scratch_that_is_better_in_one_cell_breaks_the_first_bar() -> None:
     found = bar("never_beaten", summary_of(frozen_encoder=Shape(0.01, 0.2)))
     assert (found.met, found.figure, found.limit) == (False, pytest.approx(1.0), 0.95)
     assert [e.met for e in found.evidence] == [False, False]
-    assert bar("never_beaten", summary_of()).figure == 0.0
+    assert bar("never_beaten", summary_of()).figure < 1e-4
 
 
 def test_the_first_bar_stays_open_while_a_cell_has_too_few_seeds() -> None:

@@ -24,7 +24,7 @@ _MARKUP = re.compile(r"[\\|`*~$]|(?<!\w)_|_(?!\w)|(?<=\])[(\[:]|(?<=:)//|(?<=\bw
 
 def _escape(text: str) -> str:
     """Make names and reasons plain text: no markup, no link, no tag, one line."""
-    plain = re.sub(r"[\t\n]", " ", printable(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    plain = re.sub(r"[\t\n]", " ", printable(text)).replace("&", "&amp;").replace("<", "&lt;")
     return _MARKUP.sub(lambda found: "".join(f"\\{letter}" for letter in found[0]), plain)
 
 
