@@ -1,8 +1,8 @@
 """Measure coverage and width of every interval of the report, and write the table of docs/intervals.md.
 
-    python benchmarks/coverage.py --json benchmarks/coverage/now.json            # measure
+    python benchmarks/coverage.py --json docs/coverage/now.json            # measure
     python benchmarks/coverage.py --docs docs/intervals.md \
-        --before benchmarks/coverage/0.3.0.json --json benchmarks/coverage/now.json   # measure, and renew the table
+        --before docs/coverage/0.3.0.json --json docs/coverage/now.json   # measure, and renew the table
 
 Every cell draws `--trials` samples of n seeds from a family, asks the functions of `sim2real.stats` for their interval,
 and counts how often it contains the quantity of the family itself. Widths are medians, as multiples of the family's

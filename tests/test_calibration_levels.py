@@ -53,7 +53,7 @@ def test_a_calibration_that_does_not_fit_is_one_error(
 
 def test_a_file_that_is_no_calibration(tmp_path: Path) -> None:
     target = {"x": {"shift": "heavy", "severity": "mild", "calibration": "c.yaml"}}
-    for text, words in (("- 1\n", "holds no calibration"), ("a: [", "cannot be read")):
+    for text, words in (("- 1\n", "holds no calibration"), ("a: [", "not valid YAML")):
         (tmp_path / "c.yaml").write_text(text)
         with pytest.raises(UserError, match=words):
             load_config(write_config(tmp_path, targets=target))
