@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import EnvsError
 
-__all__ = ["GymContract", "Returned", "close_envs"]
+__all__ = ["GymContract", "Returned", "close_envs", "note_numbers"]
 
 Numbers = NDArray[np.number]  # of an observation, in its space's precision
 _STEP = "(observation, reward, terminated, truncated, info)"
@@ -72,8 +72,8 @@ class GymContract:
         low, high = model.actuator_ctrlrange.T.astype(self.low.dtype)
         return np.array_equal(low, self.low) and np.array_equal(high, self.high)
 
-    def reset(self, env: Any, seed: int) -> Numbers:
-        """Reset `env` with `seed`; return the observation, (obs_dim,).
+    def reset(self, env: Any, seed: int) -> tuple[Numbers, Mapping[str, Any]]:
+        """Reset `env` with `seed`; return the observation, (obs_dim,), and the info.
 
         Raises:
             EnvsError: when it raises, or returns something else than (observation, info).
@@ -84,7 +84,7 @@ class GymContract:
             raise self._raised("reset(seed=...)", error) from error
         if not isinstance(returned, tuple) or len(returned) != 2 or not isinstance(returned[1], Mapping):
             raise self._broken("reset", "return (observation, info), info a dict", _describe(returned))
-        return self._read(returned[0], "reset")
+        return self._read(returned[0], "reset"), returned[1]
 
     def step(self, env: Any, action: NDArray[np.floating]) -> Returned:
         """Step `env` with one row of `actions`, (act_dim,), which is the environment's to keep.
@@ -166,6 +166,13 @@ class GymContract:
             f"{self.name}: {call} raises {type(error).__name__}: {str(error) or 'without a message'} "
             f"({place.filename}, line {place.lineno})"
         )
+
+
+def note_numbers(info: Mapping[str, Any], i: int, into: dict[str, NDArray[np.float64]], num_envs: int) -> None:
+    """Write the numbers of environment `i`'s info to `into`, name -> (num_envs,), where new names are zeros."""
+    for key, value in info.items():
+        if isinstance(value, int | float | np.number | np.bool_):
+            into.setdefault(key, np.zeros(num_envs))[i] = float(value)
 
 
 def close_envs(name: str, envs: Iterable[Any]) -> None:

@@ -7,7 +7,7 @@ model fields, forces and states are exchanged with the environment's MjModel and
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fidelity import Fidelity
-from .gym_contract import GymContract, close_envs
+from .gym_contract import GymContract, close_envs, note_numbers
 from .gym_episodes import GymEpisodes
 from .gym_models import apply_fidelity, read_field, read_state_row, require_alike, write_field, write_state_row
 from .memory import allocating_worlds
@@ -42,6 +42,7 @@ class GymPhysics(Physics):
         terminations: (num_envs,) of the last step.
         truncations: (num_envs,) of the last step: what the environments themselves cut.
         infos: the numbers in the last step's infos, each (num_envs,), zero where an environment gave none.
+        reset_infos: those in the infos of the last resets, likewise.
     """
 
     compiles = False
@@ -108,6 +109,7 @@ class GymPhysics(Physics):
         self.terminations: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)
         self.truncations: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)
         self.infos: dict[str, Array] = {}
+        self.reset_infos: dict[str, Array] = {}
         self._episodes = GymEpisodes(num_envs, len(low), contract.low.dtype, longest)
 
     def close(self) -> None:
@@ -154,9 +156,13 @@ class GymPhysics(Physics):
 
     def restart(self, ids: Ids, seeds: NDArray[np.int64]) -> None:
         """Reset the environments `ids` (n,) with `seeds` (n,)."""
+        for values in self.reset_infos.values():
+            values[ids] = 0.0
         for i, seed in zip(ids.tolist(), seeds.tolist(), strict=True):
             self._episodes.begin(i, seed)
-            self._take_in(i, self._contract.reset(self._envs[i], seed))
+            obs, info = self._contract.reset(self._envs[i], seed)
+            self._take_in(i, obs)
+            note_numbers(info, i, self.reset_infos, self.num_envs)
             self.rewards[i], self.terminations[i], self.truncations[i] = 0.0, False, False
 
     def rest_commands(self, ids: Ids) -> Array:
@@ -223,7 +229,7 @@ class GymPhysics(Physics):
             return False
         obs, self.rewards[i], self.terminations[i], self.truncations[i], info = returned
         self._take_in(i, obs)
-        self._take_in_infos(i, info)
+        note_numbers(info, i, self.infos, self.num_envs)
         counters = env.data.warning.number[FAULTS]
         diverged = counters.any()
         env.data.warning.number[FAULTS] = 0
@@ -242,11 +248,6 @@ class GymPhysics(Physics):
     def _take_in(self, i: int, obs: NDArray[np.number]) -> None:
         self.observations[i] = obs
         self._refresh(i)
-
-    def _take_in_infos(self, i: int, info: Mapping[str, Any]) -> None:
-        for key, value in info.items():
-            if isinstance(value, int | float | np.number | np.bool_):
-                self.infos.setdefault(key, np.zeros(self.num_envs))[i] = float(value)
 
     def _refresh(self, i: int) -> None:
         for field, rows in self._bound.items():
@@ -274,7 +275,7 @@ class GymPhysics(Physics):
         env = self._envs[i]
         now = {field: values[i].copy() for field, values in self._fields.items()}
         written = [field for field in self._episodes.followed if field not in _EXCHANGED]
-        obs = self._contract.reset(env, int(self._episodes.seeds[i]))
+        obs, _ = self._contract.reset(env, int(self._episodes.seeds[i]))
         for action, moved in self._episodes.steps(i):
             for field, values in moved.items():
                 if field in _EXCHANGED:
@@ -286,7 +287,7 @@ class GymPhysics(Physics):
                 obs, *_, info = self._contract.step(env, action)
             except mujoco.FatalError:  # as it did then: a fault, whose state comes from outside below
                 continue
-            self._take_in_infos(i, info)
+            note_numbers(info, i, self.infos, self.num_envs)
         for field, values in now.items():
             self._fields[field][i] = values
         self.set_const(np.array([i]), written)

@@ -148,8 +148,11 @@ class GymTask:
 
     def info(self, before: Measured, after: Measured, physics: Physics) -> dict[str, Array]:
         """Return the numbers of the environments' infos, those that are called like rewards by `env_<name>`."""
-        infos = _gym(physics).infos.items()
-        return {f"env_{key}" if key.startswith("reward_") else key: value.copy() for key, value in infos}
+        return _renamed(_gym(physics).infos)
+
+    def reset_info(self, physics: Physics) -> dict[str, Array]:
+        """Return the numbers of the infos of the environments' resets, called like those of steps."""
+        return _renamed(_gym(physics).reset_infos)
 
     def terminated(self, physics: Physics) -> NDArray[np.bool_]:
         """Return which environments said so."""
@@ -194,6 +197,10 @@ def _read_limit(env_id: str, limit: Any) -> int | None:
             f"got {limit!r}"
         )
     return int(limit)
+
+
+def _renamed(infos: dict[str, Array]) -> dict[str, Array]:
+    return {f"env_{key}" if key.startswith("reward_") else key: value.copy() for key, value in infos.items()}
 
 
 def _gym(physics: Physics) -> GymPhysics:

@@ -53,10 +53,12 @@ def require_plain(folder: Path, names: Iterable[str], *, below: bool = True) -> 
     """Check that what stands in `folder` under `names`, and everything `below`, are files and folders of its own.
 
     Raises:
-        UserError: when one is a symbolic link or something special: what is written to it would go somewhere else.
+        UserError: when one is a symbolic link, a file with a second name or something special: what is written to it
+            would go somewhere else.
     """
     for entry in (entry for name in names for entry in _all_of(folder / name, below)):
-        mode = entry.lstat().st_mode
+        found = entry.lstat()
+        mode = found.st_mode
         if stat.S_ISLNK(mode):
             raise UserError(
                 f"{entry}: is a symbolic link (to {entry.readlink()}) and would be written through; replace it by what "
@@ -64,6 +66,11 @@ def require_plain(folder: Path, names: Iterable[str], *, below: bool = True) -> 
             )
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise UserError(f"{entry}: is neither a file nor a folder; remove it")
+        if stat.S_ISREG(mode) and found.st_nlink > 1:
+            raise UserError(
+                f"{entry}: is a hard link, {found.st_nlink} names of one file, and all would be written; make a copy "
+                f"of the folder without links (cp -r {folder} COPY) and work there"
+            )
 
 
 def _all_of(path: Path, below: bool) -> Iterator[Path]:

@@ -168,8 +168,20 @@ def test_the_friction_of_a_pair_with_the_ground_is_that_of_its_geom(geoms: str) 
     assert contact_values(pressed(physics), "geom_friction")["six"] == pytest.approx(0.1)
 
 
-def test_the_softness_of_a_pair_with_the_ground_is_no_object() -> None:
-    pairs = '<contact><pair geom1="floor" geom2="six"/></contact><actuator>'
+@pytest.mark.parametrize(("parameter", "own"), [("contact_time_constant", 0.04), ("contact_damping_ratio", 0.7)])
+def test_the_softness_of_a_pair_with_the_ground_is_that_of_its_geom(parameter: str, own: float) -> None:
+    pairs = '<contact><pair geom1="floor" geom2="six" solref="0.04 0.7"/></contact><actuator>'
+    source = BENCH.replace("<actuator>", pairs)
+    expected = {**{name: float(v[0]) for name, v in bench(None, 1)[1].read(parameter).items()}, "six": own}
+    for operation, number in (("scale", 2.0), ("set", 0.07)):
+        physics, worlds = bench({parameter: {operation: number}}, 1, source)
+        aim = {name: 2 * v if operation == "scale" else 0.07 for name, v in expected.items()}
+        assert {name: float(v[0]) for name, v in worlds.read(parameter).items()} == pytest.approx(aim)
+        assert {n: v for n, v in contact_values(pressed(physics), parameter).items() if n in aim} == pytest.approx(aim)
+
+
+def test_the_softness_of_a_pair_of_stiffness_and_damping_is_no_object() -> None:
+    pairs = '<contact><pair geom1="floor" geom2="six" solref="-100 -1"/></contact><actuator>'
     with pytest.raises(EnvsError, match=r"'six' matches nothing; valid: own, slick; six: a <contact><pair>"):
         bench({"contact_time_constant": {"select": "six", "scale": 2}}, 1, BENCH.replace("<actuator>", pairs))
 

@@ -223,6 +223,19 @@ def test_nothing_is_written_through_a_link_in_a_runs_folder(name: str, run: RunD
     assert victim.read_text() == before if victim.is_file() else not any(victim.iterdir())
 
 
+@pytest.mark.parametrize("name", [".lock", "curve.jsonl"])
+def test_nothing_is_written_to_a_file_of_two_names(name: str, run: RunDirectory, tmp_path: Path) -> None:
+    set_ledger(run, status="running")
+    victim, place = tmp_path / "victim", run.path / name
+    shutil.copy(place, victim) if place.exists() else victim.write_text("mine")
+    before = victim.read_text()
+    place.unlink(missing_ok=True)
+    place.hardlink_to(victim)
+    with pytest.raises(UserError, match=rf"{name}: is a hard link, 2 names of one file"):
+        train(run.path)
+    assert victim.read_text() == before
+
+
 def test_a_fifo_in_place_of_a_lock_does_not_hang(run: RunDirectory) -> None:
     (run.path / ".lock").unlink(missing_ok=True)
     os.mkfifo(run.path / ".lock")

@@ -155,6 +155,23 @@ def test_gym_hopper_is_gymnasiums_hopper() -> None:
     pytest.fail("random actions should have ended an episode")
 
 
+def test_infos_of_resets_are_those_of_the_environment() -> None:
+    """Also of a world that restarts within a step: those of Gymnasium's own SAME_STEP vector environment."""
+    theirs = gymnasium.make("Hopper-v5").unwrapped
+    env = make_vec("gym:Hopper-v5", num_envs=2, seed=3, max_episode_steps=3)
+    _, infos = env.reset()
+    for _ in range(2):
+        expected = [theirs.reset(seed=int(seed))[1] for seed in env.physics.get_state()["seeds"]]
+        assert len(expected[0]) == 2
+        for key in expected[0]:
+            np.testing.assert_allclose(infos[key], [info[key] for info in expected], rtol=1e-12)
+            assert infos[f"_{key}"].all()
+        for _ in range(3):
+            infos = env.step(np.zeros((2, 3)))[-1]
+    env.close()
+    theirs.close()
+
+
 def test_physical_and_channel_parameters_reach_gym_worlds() -> None:
     parameters: dict[str, Any] = {
         "body_mass": {"scale": {"choice": [0.5, 2.0]}},

@@ -123,6 +123,7 @@ class GeomFriction:
         paired = physics.expand("pair_friction")[:, :, _OF_PAIR[self.column]] if len(contacts.pairs) else None
 
         def write(ids: Ids, values: Array) -> None:
+            """Write one factor on all where there is one, else each geom's value and the ground's least."""
             factor, uniform = uniform_factor(values, default)
             mixed = values[:, contacts.place]
             least = mixed.min(axis=1, keepdims=True, initial=np.inf)

@@ -20,14 +20,33 @@ _TINY = 1e-15  # mjMINVAL: weights below it count as none
 
 
 @dataclass(frozen=True)
+class _Contacts:
+    """The contacts with the ground whose reference a geom decides.
+
+    Attributes:
+        robot: (n,) the moving geoms, in the order of the model.
+        mixed: of those that have no <contact><pair> with the ground.
+        place: (k,) where the geoms of `mixed` stand in `robot`.
+        pairs: (p,) the <contact><pair> elements of the others, which state their own reference.
+        owner: (p,) where the moving geom of each stands in `robot`.
+    """
+
+    robot: Ids
+    mixed: GroundContacts
+    place: Ids
+    pairs: Ids
+    owner: Ids
+
+
+@dataclass(frozen=True)
 class ContactReference:
     """Effective time constant (s) or damping ratio of a geom's contact with the ground.
 
     MuJoCo drives a penetration to zero like a damped spring with this time constant and damping ratio, and
     takes for a contact the mean of its two geoms' values, weighted by solmix
-    (https://mujoco.readthedocs.io/en/stable/modeling.html#solver-parameters). Here the value is what the
-    contact gets: the ground follows. When all geoms change by one factor, so do all values; otherwise the ground
-    takes the smallest one and each geom what its own mean then needs, which is never below it.
+    (https://mujoco.readthedocs.io/en/stable/modeling.html#solver-parameters), or what a <contact><pair> states. Here
+    the value is what the contact gets: the ground follows. When all geoms change by one factor, so do all values;
+    otherwise the ground takes the smallest one and each geom what its own mean then needs, which is never below it.
 
     A time constant below two timesteps is unstable, so MuJoCo raises it to that unless the model disables
     `refsafe`; what is read back says so. Geoms whose contacts are given as stiffness and damping (numbers
@@ -36,7 +55,7 @@ class ContactReference:
 
     column: int
     rule: Rule = POSITIVE
-    fields: tuple[str, ...] = ("geom_solref",)
+    fields: tuple[str, ...] = ("geom_solref", "pair_solref")
 
     @property
     def unit(self) -> str:
@@ -49,7 +68,12 @@ class ContactReference:
         what = ("time constant, small is stiff,", "damping ratio, 1 does not bounce,")[self.column]
         return f"{what} of a geom's contact with the ground"
 
-    def _contacts(self, model: mujoco.MjModel) -> GroundContacts:
+    def _contacts(self, model: mujoco.MjModel) -> _Contacts:
+        mixed, (pairs, geoms) = self._mixed(model), self._pairs(model)
+        robot = np.union1d(mixed.robot, geoms).astype(np.intp)
+        return _Contacts(robot, mixed, np.searchsorted(robot, mixed.robot), pairs, np.searchsorted(robot, geoms))
+
+    def _mixed(self, model: mujoco.MjModel) -> GroundContacts:
         contacts = ground_contacts(model)
         weight = np.where(contacts.mixed, _weights(model, contacts), np.nan)
         values = np.where(contacts.mixed, model.geom_solref[contacts.ground, self.column], np.nan)
@@ -60,6 +84,15 @@ class ContactReference:
             first = quantity[np.arange(len(quantity)), _first(contacts)] if quantity.shape[1] else np.zeros(0)
             kept &= ~(np.abs(quantity - first[:, None]) > 0).any(axis=1) if quantity.shape[1] else True
         return contacts.of(kept & (_ground_weight(model, contacts) < 1))
+
+    def _pairs(self, model: mujoco.MjModel) -> tuple[Ids, Ids]:
+        """Return the pairs of geoms with one value in all their contacts, (p,), and that geom of each, (p,)."""
+        pairs, geoms = ground_pairs(model)
+        values = model.pair_solref[pairs, self.column]
+        same = np.array([(values[geoms == geom] == value).all() for geom, value in zip(geoms, values, strict=True)])
+        kept = same.astype(np.bool_) & ~np.isin(geoms, ground_contacts(model).robot)
+        kept &= ~np.isin(geoms, geoms[(model.pair_solref[pairs] <= 0).any(axis=1)])
+        return pairs[kept], geoms[kept]
 
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the moving geoms that can touch the ground and whose values decide these contacts."""
@@ -72,16 +105,20 @@ class ContactReference:
 
     def default(self, nominal: Nominal) -> Array:
         """Return the value of their contacts with the ground."""
-        effective: Array = self._effective(nominal.model, nominal.model.geom_solref[None])[0]
-        return effective
+        model = nominal.model
+        return np.asarray(self._effective(model, model.geom_solref[None], model.pair_solref[None])[0])
 
-    def _effective(self, model: mujoco.MjModel, solref: Array) -> Array:
-        """Apply MuJoCo's weighted mean and lower bound to (num, ngeom, 2) values; return (num, n)."""
+    def _effective(self, model: mujoco.MjModel, solref: Array, pair: Array) -> Array:
+        """Apply MuJoCo's weighted mean and lower bound to (num, ngeom, 2) and (num, npair, 2); return (num, n)."""
         contacts = self._contacts(model)
-        own, weight = solref[:, contacts.robot, self.column], _ground_weight(model, contacts)
-        if len(contacts.ground):
-            own = (1 - weight) * own + weight * solref[:, contacts.ground[_first(contacts)], self.column]
-        return np.maximum(own, self._least(model))
+        mixed = contacts.mixed
+        own, weight = solref[:, mixed.robot, self.column], _ground_weight(model, mixed)
+        if len(mixed.ground):
+            own = (1 - weight) * own + weight * solref[:, mixed.ground[_first(mixed)], self.column]
+        effective = np.zeros((len(solref), len(contacts.robot)))
+        effective[:, contacts.place] = own
+        effective[:, contacts.owner] = pair[:, contacts.pairs, self.column]
+        return np.maximum(effective, self._least(model))
 
     def _least(self, model: mujoco.MjModel) -> float:
         safe = not model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_REFSAFE
@@ -91,26 +128,31 @@ class ContactReference:
         """Return what writes the values whose weighted mean is the value."""
         model = nominal.model
         contacts, default = self._contacts(model), self.default(nominal)
-        robot, ground, weight = contacts.robot, contacts.ground, _ground_weight(model, contacts)
+        robot, ground, weight = contacts.mixed.robot, contacts.mixed.ground, _ground_weight(model, contacts.mixed)
         coefficients = model.geom_solref[:, self.column].copy()
-        raised = bool((coefficients[np.append(robot, ground)] < self._least(model)).any())
+        own = model.pair_solref[contacts.pairs, self.column]  # (p,)
+        raised = bool((np.append(coefficients[np.append(robot, ground)], own) < self._least(model)).any())
         solref = physics.expand("geom_solref")[:, :, self.column]
+        paired = physics.expand("pair_solref")[:, :, self.column] if len(contacts.pairs) else None
 
         def write(ids: Ids, values: Array) -> None:
             """Write one factor on all where there is one, else the ground's least value and what each geom lacks."""
             factor, uniform = uniform_factor(values, default)
             if raised:  # a factor on a number that MuJoCo replaces is not a factor on the contact's
                 uniform &= factor == 1
-            least = values.min(axis=1, keepdims=True)
-            apart = (values - weight * least) / (1 - weight)
+            mixed = values[:, contacts.place]
+            least = mixed.min(axis=1, keepdims=True, initial=np.inf)
+            apart = (mixed - weight * least) / (1 - weight)
             solref[ids[:, None], robot] = np.where(uniform, coefficients[robot] * factor, apart)
             solref[ids[:, None], ground] = np.where(uniform, coefficients[ground] * factor, least)
+            if paired is not None:
+                paired[ids[:, None], contacts.pairs] = np.where(uniform, own * factor, values[:, contacts.owner])
 
         return write
 
     def read(self, physics: Physics) -> Array:
         """Return the value a contact with the ground gets."""
-        return self._effective(physics.model, physics.expand("geom_solref"))
+        return self._effective(physics.model, physics.expand("geom_solref"), physics.expand("pair_solref"))
 
 
 def _first(contacts: GroundContacts) -> Ids:

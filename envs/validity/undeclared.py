@@ -238,6 +238,7 @@ def _led(env: AnyEnv, leader: Recording) -> Iterator[dict[str, list[Array]]]:
     own: dict[str, list[Array]] = {"ctrl": [], "forces": [], "pulls": []}
 
     def step_along(ctrl: NDArray[np.floating], active: Mask | None = None) -> Mask:
+        """Note the worlds' own commands and forces, and step with the leader's."""
         index = len(own["ctrl"])
         for name, values in (("ctrl", ctrl), ("forces", forces), ("pulls", pulls)):
             own[name].append(np.array(values, np.float64))
