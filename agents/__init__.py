@@ -10,35 +10,36 @@ from typing import Any, NamedTuple
 
 import torch
 
-from . import parts
-from .activations import ACTIVATIONS
-from .adaptation import Adaptation, AdaptationLog
-from .checkpoint import Bundle, bundle_digest, load_bundle, save_bundle, verify
-from .device import available_devices
-from .encoders import ENCODERS, Encoder
-from .encoders.settings import EncoderSettings
-from .entry_axes import ActingPolicy, ReadsEntries, entry_axes
-from .entry_map import EntryMap
 from .errors import AgentsError, CheckpointError, DivergedError, FrozenError, PartsError, PlanError
-from .exploration import Exploration
-from .finite import require_finite_learner
-from .freezing import digest, freeze, is_frozen, unfreeze
-from .learner import Learner, TrainingState
-from .lookup import look_up
-from .memory import allocating
-from .normalizer import RunningNormalizer
-from .patterns import PARTS, best_pattern
-from .phase import ExplainedVariance, Phase
-from .plan import PlanRow, TransferPlan, pretrain_plan
-from .policy_average import PolicyAverage, acting_tensors
+from .learning.adaptation import AdaptationLog
+from .learning.checkpoint import Bundle, bundle_digest, load_bundle, save_bundle, verify
+from .learning.finite import require_finite_learner
+from .learning.learner import Learner, TrainingState
+from .networks.activations import ACTIVATIONS
+from .networks.device import available_devices
+from .networks.encoders import ENCODERS, Encoder
+from .networks.encoders.settings import EncoderSettings
+from .networks.freezing import digest, freeze, is_frozen, unfreeze
+from .networks.lookup import look_up
+from .networks.memory import allocating
+from .networks.normalizer import RunningNormalizer
+from .networks.value_scale import ReturnScale
+from .plan.adaptation import Adaptation
+from .plan.exploration import Exploration
+from .plan.phase import ExplainedVariance, Phase
+from .plan.plan import PlanRow, TransferPlan, pretrain_plan
+from .plan.regularisers import Regulariser
+from .plan.source_data import SourceData
+from .plan.surgery import SURGERIES, Surgery, operate, require_whole
+from .policy import parts
+from .policy.entry_axes import ActingPolicy, ReadsEntries, entry_axes
+from .policy.entry_map import EntryMap
+from .policy.patterns import PARTS, best_pattern
+from .policy.policy_average import PolicyAverage, acting_tensors
+from .policy.space_map import carry_entries
 from .ppo import PPO, AgentPolicy, PPOSettings
-from .regularisers import Regulariser
+from .rollouts.vec_adapter import VectorAdapter
 from .sac import SAC, SacPolicy, SACSettings
-from .source_data import SourceData
-from .space_map import carry_entries
-from .surgery import SURGERIES, Surgery, operate, require_whole
-from .value_scale import ReturnScale
-from .vec_adapter import VectorAdapter
 
 __all__ = [
     "ACTIVATIONS",

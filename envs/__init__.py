@@ -12,18 +12,17 @@ ask for `autoreset_mode="NextStep"`, stable-baselines3 for `agents.VectorAdapter
 mapping keeps `env.spec.to_json()` possible.
 """
 
-from .domain import Domain
+from .domain.domain import Domain
 from .environments import ENVS, Environment, environment, make, make_vec, register_all
 from .errors import EnvsError, bound, is_number, number_hint, unknown_name
-from .fidelity import Fidelity
-from .logs import route_messages
-from .parameters import PARAMETERS
-from .physics import available_cores
+from .physics.fidelity import Fidelity
+from .physics.fields.parameters import PARAMETERS
+from .physics.logs import route_messages
+from .physics.physics import available_cores
 from .shifts import SHIFTS, Shift
-from .task import Task
+from .tasks.task import Task
 from .user_tasks import import_from
-from .validity import Gate, Quantity, ShiftCheck, Twin, Verdict, check_shift, check_worlds
-from .vector_env import DomainVectorEnv
+from .vector.vector_env import DomainVectorEnv
 
 __all__ = [
     "ENVS",
@@ -34,17 +33,10 @@ __all__ = [
     "Environment",
     "EnvsError",
     "Fidelity",
-    "Gate",
-    "Quantity",
     "Shift",
-    "ShiftCheck",
     "Task",
-    "Twin",
-    "Verdict",
     "available_cores",
     "bound",
-    "check_shift",
-    "check_worlds",
     "environment",
     "import_from",
     "is_number",

@@ -10,12 +10,9 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import AutoresetMode
 
-from .arguments import require_no_rendering
-from .domain import Domain
+from .domain.domain import Domain
 from .errors import ArgumentError, EnvsError, unknown_name
 from .options import merge_options, read_options
-from .single import SingleEnv
-from .task import Task
 from .tasks import (
     Ant,
     CartpoleSwingup,
@@ -30,8 +27,11 @@ from .tasks import (
     Swimmer,
     Walker2d,
 )
+from .tasks.task import Task
 from .user_tasks import find_task, is_user_task
-from .vector_env import DomainVectorEnv
+from .vector.arguments import require_no_rendering
+from .vector.single import SingleEnv
+from .vector.vector_env import DomainVectorEnv
 
 __all__ = ["ENVS", "Environment", "environment", "make", "make_vec", "register_all"]
 

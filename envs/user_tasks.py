@@ -18,8 +18,8 @@ from types import ModuleType
 from typing import Any, cast
 
 from .errors import EnvsError, unknown_name
-from .gym_task import GymTask
-from .task import Task
+from .gym.task import GymTask
+from .tasks.task import Task
 
 __all__ = ["find_task", "import_from", "is_user_task"]
 

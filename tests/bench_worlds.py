@@ -8,11 +8,11 @@ import mujoco
 import numpy as np
 
 from envs import Domain
-from envs.fidelity import NOMINAL
-from envs.nominal import Nominal, actuator_names
-from envs.physics import Physics
-from envs.streams import StepStreams
-from envs.worlds import Worlds
+from envs.domain.streams import StepStreams
+from envs.physics.fidelity import NOMINAL
+from envs.physics.nominal import Nominal, actuator_names
+from envs.physics.physics import Physics
+from envs.worlds.worlds import Worlds
 
 __all__ = ["BENCH", "bench", "pressed"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from small_runs import small_config
 
-from sim2real.calibration import Sides
-from sim2real.policy_run import PolicyRun
+from sim2real.calibrate.calibration import Sides
+from sim2real.calibrate.policy_run import PolicyRun
 
 DROPS = [0.15, 0.4, 0.7]
 Curve = Callable[[float], float]

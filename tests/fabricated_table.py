@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.records import BenchResults, RunRecord
+from sim2real.stats.records import BenchResults, RunRecord
 
 ENVS = {"hopper": 3000.0, "half_cheetah": 5500.0, "walker2d": 3800.0}
 TARGETS = ("heavy", "lag_and_noise", "worn")

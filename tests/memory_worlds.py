@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from probes import LinearWorld, Probe
 
-from agents.learner import Learner
+from agents.learning.learner import Learner
 
 __all__ = ["Alternate", "Recall", "UnevenEnds", "mean_reward"]
 

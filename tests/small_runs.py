@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from sim2real.config import RunConfig, validate
+from sim2real.config.config import RunConfig, validate
 
 CONTENT: dict[str, Any] = {
     "env": "cartpole_swingup",

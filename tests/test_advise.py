@@ -14,21 +14,23 @@ import pytest
 import torch
 from small_runs import silent, small_config
 
-from agents import PlanError, parts
-from envs import EnvsError, Twin, make_vec
-from sim2real import cli
+from agents import PlanError
+from agents.policy import parts
+from envs import EnvsError, make_vec
+from envs.check import Twin
 from sim2real.advise import RULES, SIGNALS, TRAITS, Advice, advise
 from sim2real.advise.advice import choose_num_envs
 from sim2real.advise.ranking import advise_parts, rank
 from sim2real.advise.signals import Reading
 from sim2real.advise.traits import compute_traits
 from sim2real.advise.values import Foretold, compute_returns
-from sim2real.building import load_agent
+from sim2real.cli import commands as cli
 from sim2real.errors import UserError
 from sim2real.methods import METHODS, Target
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.building import load_agent
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.transfer.transfer import Transfer, transfer
 
 NOMINAL = {"fidelity": "nominal", "parameters": {}}
 TARGETS = {"same": {}, "weak": {"shift": "weak", "severity": 0.9}, "noisy": {"shift": "noisy", "severity": 0.3}}
@@ -261,7 +263,7 @@ def test_the_command_prints_tables_and_writes_json(
     file = tmp_path / "advice.json"
     line = ["advise", cartpole.path, "--target", "noisy", "--steps", 1000, "--json", file, "--threads", 1]
     monkeypatch.setattr("sys.argv", ["sim2real", *map(str, line)])
-    monkeypatch.setattr("sim2real.terminal.console._width", 200)
+    monkeypatch.setattr("sim2real.cli.commands.terminal.console._width", 200)
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert not stop.value.code

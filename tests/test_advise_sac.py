@@ -17,10 +17,10 @@ from agents import SacPolicy
 from agents.sac.collection import sample_actions
 from sim2real.advise import SIGNALS, Advice, advice_tables, advise
 from sim2real.advise.subjects import SACSubject, make_subject
-from sim2real.building import load_agent
 from sim2real.methods import METHODS
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
+from sim2real.runs.building import load_agent
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
 
 NOMINAL = {"fidelity": "nominal", "parameters": {}}
 TARGETS = {"same": {}, "noisy": {"shift": "noisy", "severity": 0.3}}

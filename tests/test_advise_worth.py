@@ -11,15 +11,15 @@ import yaml
 from fabricated_table import SHAPES, make_record
 from small_runs import CONTENT, SAC, silent, small_config, small_content
 
-from sim2real import cli
 from sim2real.advise import Worth, correlate
 from sim2real.advise.worth import CellOf, outcomes_of
 from sim2real.bench import Bench, load_bench_config
-from sim2real.config import RunConfig, validate
+from sim2real.cli import commands as cli
+from sim2real.config.config import RunConfig, validate
 from sim2real.errors import UserError
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.transfer.transfer import Transfer, transfer
 
 ORDER = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
 TURNED = {name: -value for name, value in ORDER.items()}

@@ -19,7 +19,7 @@ from small_runs import small_content
 
 from sim2real.bench import Bench, load_bench_config
 from sim2real.errors import UserError
-from sim2real.results_file import load_results
+from sim2real.stats.results_file import load_results
 from sim2real.versions import collect_versions
 
 ENVIRONMENTS = ["hopper", "half_cheetah", "walker2d"]

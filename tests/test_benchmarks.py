@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sim2real.bench import load_bench_config, merge_results
-from sim2real.results_file import load_results
 from sim2real.stats import summarise
+from sim2real.stats.results_file import load_results
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = sorted(folder for folder in (ROOT / "benchmarks").iterdir() if folder.is_dir())

@@ -8,11 +8,11 @@ import pytest
 from worlds_compared import build
 
 from envs import SHIFTS, Domain, EnvsError, make_vec
-from envs.fidelity import NOMINAL
-from envs.nominal import Nominal
-from envs.physics import Physics
-from envs.streams import StepStreams
-from envs.worlds import Worlds
+from envs.domain.streams import StepStreams
+from envs.physics.fidelity import NOMINAL
+from envs.physics.nominal import Nominal
+from envs.physics.physics import Physics
+from envs.worlds.worlds import Worlds
 
 FREE = ("hopper", "walker2d", "half_cheetah", "ant", "humanoid", "humanoid_standup")
 

@@ -9,10 +9,10 @@ import pytest
 from drop_curves import DROPS, Curve, balancer, sides
 
 from envs import SHIFTS, make_vec
-from sim2real.calibration import Calibration, Sides, calibrate, check_drops
+from sim2real.calibrate.calibration import Calibration, Sides, calibrate, check_drops
+from sim2real.calibrate.severity_search import TOLERANCE, DropCurve, search
+from sim2real.config.severities import level_names
 from sim2real.errors import UserError
-from sim2real.severities import level_names
-from sim2real.severity_search import TOLERANCE, DropCurve, search
 
 
 def solve(shift: str, drop: Curve, drops: list[float] = DROPS, fresh: Curve | None = None) -> Calibration:

@@ -11,11 +11,11 @@ import yaml
 from drop_curves import Balancer, Curve, sides
 from small_runs import small_config, write_config
 
-from sim2real import cli
-from sim2real.calibration import Sides
-from sim2real.config import RunConfig, load_config, validate
-from sim2real.policy_run import PolicyRun
-from sim2real.several_numbers import repeat_options
+from sim2real.calibrate.calibration import Sides
+from sim2real.calibrate.policy_run import PolicyRun
+from sim2real.cli import commands as cli
+from sim2real.cli.several_numbers import repeat_options
+from sim2real.config.config import RunConfig, load_config, validate
 
 
 def test_several_numbers_may_follow_one_option() -> None:

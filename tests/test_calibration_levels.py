@@ -9,7 +9,7 @@ import pytest
 import yaml
 from small_runs import CONTENT, small_config, small_content, write_config
 
-from sim2real.config import RunConfig, load_config, validate
+from sim2real.config.config import RunConfig, load_config, validate
 from sim2real.errors import UserError
 
 GOOD = {

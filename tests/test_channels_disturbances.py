@@ -9,7 +9,7 @@ from channel_worlds import MASS, Bench, bench, run
 from scipy import stats
 
 from envs import DomainVectorEnv, Fidelity
-from envs.physics import Physics
+from envs.physics.physics import Physics
 
 BODIES = {"ball": slice(2, 5), "brick": slice(8, 11)}  # linear velocities in qvel
 STEPS, CTRL_DT = 20, 0.02

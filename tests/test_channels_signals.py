@@ -24,7 +24,7 @@ from envs.channels.pointwise import (
 )
 from envs.channels.recursive import Recursive, compute_backlash, compute_lag, compute_rate_limit
 from envs.channels.repeat import Repeat
-from envs.streams import EpisodeStreams, StepNoise
+from envs.domain.streams import EpisodeStreams, StepNoise
 
 N, DIM = 4, 3
 signals = arrays(np.float64, (N, DIM), elements=st.floats(-1e3, 1e3))

@@ -7,7 +7,7 @@ import pytest
 from channel_worlds import EVERYTHING, PULSE_AT, STILL, bench, run
 
 from envs import PARAMETERS, DomainVectorEnv, EnvsError, make_vec
-from envs.parameter import ChannelParameter
+from envs.physics.parameter import ChannelParameter
 
 CHANNELS = {name: p for name, p in PARAMETERS.items() if isinstance(p, ChannelParameter)}
 ALONE = ("observation_dropout_steps", "observation_stuck_steps", "push_interval", "gust_time")

@@ -31,12 +31,12 @@ from agents import (
     TransferPlan,
     bundle_digest,
     load_bundle,
-    parts,
     pretrain_plan,
     save_bundle,
     verify,
 )
-from agents import checkpoint as checkpoint_module
+from agents.learning import checkpoint as checkpoint_module
+from agents.policy import parts
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

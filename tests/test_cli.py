@@ -13,8 +13,9 @@ import yaml
 from small_runs import CONTENT, write_config
 
 from envs import ENVS, PARAMETERS, SHIFTS
-from sim2real import cli, run
+from sim2real.cli import commands as cli
 from sim2real.methods import METHODS
+from sim2real.runs import run
 
 Result = tuple[int, str, str]
 
@@ -174,7 +175,7 @@ def test_two_processes_on_one_run_are_refused(
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(journey / "source", out)
-    monkeypatch.setattr("sim2real.locking._PATIENCE", 0.2)
+    monkeypatch.setattr("sim2real.files.files.locking._PATIENCE", 0.2)
     arguments = ("pretrain", journey / "small.yaml", "--out", out, "--resume")
     with run.RunDirectory(out).working():
         refused(call(capsys, monkeypatch, *arguments), "another process")
@@ -210,7 +211,7 @@ def test_a_full_disk_is_one_message_and_leaves_no_half_file(
     def full(*arguments: object, **keywords: object) -> str:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "full" / "weights.safetensors"))
 
-    monkeypatch.setattr("sim2real.checkpoints.save_bundle", full)
+    monkeypatch.setattr("sim2real.runs.checkpoints.save_bundle", full)
     result = call(capsys, monkeypatch, "pretrain", journey / "small.yaml", "--out", tmp_path / "full")
     refused(result, "No space left on device", "weights.safetensors")
     monkeypatch.undo()

@@ -8,9 +8,9 @@ import pytest
 from worlds_compared import CHANGED, REPRESENTATIVE, build, cases, compile_spec, model_arrays, random_actions, snapshot
 
 from envs import PARAMETERS, environment
-from envs.fidelity import NOMINAL
-from envs.nominal import body_name
-from envs.physics import Physics
+from envs.physics.fidelity import NOMINAL
+from envs.physics.nominal import body_name
+from envs.physics.physics import Physics
 
 NUM_STEPS = 50
 MORPHOLOGY = ("link_length", "link_thickness")

@@ -11,10 +11,10 @@ from small_runs import small_config, small_content
 
 from envs import ENVS, SHIFTS
 from sim2real.bench import load_bench_config, make_jobs
-from sim2real.config import RunConfig, config_digest, load_config, validate
+from sim2real.config.config import RunConfig, config_digest, load_config, validate
+from sim2real.config.shipped import shipped_configs
 from sim2real.errors import UserError
 from sim2real.methods import METHODS
-from sim2real.shipped import shipped_configs
 
 BUDGET = {"source_steps": 6400, "target_steps": 640}
 BENCHES = sorted((next(iter(shipped_configs().values())).parent / "bench").glob("*.yaml"))

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from envs import ENVS, Domain, DomainVectorEnv, make_vec
-from sim2real.config import RunConfig, load_config
-from sim2real.shipped import shipped_configs
+from sim2real.config.config import RunConfig, load_config
+from sim2real.config.shipped import shipped_configs
 
 CONTACTS = {"hopper", "walker2d", "half_cheetah", "ant", "humanoid", "humanoid_standup"}  # with friction
 

@@ -12,7 +12,8 @@ import torch
 from probes import SMALL, Probe
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents import PPO, Phase, TransferPlan, parts
+from agents import PPO, Phase, TransferPlan
+from agents.policy import parts
 from envs import Domain
 from sim2real.methods import DEFAULT_METHODS, METHODS, Target
 

@@ -10,8 +10,8 @@ import pytest
 
 from sim2real.bench.collect import collect_record, has_finished, made_with
 from sim2real.bench.grid import Job
-from sim2real.config import content_digest
-from sim2real.records import RunRecord
+from sim2real.config.config import content_digest
+from sim2real.stats.records import RunRecord
 
 CONFIG = {"env": "hopper"}
 LEDGER = {"status": "finished", "steps": 100, "eval_steps": 20, "episodes": 4, "falls": 1, "wall_seconds": 1.5}

@@ -11,12 +11,13 @@ import pytest
 import torch
 from probes import Probe
 
-from agents import SAC, Phase, SourceData, TransferPlan, parts
+from agents import SAC, Phase, SourceData, TransferPlan
 from agents.errors import CheckpointError
+from agents.policy import parts
+from agents.replay.darc import ClassifierSettings, DomainClassifiers
+from agents.replay.replay import Replay
+from agents.rollouts.transition import Transition
 from agents.sac import source_stream
-from agents.sac.darc import ClassifierSettings, DomainClassifiers
-from agents.sac.replay import Replay
-from agents.transition import Transition
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

@@ -7,7 +7,7 @@ import torch
 from probes import SMALL, LinearWorld
 
 from agents import AgentsError, make_agent
-from agents.device import choose_device
+from agents.networks.device import choose_device
 
 
 @pytest.mark.parametrize(

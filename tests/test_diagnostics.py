@@ -9,7 +9,8 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from agents import EncoderSettings, PPOSettings, SACSettings, diagnostics
+from agents import EncoderSettings, PPOSettings, SACSettings
+from agents.policy import diagnostics
 from agents.ppo.policy import make_policy
 from agents.sac.policy import make_policy as make_sac_policy
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import truncnorm
 
 from envs import EnvsError
-from envs.distributions import (
+from envs.domain.distributions import (
     DISTRIBUTIONS,
     Choice,
     Constant,

@@ -13,10 +13,11 @@ from probes import SMALL, LinearWorld
 from small_runs import SAC as SAC_RUN
 from small_runs import silent, small_config
 
-from agents import PPO, SAC, CheckpointError, DivergedError, load_bundle, parts, require_finite_learner, save_bundle
-from agents.finite import all_finite, is_finite
-from sim2real.pretraining import pretrain
-from sim2real.training import fault_warning
+from agents import PPO, SAC, CheckpointError, DivergedError, load_bundle, require_finite_learner, save_bundle
+from agents.learning.finite import all_finite, is_finite
+from agents.policy import parts
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.training import fault_warning
 
 SMALL_SAC = {
     "encoder": {"widths": [8]},

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import truncnorm
 
 from envs import PARAMETERS, Domain, EnvsError, Fidelity, make_vec
-from envs.distributions import Choice, Constant, LogUniform, Normal, Uniform
+from envs.domain.distributions import Choice, Constant, LogUniform, Normal, Uniform
 
 CHEAP = Fidelity(integrator="implicitfast", sim_dt=0.004)
 FULL: dict[str, Any] = {

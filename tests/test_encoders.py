@@ -10,11 +10,11 @@ import torch
 from gymnasium import spaces
 
 from agents import ACTIVATIONS, ENCODERS, AgentsError, Encoder, EncoderSettings, PPOSettings
-from agents.activations import Tanh
-from agents.backprop import Stack
-from agents.encoders import MlpEncoder, encoder_class
-from agents.history import WindowSpace
-from agents.privileged import PrivilegedSpace
+from agents.networks.activations import Tanh
+from agents.networks.backprop import Stack
+from agents.networks.encoders import MlpEncoder, encoder_class
+from agents.rollouts.history import WindowSpace
+from agents.rollouts.privileged import PrivilegedSpace
 
 SPACE = spaces.Box(-np.inf, np.inf, (4,), np.float32)
 

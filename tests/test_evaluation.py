@@ -10,10 +10,10 @@ from numpy.testing import assert_array_equal
 from rich.console import Console
 
 from envs import Domain
-from sim2real import evaluation
+from sim2real.cli.show import evaluation_table
 from sim2real.errors import UserError
-from sim2real.evaluation import evaluate, settle_faults
-from sim2real.show import evaluation_table
+from sim2real.runs import evaluation
+from sim2real.runs.evaluation import evaluate, settle_faults
 from sim2real.stats import Interval
 
 

@@ -9,8 +9,8 @@ from bench_worlds import BENCH, bench, pressed
 from worlds_compared import build, random_actions
 
 from envs import EnvsError
-from envs.fidelity import NOMINAL
-from envs.physics import Physics
+from envs.physics.fidelity import NOMINAL
+from envs.physics.physics import Physics
 
 FRICTION = ("geom_friction", "geom_friction_spin", "geom_friction_roll")
 COLUMNS = {**dict(zip(FRICTION, (0, 2, 3), strict=True)), "contact_time_constant": 0, "contact_damping_ratio": 1}

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from sim2real.records import BenchResults, RunRecord, Status
 from sim2real.report import FIGURES, Panel
-from sim2real.report.palette import ROLES, STYLES, make_styles
+from sim2real.report.style.palette import ROLES, STYLES, make_styles
 from sim2real.stats import summarise
+from sim2real.stats.records import BenchResults, RunRecord, Status
 
 METHODS = ("zero_shot", "scratch", "frozen_encoder", "a_method_of_mine")
 LEVELS = {"zero_shot": 60.0, "scratch": 5.0, "frozen_encoder": 70.0, "a_method_of_mine": 40.0}

@@ -11,19 +11,8 @@ from gymnasium import spaces
 from probes import make_policy_env
 from torch import nn
 
-from agents import (
-    PPO,
-    AgentPolicy,
-    Encoder,
-    Phase,
-    PPOSettings,
-    TransferPlan,
-    digest,
-    freeze,
-    is_frozen,
-    parts,
-    unfreeze,
-)
+from agents import PPO, AgentPolicy, Encoder, Phase, PPOSettings, TransferPlan, digest, freeze, is_frozen, unfreeze
+from agents.policy import parts
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

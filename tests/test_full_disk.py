@@ -14,9 +14,9 @@ import torch
 
 from agents import save_bundle
 from sim2real.errors import explain
-from sim2real.files import make_folder, write_atomic
-from sim2real.monitor import Monitor
-from sim2real.run_logs import RunLogs
+from sim2real.files.files import make_folder, write_atomic
+from sim2real.runs.monitor import Monitor
+from sim2real.runs.run_logs import RunLogs
 
 
 @contextmanager

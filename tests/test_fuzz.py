@@ -13,12 +13,13 @@ import yaml
 from probes import SMALL, LinearWorld
 from small_runs import small_content
 
-from agents import PPO, AgentsError, load_bundle, parts, save_bundle
+from agents import PPO, AgentsError, load_bundle, save_bundle
+from agents.policy import parts
 from envs import EnvsError
 from sim2real.bench import load_bench_config
-from sim2real.config import load_config
+from sim2real.config.config import load_config
 from sim2real.errors import UserError
-from sim2real.reading import load_json, load_yaml
+from sim2real.files.reading import load_json, load_yaml
 
 EXPECTED = (UserError, AgentsError, EnvsError)
 WORDS = (

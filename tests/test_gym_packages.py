@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from envs import DomainVectorEnv, EnvsError, make_vec
-from sim2real import cli
+from sim2real.cli import commands as cli
 
 PACKAGE = """
 import gymnasium

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from memory_worlds import UnevenEnds
 from probes import SMALL, LinearWorld, make_policy_env
 
-from agents import PPO, AgentsError, CheckpointError, VectorAdapter, parts
-from agents.actor import PolicyActor
-from agents.history import HistoryWindow, WindowSpace
+from agents import PPO, AgentsError, CheckpointError, VectorAdapter
+from agents.policy import parts
+from agents.policy.actor import PolicyActor
+from agents.rollouts.history import HistoryWindow, WindowSpace
 
 torch.set_num_threads(1)
 

@@ -14,17 +14,18 @@ from probes import SMALL, LinearWorld, make_policy_env
 from small_runs import silent, small_config
 from torch import nn
 
-from agents import PPO, AgentsError, Phase, RunningNormalizer, TransferPlan, digest, freeze, parts
-from agents.encoders import CELLS, HistoryEncoder
-from agents.encoders.memory import GruMemory, TcnMemory
-from agents.entry_axes import entry_axes
-from agents.history import WindowSpace
+from agents import PPO, AgentsError, Phase, RunningNormalizer, TransferPlan, digest, freeze
+from agents.networks.encoders import CELLS, HistoryEncoder
+from agents.networks.encoders.memory import GruMemory, TcnMemory
+from agents.policy import parts
+from agents.policy.entry_axes import entry_axes
 from agents.ppo.gradients import HandGradients
+from agents.rollouts.history import WindowSpace
 from agents.sac import SAC
-from sim2real.building import load_agent
-from sim2real.evaluation import evaluate
-from sim2real.pretraining import pretrain
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.building import load_agent
+from sim2real.runs.evaluation import evaluate
+from sim2real.runs.pretraining import pretrain
+from sim2real.transfer.transfer import Transfer, transfer
 
 torch.set_num_threads(1)
 

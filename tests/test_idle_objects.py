@@ -8,9 +8,9 @@ import pytest
 from bench_worlds import BENCH, bench
 
 from envs import EnvsError
-from envs.fidelity import NOMINAL
-from envs.nominal import actuator_names, object_names
-from envs.physics import Physics
+from envs.physics.fidelity import NOMINAL
+from envs.physics.nominal import actuator_names, object_names
+from envs.physics.physics import Physics
 
 ODD = """
 <mujoco>

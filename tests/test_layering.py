@@ -1,12 +1,14 @@
 """Imports run one way, and what must not be used is not used: read from the source, not from what happens to run."""
 
 import ast
+import graphlib
 import subprocess
 import sys
+import tomllib
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("envs", "agents", "sim2real")
@@ -17,17 +19,41 @@ FORBIDDEN = {
 }
 UNPICKLERS = {"pickle", "cloudpickle", "dill", "_pickle", "shelve", "marshal", "joblib"}
 GENERATORS = {"Generator", "BitGenerator", "SeedSequence", "Philox", "PCG64", "default_rng"}
-MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+TABLES = {"tasks", "fields", "methods"}  # rooms with a row a file
+LARGEST_ROOM = 14  # files, where it holds no table
 
-every_module = pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 
+@dataclass(frozen=True)
+class Module:
+    """A file of the packages, parsed once."""
 
-def package_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0]
+    path: Path
+    tree: ast.Module
+
+    @property
+    def name(self) -> str:
+        """Its dotted name; a room's `__init__` has the room's."""
+        parts = self.path.with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    @property
+    def package(self) -> str:
+        return self.path.parts[0]
+
+    @property
+    def room(self) -> str:
+        """The folder; every file beside a package's folders is a room of its own."""
+        return ".".join(self.path.parts[:-1]) if len(self.path.parts) > 2 else self.name
 
 
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+MODULES = [Module(path.relative_to(ROOT), parse(path)) for path in FILES]
+NAMES = {module.name: module for module in MODULES}
+ROOMS = Counter(module.room for module in MODULES if module.path.name != "__init__.py")
 
 
 def absolute_imports(tree: ast.AST) -> Iterator[str]:
@@ -54,44 +80,65 @@ def dotted(node: ast.AST) -> str:
     return ""
 
 
+def relative_imports(module: Module) -> Iterator[str]:
+    """Yield the dotted name of every module or room of its package that a module imports, also inside functions."""
+    package = module.name.split(".") if module.path.name == "__init__.py" else module.name.split(".")[:-1]
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            start = package[: len(package) - node.level + 1]
+            place = ".".join([*start, *(node.module.split(".") if node.module else [])])
+            for alias in node.names:
+                yield f"{place}.{alias.name}" if f"{place}.{alias.name}" in NAMES else place
+
+
 def test_there_is_something_to_read() -> None:
-    assert {package_of(path) for path in MODULES} == set(PACKAGES)
-    assert len(MODULES) > 30
+    assert {module.package for module in MODULES} == set(PACKAGES)
+    assert len(MODULES) > 300
 
 
-@every_module
-def test_imports_run_one_way(path: Path) -> None:
-    package = package_of(path)
-    for name in absolute_imports(parse(path)):
-        top, _, below = name.partition(".")
-        assert top not in FORBIDDEN[package], f"{package} must not import {name}"
-        if top == package:
-            raise AssertionError(f"inside {package} imports are relative, not {name!r}")
-        if top in PACKAGES:
-            assert not below, f"across packages import from the package root, not {name!r}"
+def test_imports_run_one_way() -> None:
+    for module in MODULES:
+        for name in absolute_imports(module.tree):
+            top = name.partition(".")[0]
+            assert top not in FORBIDDEN[module.package], f"{module.name}: {module.package} must not import {name}"
+            assert top != module.package, f"{module.name}: inside {module.package} imports are relative, not {name!r}"
+            if top in PACKAGES:
+                rooted = NAMES[name].path.name == "__init__.py"
+                assert rooted, f"{module.name}: across packages import from a package's or room's root, not {name!r}"
 
 
-@every_module
-def test_relative_imports_stay_inside_the_package(path: Path) -> None:
-    depth = len(path.relative_to(ROOT).parts) - 1
-    for node in ast.walk(parse(path)):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level <= depth
+def test_rooms_import_one_another_one_way() -> None:
+    """No circle among folders; a file beside the folders of its package is a room of its own."""
+    below: dict[str, set[str]] = defaultdict(set)
+    for module in MODULES:
+        below[module.room] |= {NAMES[name].room for name in relative_imports(module)} - {module.room}
+    list(graphlib.TopologicalSorter(below).static_order())  # CycleError names the circle
 
 
-@every_module
-def test_nothing_is_unpickled_or_evaluated(path: Path) -> None:
-    tree = parse(path)
-    assert not {name.partition(".")[0] for name in absolute_imports(tree)} & UNPICKLERS
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        called = dotted(node.func)
-        assert called not in ("eval", "exec", "compile", "builtins.eval", "builtins.exec"), called
-        assert called not in ("yaml.load", "yaml.unsafe_load", "yaml.full_load", "torch.load"), called
-        if path.relative_to(ROOT).parts[0] == "sim2real" and path.name != "reading.py":  # the one bounded reader
-            assert called not in ("yaml.safe_load", "json.load", "json.loads"), called
-        assert called not in ("np.load", "numpy.load") or not _allows_pickle(node), called
+def test_rooms_are_small_and_packaged() -> None:
+    large = {room: files for room, files in ROOMS.items() if files > LARGEST_ROOM and room.split(".")[-1] not in TABLES}
+    assert not large
+    folders = {".".join(path.relative_to(ROOT).parts[:-1]) for path in FILES}
+    packaged = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    assert packaged - {"sim2real.configs", "sim2real.configs.bench"} == folders
+
+
+def test_nothing_is_unpickled_or_evaluated() -> None:
+    for module in MODULES:
+        assert not {name.partition(".")[0] for name in absolute_imports(module.tree)} & UNPICKLERS, module.name
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call):
+                _check_call(module, node)
+
+
+def _check_call(module: Module, node: ast.Call) -> None:
+    called = dotted(node.func)
+    place = f"{module.path}, line {node.lineno}: {called}"
+    assert called not in ("eval", "exec", "compile", "builtins.eval", "builtins.exec"), place
+    assert called not in ("yaml.load", "yaml.unsafe_load", "yaml.full_load", "torch.load"), place
+    if module.package == "sim2real" and module.path.name != "reading.py":  # the one bounded reader
+        assert called not in ("yaml.safe_load", "json.load", "json.loads"), place
+    assert called not in ("np.load", "numpy.load") or not _allows_pickle(node), place
 
 
 def _allows_pickle(call: ast.Call) -> bool:
@@ -99,29 +146,28 @@ def _allows_pickle(call: ast.Call) -> bool:
     return given is not None and not (isinstance(given, ast.Constant) and given.value is False)
 
 
-@every_module
-def test_no_global_numpy_random(path: Path) -> None:
-    for node in ast.walk(parse(path)):
-        if isinstance(node, ast.Attribute) and dotted(node.value) in ("np.random", "numpy.random"):
-            assert node.attr in GENERATORS, f"line {node.lineno}: np.random.{node.attr}"
-        if isinstance(node, ast.ImportFrom) and node.module == "numpy.random":
-            assert {alias.name for alias in node.names} <= GENERATORS
-    assert "random" not in set(absolute_imports(parse(path)))
+def test_no_global_numpy_random() -> None:
+    for module in MODULES:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Attribute) and dotted(node.value) in ("np.random", "numpy.random"):
+                assert node.attr in GENERATORS, f"{module.path}, line {node.lineno}: np.random.{node.attr}"
+            if isinstance(node, ast.ImportFrom) and node.module == "numpy.random":
+                assert {alias.name for alias in node.names} <= GENERATORS, module.path
+        assert "random" not in set(absolute_imports(module.tree)), module.path
 
 
-@every_module
-def test_every_module_names_what_is_public_and_says_what_it_is(path: Path) -> None:
-    tree = parse(path)
-    assert ast.get_docstring(tree)
-    assigned = [
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign) and "__all__" in _targets(node) and node.value is not None
-    ]
-    assert len(assigned) == 1
-    public = ast.literal_eval(assigned[0])
-    assert len(set(public)) == len(public)
-    assert set(public) <= _defined(tree) | {"__version__"}
+def test_every_module_names_what_is_public_and_says_what_it_is() -> None:
+    for module in MODULES:
+        assert ast.get_docstring(module.tree), module.path
+        assigned = [
+            node.value
+            for node in module.tree.body
+            if isinstance(node, ast.Assign | ast.AnnAssign) and "__all__" in _targets(node) and node.value is not None
+        ]
+        assert len(assigned) == 1, module.path
+        public = ast.literal_eval(assigned[0])
+        assert len(set(public)) == len(public), module.path
+        assert set(public) <= _defined(module.tree) | {"__version__"}, module.path
 
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
@@ -142,8 +188,9 @@ def _defined(tree: ast.Module) -> set[str]:
     return names
 
 
-def test_importing_envs_does_not_import_torch() -> None:
-    script = "import sys, envs; print(*sorted({'torch', 'stable_baselines3', 'agents', 'sim2real'} & set(sys.modules)))"
+def test_importing_envs_imports_neither_torch_nor_the_check() -> None:
+    foreign = {"torch", "stable_baselines3", "agents", "sim2real", "envs.check"}
+    script = f"import sys, envs; print(*sorted({foreign} & set(sys.modules)))"
     command = [sys.executable, "-W", "error", "-c", script]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert result.stdout.strip() == ""

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from sim2real import lease, locking
 from sim2real.errors import UserError, explain
-from sim2real.locking import working_on
+from sim2real.files import lease, locking
+from sim2real.files.locking import working_on
 
 BEAT = 0.05
 

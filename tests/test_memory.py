@@ -12,7 +12,7 @@ from probes import LinearWorld
 
 from agents import AgentsError, allocating, make_agent
 from envs import EnvsError, make_vec
-from sim2real.config import RunConfig, validate
+from sim2real.config.config import RunConfig, validate
 from sim2real.errors import UserError
 
 

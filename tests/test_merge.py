@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from envs import EnvsError
 from sim2real.bench import merge_results, read_results
-from sim2real.cli import app
+from sim2real.cli.commands import app
 from sim2real.errors import UserError
-from sim2real.locking import working_on
-from sim2real.records import BenchResults, RunRecord, to_mapping
-from sim2real.results_file import load_results
+from sim2real.files.locking import working_on
+from sim2real.stats.records import BenchResults, RunRecord, to_mapping
+from sim2real.stats.results_file import load_results
 
 METHODS = ["scratch", "frozen_encoder"]
 
@@ -158,7 +158,7 @@ def test_a_folder_is_worked_on_by_one_process(tmp_path: Path, monkeypatch: pytes
         )
     )
     bench = begin(file, tmp_path / "out")
-    monkeypatch.setattr("sim2real.locking._PATIENCE", 0.0)
+    monkeypatch.setattr("sim2real.files.files.locking._PATIENCE", 0.0)
     with working_on(bench.path), pytest.raises(UserError, match=r"another process .*is working on it"):
         run_quietly(bench)
     (bench.path / "ledger.json").write_text("[1]")

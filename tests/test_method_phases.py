@@ -13,16 +13,17 @@ from probes import SMALL, LinearWorld
 from small_runs import silent, small_config
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents import PPO, Bundle, TransferPlan, parts
+from agents import PPO, Bundle, TransferPlan
+from agents.policy import parts
 from envs import Domain
-from sim2real.building import target_learner
-from sim2real.config import load_config
+from sim2real.config.config import load_config
 from sim2real.methods import METHODS, Target
 from sim2real.methods.layers import encoder_from_the_top, stack_layers
 from sim2real.methods.warm_up import critic_warm_up
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.building import target_learner
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.transfer.transfer import Transfer, transfer
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

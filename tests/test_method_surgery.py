@@ -9,15 +9,16 @@ import pytest
 import torch
 from small_runs import silent, small_config
 
-from agents import PlanError, parts
+from agents import PlanError
+from agents.policy import parts
 from envs import Domain
-from sim2real.building import load_agent
-from sim2real.evaluation import evaluate
+from sim2real.config.seeding import derive_seed
 from sim2real.methods import METHODS, Target
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
-from sim2real.seeding import derive_seed
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.building import load_agent
+from sim2real.runs.evaluation import evaluate
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.transfer.transfer import Transfer, transfer
 
 SURGICAL = ("residual", "progressive", "low_rank")
 TARGET = Target("cartpole_swingup", "heavy", Domain(), 1000)

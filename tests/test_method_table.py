@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from fabricated_table import BUDGET, ENVS, SHAPES, SOURCE_STEPS, TARGETS, Shape, make_record, make_table
 
-from sim2real.records import BenchResults, RunRecord
 from sim2real.report import make_page, write_report
 from sim2real.stats import QUANTITIES, Summary, iqm, rank_methods, share_of_span, summarise
 from sim2real.stats.method_table import COLUMNS
+from sim2real.stats.records import BenchResults, RunRecord
 
 FEW = {name: SHAPES[name] for name in ("zero_shot", "scratch", "oracle", "frozen_encoder", "fine_tune", "actor_only")}
 

@@ -15,17 +15,18 @@ import safetensors.torch
 import torch
 from small_runs import CONTENT, SAC, silent, small_config
 
-from agents import AGENTS, PARTS, CheckpointError, PlanRow, acting_tensors, parts
+from agents import AGENTS, PARTS, CheckpointError, PlanRow, acting_tensors
+from agents.policy import parts
 from envs import Domain
-from sim2real import cli
-from sim2real.building import load_agent
+from sim2real.cli import commands as cli
 from sim2real.errors import UserError
-from sim2real.evaluation import evaluate
 from sim2real.methods import DEFAULT_METHODS, METHODS, Target
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
-from sim2real.teachers import teacher_config
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.building import load_agent
+from sim2real.runs.evaluation import evaluate
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.runs.teachers import teacher_config
+from sim2real.transfer.transfer import Transfer, transfer
 
 BUDGET = {**CONTENT["budget"], "evaluations": 1, "source_evaluations": 1}  # plans are looked at here, not curves
 CONFIGS = {"ppo": small_config(budget=BUDGET), "sac": small_config(**SAC, budget=BUDGET)}
@@ -159,7 +160,7 @@ def test_evaluation_repeats_itself_and_is_apart_from_training(source: RunDirecto
 def test_more_episodes_than_one_batch_are_counted_exactly(
     source: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim2real.evaluation.LARGEST_BATCH", 2)
+    monkeypatch.setattr("sim2real.runs.evaluation.LARGEST_BATCH", 2)
     config = CONFIGS["ppo"]
     agent, _ = load_agent(source, config)
     result = evaluate(agent, config.env, config.source_domain(config.make_task()), episodes=5, seed=0, num_threads=1)

@@ -10,9 +10,9 @@ from small_runs import silent, small_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from sim2real.monitor import Monitor
-from sim2real.pretraining import pretrain
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.monitor import Monitor
+from sim2real.runs.pretraining import pretrain
+from sim2real.transfer.transfer import Transfer, transfer
 
 
 def read(folder: Path) -> EventAccumulator:

@@ -10,10 +10,10 @@ import pytest
 from worlds_compared import REPRESENTATIVE, build, compile_spec, nominal_value, random_actions, snapshot, trajectory
 
 from envs import ENVS, DomainVectorEnv, EnvsError, environment
-from envs.fidelity import NOMINAL
-from envs.fields import LinkLength, LinkThickness
-from envs.footing import lowest_points
-from envs.physics import Physics
+from envs.physics.fidelity import NOMINAL
+from envs.physics.fields import LinkLength, LinkThickness
+from envs.physics.physics import Physics
+from envs.worlds.footing import lowest_points
 
 ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
 FREE = ("hopper", "walker2d", "half_cheetah", "ant", "humanoid", "humanoid_standup")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 
 from agents import AgentsError, FrozenError, ReturnScale, RunningNormalizer, freeze, unfreeze
-from agents.value_scale import compute_return_traces
+from agents.networks.value_scale import compute_return_traces
 
 
 @settings(max_examples=30, deadline=None)

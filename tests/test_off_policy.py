@@ -24,15 +24,15 @@ from agents import (
     SourceData,
     TransferPlan,
     load_bundle,
-    parts,
     save_bundle,
 )
+from agents.policy import parts
 from agents.sac.batches import Batch, iterate_batches
 from envs import Domain
 from sim2real.bench import load_bench_config
 from sim2real.errors import UserError
 from sim2real.methods import METHODS, Target
-from sim2real.transferring import Transfer
+from sim2real.transfer.transfer import Transfer
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

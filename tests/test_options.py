@@ -11,11 +11,12 @@ import pytest
 import yaml
 from small_runs import CONTENT
 
-from envs import ENVS, EnvsError, Gate, environment, make, make_vec
+from envs import ENVS, EnvsError, environment, make, make_vec
+from envs.check import Gate
 from envs.options import KINDS, Range, read_options
-from sim2real.building import build_worlds
-from sim2real.config import RunConfig, validate
+from sim2real.config.config import RunConfig, validate
 from sim2real.errors import UserError
+from sim2real.runs.building import build_worlds
 
 
 class Example:

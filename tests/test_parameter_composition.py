@@ -9,7 +9,7 @@ from bench_worlds import bench
 from worlds_compared import CHANGED, PHYSICAL, model_arrays
 
 from envs import PARAMETERS
-from envs.physics import Physics
+from envs.physics.physics import Physics
 
 WRITTEN = tuple(p for p in PHYSICAL if hasattr(PARAMETERS[p], "writer"))
 SHARING = [

@@ -8,7 +8,8 @@ import pytest
 import torch
 from probes import make_policy_env
 
-from agents import PARTS, PPO, FrozenError, PartsError, parts
+from agents import PARTS, PPO, FrozenError, PartsError
+from agents.policy import parts
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

@@ -23,9 +23,9 @@ from agents import (
     Phase,
     PlanError,
     TransferPlan,
-    parts,
     pretrain_plan,
 )
+from agents.policy import parts
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

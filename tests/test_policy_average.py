@@ -28,15 +28,14 @@ from agents import (
     TransferPlan,
     acting_tensors,
     carry_entries,
-    entry_axes,
-    parts,
 )
+from agents.policy import entry_axes, parts
 from agents.sac import SAC
 from envs import Domain
+from sim2real.config.space_map import SpaceMap
 from sim2real.methods import METHODS, Target
-from sim2real.pretraining import pretrain
-from sim2real.space_map import SpaceMap
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.pretraining import pretrain
+from sim2real.transfer.transfer import Transfer, transfer
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

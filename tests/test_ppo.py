@@ -29,20 +29,11 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents import (
-    AGENTS,
-    PPO,
-    AgentsError,
-    Phase,
-    PPOSettings,
-    TransferPlan,
-    VectorAdapter,
-    make_agent,
-    parts,
-)
+from agents import AGENTS, PPO, AgentsError, Phase, PPOSettings, TransferPlan, VectorAdapter, make_agent
+from agents.learning.returns import compute_gae
+from agents.policy import parts
 from agents.ppo.gradients import HandGradients
 from agents.ppo.loss import compute_loss
-from agents.ppo.rollout import compute_gae
 from agents.ppo.table import make_table
 
 torch.set_num_threads(1)  # networks this small are slower on more

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envs import DomainVectorEnv, EnvsError, make_vec
-from envs.profiles import PROFILES, Profile, parse_profile
+from envs.domain.profiles import PROFILES, Profile, parse_profile
 
 STEPS = 60
 FORMULAS: list[tuple[dict[str, list[float]], Any]] = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sim2real.errors import UserError
-from sim2real.reading import load_json, load_yaml, parse_json, parse_yaml
+from sim2real.files.reading import load_json, load_yaml, parse_json, parse_yaml
 
 
 @pytest.mark.parametrize(

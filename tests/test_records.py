@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim2real.records import BenchResults, RunRecord, to_mapping
-from sim2real.results_file import load_results, results_from_mapping
+from sim2real.stats.records import BenchResults, RunRecord, to_mapping
+from sim2real.stats.results_file import load_results, results_from_mapping
 
 RUN = RunRecord(
     env="hopper",

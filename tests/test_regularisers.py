@@ -13,26 +13,16 @@ from probes import SMALL, LinearWorld, RandomObs
 from spies import AtRollout, Records
 from stable_baselines3.common.logger import Logger
 
-from agents import (
-    PPO,
-    Phase,
-    PlanError,
-    Regulariser,
-    SourceData,
-    TransferPlan,
-    VectorAdapter,
-    load_bundle,
-    parts,
-    save_bundle,
-)
-from agents.backprop import gather_gradients
-from agents.optimizer import trained_parameters
+from agents import PPO, Phase, PlanError, Regulariser, SourceData, TransferPlan, VectorAdapter, load_bundle, save_bundle
+from agents.learning.optimizer import trained_parameters
+from agents.networks.backprop import gather_gradients
+from agents.plan.regularisers import REGULARISERS, ActivePenalties, Origin
+from agents.plan.regularisers.fisher import compute_diagonal_fisher
+from agents.plan.regularisers.kl_source import KlTerm, compute_gaussian_kl
+from agents.policy import parts
 from agents.ppo.gradients import HandGradients
 from agents.ppo.loss import compute_loss
 from agents.ppo.table import make_table
-from agents.regularisers import REGULARISERS, ActivePenalties, Origin
-from agents.regularisers.fisher import compute_diagonal_fisher
-from agents.regularisers.kl_source import KlTerm, compute_gaussian_kl
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

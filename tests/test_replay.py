@@ -7,13 +7,14 @@ import pytest
 import torch
 from probes import LinearWorld, make_policy_env
 
-from agents import AgentsError, CheckpointError, freeze, parts, unfreeze
-from agents.encoders import MlpEncoder
+from agents import AgentsError, CheckpointError, freeze, unfreeze
+from agents.networks.encoders import MlpEncoder
+from agents.policy import parts
+from agents.replay.feature_cache import FeatureCache
+from agents.replay.replay import Replay
+from agents.rollouts.transition import Transition
+from agents.rollouts.vec_adapter import VectorAdapter
 from agents.sac import SAC
-from agents.sac.feature_cache import FeatureCache
-from agents.sac.replay import Replay
-from agents.transition import Transition
-from agents.vec_adapter import VectorAdapter
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

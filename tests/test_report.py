@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim2real.records import BenchResults, RunRecord, Status
 from sim2real.report import make_page, write_report
-from sim2real.report.numbers import MISSING, between, compute_decimals, number, percent, short_steps, tick_number
+from sim2real.report.style.numbers import MISSING, between, compute_decimals, number, percent, short_steps, tick_number
 from sim2real.report.view import make_budgets
-from sim2real.results_file import load_results
 from sim2real.stats import Group, Interval, Summary, Word, censored_interval, summarise
+from sim2real.stats.records import BenchResults, RunRecord, Status
+from sim2real.stats.results_file import load_results
 from sim2real.stats.verdicts import compute_headline
 
 STEPS = np.array([0, 250, 500, 750, 1000])

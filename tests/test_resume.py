@@ -15,9 +15,9 @@ import pytest
 from small_runs import silent, small_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.transfer.transfer import Transfer, transfer
 
 CLOCKS = ("time/fps", "time/time_elapsed")  # how fast it went differs, that it was logged must not
 
@@ -34,7 +34,7 @@ def run_transfer(out: str, source: str, method: str) -> None:
 def start(target: Any, *arguments: Any) -> Any:
     """Start a process that has everything imported already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sim2real.cli"])
+    context.set_forkserver_preload(["sim2real.cli.commands"])
     process = context.Process(target=target, args=arguments)
     process.start()
     return process

@@ -26,13 +26,12 @@ from agents import (
     SourceData,
     TransferPlan,
     VectorAdapter,
-    entry_axes,
     freeze,
-    parts,
 )
-from agents.adaptation import adapt
-from agents.encoders import RmaEncoder
-from agents.privileged import PrivilegedSpace, PrivilegedWindow
+from agents.learning.adaptation import adapt
+from agents.networks.encoders import RmaEncoder
+from agents.policy import entry_axes, parts
+from agents.rollouts.privileged import PrivilegedSpace, PrivilegedWindow
 from agents.sac import SAC
 
 torch.set_num_threads(1)

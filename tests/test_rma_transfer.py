@@ -13,22 +13,22 @@ import yaml
 from small_runs import CONTENT, silent, small_config, small_content
 
 from agents import VectorAdapter
-from agents.privileged import PrivilegedSpace
+from agents.rollouts.privileged import PrivilegedSpace
 from envs import Domain, make_vec
 from sim2real.bench import make_jobs
 from sim2real.bench.collect import collect_record
-from sim2real.building import build_agent, build_worlds, load_agent
-from sim2real.config import RunConfig
+from sim2real.config.config import RunConfig
+from sim2real.config.seeding import derive_seed
 from sim2real.errors import UserError
-from sim2real.evaluation import evaluate
-from sim2real.pretraining import pretrain
-from sim2real.records import BenchResults, RunRecord, to_mapping
-from sim2real.results_file import results_from_mapping
-from sim2real.run import RunDirectory
-from sim2real.seeding import derive_seed
+from sim2real.runs.building import build_agent, build_worlds, load_agent
+from sim2real.runs.evaluation import evaluate
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.runs.teachers import is_teacher, teacher_config, with_parameters
 from sim2real.stats import summarise
-from sim2real.teachers import is_teacher, teacher_config, with_parameters
-from sim2real.transferring import Transfer, transfer
+from sim2real.stats.records import BenchResults, RunRecord, to_mapping
+from sim2real.stats.results_file import results_from_mapping
+from sim2real.transfer.transfer import Transfer, transfer
 
 NAMES = ("body_mass", "action_delay")  # observation_noise is the same in all worlds of the source
 
@@ -175,7 +175,7 @@ def test_end_to_end(config: RunConfig, teacher: RunDirectory, tmp_path: Path, mo
     def again(*args: Any) -> None:
         raise AssertionError("a finished run adapts again")
 
-    monkeypatch.setattr("agents.learner.adapt", again)
+    monkeypatch.setattr("agents.learning.learner.adapt", again)
     assert carry(config, teacher, tmp_path / "rma", resume=True).final().digest == bundle.digest
     with pytest.raises(UserError, match="already holds a run"):
         carry(config, teacher, tmp_path / "rma")

@@ -17,16 +17,16 @@ import yaml
 from small_runs import CONTENT, silent, small_config
 
 from agents import CheckpointError
-from sim2real import run as run_module
 from sim2real.bench.collect import has_finished
 from sim2real.bench.grid import Job
 from sim2real.bench.worker import _carry_out
-from sim2real.building import load_agent
-from sim2real.checking import Checks
-from sim2real.config import RunConfig
+from sim2real.calibrate.checking import Checks
+from sim2real.config.config import RunConfig
 from sim2real.errors import UserError
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
+from sim2real.runs import run as run_module
+from sim2real.runs.building import load_agent
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
 
 BUDGET = {**CONTENT["budget"], "source_steps": 256, "target_steps": 128, "source_evaluations": 2, "eval_episodes": 1}
 

@@ -15,7 +15,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents import SAC, AgentsError, ExplainedVariance, Phase, SACSettings, TransferPlan, VectorAdapter, parts
+from agents import SAC, AgentsError, ExplainedVariance, Phase, SACSettings, TransferPlan, VectorAdapter
+from agents.policy import parts
 from agents.sac.judging import judge_critics
 
 torch.set_num_threads(1)  # networks this small are slower on more

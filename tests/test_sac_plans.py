@@ -20,11 +20,11 @@ from agents import (
     Surgery,
     TransferPlan,
     load_bundle,
-    parts,
     pretrain_plan,
     save_bundle,
 )
-from agents.exploration import Exploration
+from agents.plan.exploration import Exploration
+from agents.policy import parts
 from agents.sac import SAC
 from agents.sac.gradients import HandGradients
 

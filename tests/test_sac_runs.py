@@ -10,14 +10,15 @@ import pytest
 from small_runs import SAC, silent, small_config
 from test_resume import assert_same_run, run_to_end, run_with_kills
 
-from agents import parts, sac
-from sim2real.building import load_agent
-from sim2real.config import RunConfig, load_config
+from agents import sac
+from agents.policy import parts
+from sim2real.config.config import RunConfig, load_config
+from sim2real.config.shipped import shipped_configs
 from sim2real.methods import METHODS
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
-from sim2real.shipped import shipped_configs
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.building import load_agent
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.transfer.transfer import Transfer, transfer
 
 OFF_POLICY = ("wsrl", "rlpd", "darc")
 

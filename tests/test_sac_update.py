@@ -10,11 +10,12 @@ import torch
 from probes import make_policy_env
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 
-from agents import Phase, TransferPlan, parts
-from agents.backprop import Stack
+from agents import Phase, TransferPlan
+from agents.networks.backprop import Stack
+from agents.networks.ensemble import Ensemble, EnsembleLayerNorm, EnsembleLinear
+from agents.policy import parts
 from agents.sac import SAC
 from agents.sac.batches import Batch, Pool, iterate_batches
-from agents.sac.ensemble import Ensemble, EnsembleLayerNorm, EnsembleLinear
 from agents.sac.ensemble_stack import EnsembleStack
 from agents.sac.gradients import HandGradients
 from agents.sac.loss import AutogradGradients, compute_critic_loss, compute_policy_loss, compute_targets

@@ -5,7 +5,7 @@ from dataclasses import astuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.seeds import Seeds
+from agents.learning.seeds import Seeds
 
 PINNED = (15793235383387715774, 12390638538380655177, 8668861027912758289, 4881901421217228719)
 PINNED_UPDATE = 516359669974006610

@@ -8,8 +8,8 @@ import pytest
 from bench_worlds import bench
 
 from envs import ENVS, DomainVectorEnv, EnvsError, make_vec
-from envs.nominal import GROUPS, Nominal
-from envs.selection import matching
+from envs.domain.selection import matching
+from envs.physics.nominal import GROUPS, Nominal
 
 
 def build(name: str, parameters: dict[str, Any], num_envs: int = 2, **kwargs: Any) -> DomainVectorEnv:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from envs import PARAMETERS, SHIFTS, Domain, EnvsError, Shift, make_vec
-from envs.morphology import is_morphology
 from envs.shifts.rrls import BOXES
 from envs.shifts.shift import nearest_count
+from envs.worlds.morphology import is_morphology
 
 SHIFTED = [name for name in SHIFTS if name != "nominal"]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from envs import ENVS, PARAMETERS, SHIFTS, Domain, DomainVectorEnv, EnvsError, make_vec
-from envs.domain import Entry
-from envs.nominal import Nominal
-from envs.parameter import ChannelParameter
-from envs.selection import matching
+from envs.domain.domain import Entry
+from envs.domain.selection import matching
+from envs.physics.nominal import Nominal
+from envs.physics.parameter import ChannelParameter
 
 CASES = [(env, shift) for env in ENVS for shift in SHIFTS if shift != "nominal"]
 NUM_STEPS = 120

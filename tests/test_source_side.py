@@ -13,18 +13,18 @@ from test_space_transfer import MAP, SENSED
 
 from agents import Learner, VectorAdapter
 from envs import DomainVectorEnv
-from sim2real import cli
-from sim2real.building import build_worlds, load_agent
-from sim2real.config import RunConfig
+from sim2real.cli import commands as cli
+from sim2real.config.config import RunConfig
+from sim2real.config.seeding import derive_seed
 from sim2real.errors import UserError
-from sim2real.evaluation import evaluate
 from sim2real.methods import METHODS
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
-from sim2real.seeding import derive_seed
-from sim2real.source_side import source_companion
-from sim2real.teachers import teacher_config
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.building import build_worlds, load_agent
+from sim2real.runs.evaluation import evaluate
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.runs.teachers import teacher_config
+from sim2real.transfer.source_side import source_companion
+from sim2real.transfer.transfer import Transfer, transfer
 
 TARGETS = {"heavy": {"parameters": {"body_mass": {"scale": 1.2}}}}
 OTHER = {  # random in the same, and another one nevertheless

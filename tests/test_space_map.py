@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from probes import make_policy_env
 from torch import nn
 
-from agents import PPO, AgentsError, EntryMap, PartsError, carry_entries, entry_axes, parts
-from agents.encoders import Encoder
-from agents.entry_axes import input_axes
-from agents.history import WindowSpace
+from agents import PPO, AgentsError, EntryMap, PartsError, carry_entries
+from agents.networks.encoders import Encoder
+from agents.policy import entry_axes, parts
+from agents.policy.entry_axes import input_axes
+from agents.policy.space_map import AxisEntries
+from agents.rollouts.history import WindowSpace
 from agents.sac.policy import SacPolicy, make_policy
 from agents.sac.settings import SACSettings
-from agents.space_map import AxisEntries
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

@@ -15,14 +15,14 @@ from small_runs import silent, small_config, write_config
 from agents import Bundle, EntryMap, PlanRow
 from envs import DomainVectorEnv, make_vec
 from envs.tasks import CartpoleSwingup
-from sim2real import cli
-from sim2real.config import RunConfig, load_config
+from sim2real.cli import commands as cli
+from sim2real.config.config import RunConfig, load_config
+from sim2real.config.space_map import SpaceMap, SpaceMatch, match_spaces
+from sim2real.config.spaces import Spaces, side_by_side
 from sim2real.errors import UserError
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
-from sim2real.space_map import SpaceMap, SpaceMatch, match_spaces
-from sim2real.spaces import Spaces, side_by_side
-from sim2real.transferring import Transfer, transfer
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
+from sim2real.transfer.transfer import Transfer, transfer
 
 
 class Sensed(CartpoleSwingup):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from envs.streams import CHANNELS, EpisodeStreams, StepNoise
+from envs.domain.streams import CHANNELS, EpisodeStreams, StepNoise
 
 
 def ids(*worlds: int) -> np.ndarray:

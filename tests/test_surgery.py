@@ -22,16 +22,16 @@ from agents import (
     Surgery,
     TransferPlan,
     load_bundle,
-    parts,
     pretrain_plan,
     save_bundle,
 )
-from agents.backprop import Stack
+from agents.networks.backprop import Stack
+from agents.plan.surgery import operate
+from agents.policy import parts
 from agents.ppo.loss import compute_loss
 from agents.ppo.table import make_table
 from agents.ppo.update import autograd_gradients
 from agents.sac import SAC
-from agents.surgery import operate
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sim2real.files import write_atomic
-from sim2real.monitor import Monitor
-from sim2real.progress import ProgressBoard
-from sim2real.terminal import PlainConsole, print_anything
+from sim2real.cli.terminal import PlainConsole, print_anything
+from sim2real.files.files import write_atomic
+from sim2real.runs.monitor import Monitor
+from sim2real.runs.progress import ProgressBoard
 
 NAMES = ["runs[heavy]", "a[/b]", "[bold]x[/bold]", "[link=file:///x]y", ":smile:", "\\[x]"]
 HOSTILE = "a\x1b]0;title\x07b\x1b[2Jc\x9bd\r\x08e\x7f\u202efg"

@@ -19,14 +19,14 @@ from small_runs import silent, small_config, small_content
 from test_user_environments import ROBOT, TASK
 
 from agents import AgentsError, EncoderSettings
-from agents.encoders import encoder_class
+from agents.networks.encoders import encoder_class
 from envs import EnvsError, environment
-from sim2real import cli
 from sim2real.bench import Bench, load_bench_config
-from sim2real.config import content_digest, load_config
+from sim2real.cli import commands as cli
+from sim2real.config.config import content_digest, load_config
 from sim2real.errors import UserError
-from sim2real.pretraining import pretrain
-from sim2real.run import RunDirectory
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
 
 EVIL = "from pathlib import Path\nPath({mark!r}).touch()\n"
 BUDGET = {"source_steps": 128, "target_steps": 64, "evaluations": 1, "source_evaluations": 1, "eval_episodes": 2}

@@ -14,11 +14,12 @@ from gymnasium import spaces
 from probes import SMALL, LinearWorld, make_policy_env
 from small_runs import write_config
 
-from agents import PPO, SAC, AgentsError, EncoderSettings, Phase, TransferPlan, parts
-from agents.encoders import encoder_class
+from agents import PPO, SAC, AgentsError, EncoderSettings, Phase, TransferPlan
+from agents.networks.encoders import encoder_class
+from agents.policy import parts
 from agents.ppo.gradients import HandGradients
 from agents.sac.judging import judge_critics
-from sim2real.config import load_config
+from sim2real.config.config import load_config
 
 torch.set_num_threads(1)
 

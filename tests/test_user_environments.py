@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from envs import Domain, DomainVectorEnv, EnvsError, environment, make_vec
-from envs.validity.probes import read_back
-from envs.validity.trial import Trial
+from envs.check.pairs.trial import Trial
+from envs.check.probes.table import read_back
 
 ROBOT = """
 <mujoco>

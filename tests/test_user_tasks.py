@@ -15,11 +15,11 @@ import yaml
 from small_runs import small_content
 
 from envs import ENVS, Domain, DomainVectorEnv, EnvsError, Fidelity, environment, make_vec
-from envs.task import check_task
+from envs.tasks.task import check_task
 from envs.user_tasks import import_from
-from sim2real import cli
 from sim2real.bench import load_bench_config
-from sim2real.config import load_config
+from sim2real.cli import commands as cli
+from sim2real.config.config import load_config
 from sim2real.errors import UserError
 
 ROBOT = """

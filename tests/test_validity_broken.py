@@ -25,12 +25,12 @@ from broken_shifts import (
     stale_constants,
 )
 
-from envs import Domain, DomainVectorEnv, EnvsError, ShiftCheck, Verdict, check_worlds, make_vec
-from envs.profiles import Cycle, Drift, Step, Triangle, Walk
-from envs.validity import Reference
-from envs.validity.probes import read_back
-from envs.validity.trial import Trial
-from envs.validity.walks import compute_square_step
+from envs import Domain, DomainVectorEnv, EnvsError, make_vec
+from envs.check import Reference, ShiftCheck, Verdict, check_worlds
+from envs.check.pairs.trial import Trial
+from envs.check.pairs.walks import compute_square_step
+from envs.check.probes.table import read_back
+from envs.domain.profiles import Cycle, Drift, Step, Triangle, Walk
 
 
 @pytest.fixture(scope="module")

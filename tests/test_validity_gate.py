@@ -11,10 +11,11 @@ import yaml
 from small_runs import silent, small_config, small_content
 from typer.testing import CliRunner, Result
 
-from envs import SHIFTS, Domain, EnvsError, Gate, Verdict, check_shift
-from sim2real.cli import app, main
+from envs import SHIFTS, Domain, EnvsError
+from envs.check import Gate, Verdict, check_shift
+from sim2real.cli.commands import app, main
 from sim2real.errors import UserError
-from sim2real.pretraining import pretrain
+from sim2real.runs.pretraining import pretrain
 
 FINE = ("heavy", "slippery", "weak", "laggy", "noisy", "damped")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from envs import PARAMETERS, Domain, make_vec
-from envs.validity.probes import PROBES, read_back
-from envs.validity.trial import Trial
+from envs.check.pairs.trial import Trial
+from envs.check.probes.table import PROBES, read_back
 
 # parameter -> environment, what the domain does, and another number that the probe must be able to tell from it
 CASES: dict[str, tuple[str, dict[str, Any], Any]] = {

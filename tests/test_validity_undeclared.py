@@ -10,12 +10,12 @@ import pytest
 from broken_shifts import Extra, Factory, also, delayed, edited, hopper, shifted
 from gymnasium.vector import VectorEnv
 
-from envs import Domain, DomainVectorEnv, Gate, Verdict, check_worlds
-from envs.validity import Reference
-from envs.validity.check import _unreached
-from envs.validity.probes import read_back
-from envs.validity.trial import Trial
-from envs.validity.undeclared import find_undeclared
+from envs import Domain, DomainVectorEnv
+from envs.check import Gate, Reference, Verdict, check_worlds
+from envs.check.check import _unreached
+from envs.check.pairs.trial import Trial
+from envs.check.probes.table import read_back
+from envs.check.undeclared import find_undeclared
 
 GRAVITY: dict[str, Any] = {"gravity": {"scale": 0.7}}
 SHIFTED = shifted(**GRAVITY)

@@ -13,7 +13,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import AgentsError, CheckpointError, VectorAdapter
-from agents.transition import transition_from_infos
+from agents.rollouts.transition import transition_from_infos
 
 
 def cartpole() -> gym.Env[Any, Any]:

@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 
 from envs import ENVS, PARAMETERS, DomainVectorEnv, make_vec
-from envs.parameter import ChannelParameter
+from envs.physics.parameter import ChannelParameter
 
 __all__ = [
     "CHANGED",

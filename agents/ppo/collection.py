@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from ..finite import require_finite_actions
-from ..freezing import is_frozen
-from ..stepping import step_worlds
-from ..transition import Transition
-from ..value_scale import compute_return_traces
+from ..learning.finite import require_finite_actions
+from ..learning.returns import Rollout
+from ..networks.freezing import is_frozen
+from ..networks.value_scale import compute_return_traces
+from ..rollouts.stepping import step_worlds
+from ..rollouts.transition import Transition
 from .policy import AgentPolicy
-from .rollout import Rollout
 
 __all__ = ["Collector", "Truncations", "collect", "finish_rollout"]
 

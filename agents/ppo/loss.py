@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..regularisers.kl_source import KlTerm
+from ..plan.regularisers.kl_source import KlTerm
 from .policy import AgentPolicy
 from .settings import PPOSettings
 from .table import Batch, Columns

@@ -13,14 +13,14 @@ from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 
-from ..activations import activation_class
-from ..encoders import Encoder, encoder_class
-from ..freezing import is_frozen
-from ..lent_generator import seeded
-from ..parts import Member
-from ..rules import require_bounded_actions
-from ..surgery import Adapters
-from ..value_scale import ReturnScale
+from ..networks.activations import activation_class
+from ..networks.encoders import Encoder, encoder_class
+from ..networks.freezing import is_frozen
+from ..networks.lent_generator import seeded
+from ..networks.rules import require_bounded_actions
+from ..networks.value_scale import ReturnScale
+from ..plan.surgery import Adapters
+from ..policy.parts import Member
 from .settings import PPOSettings
 
 __all__ = ["AgentPolicy", "make_policy"]

@@ -16,18 +16,18 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.utils import FloatSchedule, LinearSchedule, explained_variance
 from stable_baselines3.common.vec_env import VecEnv
 
-from ..budget import rollout_steps
-from ..device import choose_device
-from ..finite import require_finite
-from ..learner import Learner
-from ..memory import allocating, num_weights, require_memory
-from ..optimizer import make_optimizer, set_learning_rate, trained_parameters
-from ..phase_runner import PhaseRunner
-from ..plan import pretrain_plan
-from ..training_state import array_of
+from ..learning.finite import require_finite
+from ..learning.learner import Learner
+from ..learning.optimizer import make_optimizer, set_learning_rate, trained_parameters
+from ..learning.returns import Rollout
+from ..learning.training_state import array_of
+from ..networks.device import choose_device
+from ..networks.memory import allocating, num_weights, require_memory
+from ..plan.budget import rollout_steps
+from ..plan.phase_runner import PhaseRunner
+from ..plan.plan import pretrain_plan
 from .collection import collect
 from .policy import AgentPolicy, make_policy
-from .rollout import Rollout
 from .settings import PPOSettings
 from .update import run_update
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..activations import activation_class
-from ..encoders.settings import EncoderSettings
 from ..errors import AgentsError
-from ..rules import is_whole, require, require_widths
-from ..settings import LearnerSettings
+from ..learning.settings import LearnerSettings
+from ..networks.activations import activation_class
+from ..networks.encoders.settings import EncoderSettings
+from ..networks.rules import is_whole, require, require_widths
 
 __all__ = ["PPOSettings"]
 

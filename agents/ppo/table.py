@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import torch
 
-from ..encoders import Encoder
-from ..freezing import is_frozen
-from ..regularisers.kl_source import KlTerm
+from ..learning.returns import Rollout
+from ..networks.encoders import Encoder
+from ..networks.freezing import is_frozen
+from ..plan.regularisers.kl_source import KlTerm
 from .policy import AgentPolicy
-from .rollout import Rollout
 
 __all__ = ["Batch", "Columns", "make_table"]
 

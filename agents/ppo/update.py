@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import torch
 
-from ..backprop import gather_gradients
-from ..optimizer import trained_parameters
-from ..regularisers import PenaltyTerms
+from ..learning.optimizer import trained_parameters
+from ..learning.returns import Rollout
+from ..networks.backprop import gather_gradients
+from ..plan.regularisers import PenaltyTerms
 from .gradients import HandGradients
 from .loss import Losses, compute_loss
 from .policy import AgentPolicy
-from .rollout import Rollout
 from .settings import PPOSettings
 from .table import Batch, make_table
 

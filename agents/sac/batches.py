@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import torch
 
-from .feature_cache import FeatureCache
+from ..replay.feature_cache import FeatureCache
+from ..replay.replay import Replay, Rows
 from .policy import SacPolicy
-from .replay import Replay, Rows
 from .settings import SACSettings
 
 __all__ = ["Batch", "Pool", "iterate_batches"]

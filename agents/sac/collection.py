@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from ..finite import require_finite_actions
-from ..freezing import is_frozen
-from ..stepping import step_worlds
-from ..transition import Transition
+from ..learning.finite import require_finite_actions
+from ..networks.freezing import is_frozen
+from ..rollouts.stepping import step_worlds
+from ..rollouts.transition import Transition
 from .policy import SacPolicy
 
 __all__ = ["Collector", "collect", "draw_actions", "sample_actions"]

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..encoders import Encoder
 from ..errors import CheckpointError
-from ..regularisers import Origin
-from ..training_state import below
-from ..transition import Transition
+from ..learning.training_state import below
+from ..networks.encoders import Encoder
+from ..plan.regularisers import Origin
+from ..replay.feature_cache import FeatureCache
+from ..replay.replay import Replay
+from ..rollouts.transition import Transition
 from .batches import Pool
-from .feature_cache import FeatureCache
 from .policy import SacPolicy
-from .replay import Replay
 from .source_stream import SourceStream
 
 __all__ = ["Experience"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ..backprop import Stack
-from ..encoders import MlpEncoder
-from ..regularisers.kl_source import KlTerm
+from ..networks.backprop import Stack
+from ..networks.encoders import MlpEncoder
+from ..plan.regularisers.kl_source import KlTerm
 from .batches import Batch
 from .ensemble_stack import EnsembleStack
 from .policy import SacPolicy

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from stable_baselines3.common.utils import explained_variance
 
-from ..ppo.rollout import compute_gae
+from ..learning.returns import compute_gae
+from ..replay.replay import Replay
 from .policy import SacPolicy
-from .replay import Replay
 
 __all__ = ["JUDGE_EVERY", "judge_critics"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from ..regularisers.kl_source import KlTerm
+from ..plan.regularisers.kl_source import KlTerm
 from .batches import Batch
 from .policy import SacPolicy
 from .squash import Sample, split_output

@@ -13,14 +13,14 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from torch import nn
 
-from ..activations import activation_class
-from ..encoders import Encoder, encoder_class
-from ..freezing import is_frozen
-from ..lent_generator import seeded
-from ..parts import Member
-from ..rules import require_bounded_actions
-from ..surgery import Adapters
-from .ensemble import Ensemble
+from ..networks.activations import activation_class
+from ..networks.encoders import Encoder, encoder_class
+from ..networks.ensemble import Ensemble
+from ..networks.freezing import is_frozen
+from ..networks.lent_generator import seeded
+from ..networks.rules import require_bounded_actions
+from ..plan.surgery import Adapters
+from ..policy.parts import Member
 from .settings import SACSettings
 from .squash import Sample, split_output, squash_mean, squash_sample
 

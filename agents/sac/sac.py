@@ -17,25 +17,25 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
-from ..budget import rollout_steps
-from ..device import choose_device
 from ..errors import AgentsError, PlanError
-from ..finite import require_finite, require_finite_learner
-from ..freezing import is_frozen
-from ..learner import Learner
-from ..memory import allocating, num_weights, require_memory
-from ..optimizer import make_optimizer, set_learning_rate
-from ..parts import count
-from ..phase_runner import PhaseRunner
-from ..plan import TransferPlan, pretrain_plan
-from ..training_state import count_of, number_of
-from ..transition import Transition
+from ..learning.finite import require_finite, require_finite_learner
+from ..learning.learner import Learner
+from ..learning.optimizer import make_optimizer, set_learning_rate
+from ..learning.training_state import count_of, number_of
+from ..networks.device import choose_device
+from ..networks.freezing import is_frozen
+from ..networks.memory import allocating, num_weights, require_memory
+from ..plan.budget import rollout_steps
+from ..plan.phase_runner import PhaseRunner
+from ..plan.plan import TransferPlan, pretrain_plan
+from ..policy.parts import count
+from ..replay.replay import Replay
+from ..rollouts.transition import Transition
 from .batches import iterate_batches
 from .collection import collect
 from .experience import Experience
 from .judging import JUDGE_EVERY, judge_critics
 from .policy import SacPolicy, make_policy
-from .replay import Replay
 from .settings import SACSettings
 from .source_stream import SourceStream
 from .update import Optimizers, Updater

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..activations import activation_class
-from ..encoders.settings import EncoderSettings
 from ..errors import AgentsError, is_number
-from ..rules import is_whole, require, require_widths
-from ..settings import LearnerSettings
+from ..learning.settings import LearnerSettings
+from ..networks.activations import activation_class
+from ..networks.encoders.settings import EncoderSettings
+from ..networks.rules import is_whole, require, require_widths
 
 __all__ = ["SACSettings"]
 

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..errors import CheckpointError
-from ..source_data import SourceData
-from ..stepping import step_worlds
-from ..training_state import below
+from ..learning.training_state import below
+from ..plan.source_data import SourceData
+from ..replay.darc import ClassifierSettings, DomainClassifiers
+from ..replay.feature_cache import FeatureCache
+from ..replay.replay import Replay
+from ..rollouts.stepping import step_worlds
 from .batches import Pool
 from .collection import sample_actions
-from .darc import ClassifierSettings, DomainClassifiers
-from .feature_cache import FeatureCache
 from .policy import SacPolicy
-from .replay import Replay
 from .settings import SACSettings
 
 __all__ = ["SourceStream"]

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import torch
 
-from ..optimizer import trained_parameters
-from ..regularisers import ActivePenalties, PenaltyTerms
-from ..regularisers.kl_source import KlTerm
+from ..learning.optimizer import trained_parameters
+from ..plan.regularisers import ActivePenalties, PenaltyTerms
+from ..plan.regularisers.kl_source import KlTerm
 from .batches import Batch
 from .gradients import HandGradients
 from .loss import AutogradGradients

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..physics import Physics
-from ..streams import StepNoise
+from ..domain.streams import StepNoise
+from ..physics.physics import Physics
 from .stage import Array
 
 __all__ = ["ControlPeriod"]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..streams import EpisodeDraws
+from ..domain.streams import EpisodeDraws
 from .control_period import ControlPeriod
 from .forces import Gusts, Pushes, SteadyForce
 from .stage import Array, Channel, Ids, StageRow, Wiring

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..streams import StepNoise
+from ..domain.streams import StepNoise
 from .stage import Array, Ids, Stage
 
 __all__ = ["Drift"]

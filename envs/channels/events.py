@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..streams import EpisodeDraws, StepNoise
+from ..domain.streams import EpisodeDraws, StepNoise
 from .stage import Array, Ids, Stage, StageRow, Wiring
 
 __all__ = ["Dropout", "Events", "Stuck", "event_row"]

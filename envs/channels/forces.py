@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..streams import EpisodeDraws, StepNoise
+from ..domain.streams import EpisodeDraws, StepNoise
 from .stage import Array, Ids, Stage
 
 __all__ = ["Gusts", "Pushes", "SteadyForce"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..streams import EpisodeDraws, StepNoise
+from ..domain.streams import EpisodeDraws, StepNoise
 from .stage import Array, Ids, Stage, StageRow
 
 __all__ = ["Noise", "noise_row"]

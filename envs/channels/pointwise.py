@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..streams import EpisodeDraws
+from ..domain.streams import EpisodeDraws
 from .stage import Array, Ids, Stage, StageRow
 
 __all__ = [

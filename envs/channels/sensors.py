@@ -8,7 +8,7 @@ that is stuck repeats its last value to the bit, and one that is lost is exactly
 
 from __future__ import annotations
 
-from ..streams import EpisodeDraws
+from ..domain.streams import EpisodeDraws
 from .delay import delay_row
 from .drift import Drift
 from .events import Dropout, Stuck, event_row

@@ -9,10 +9,10 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from ..parameters import PARAMETERS
-from ..physics import Physics
-from ..streams import EpisodeDraws, StepNoise, StepStreams
-from ..worlds import Worlds
+from ..domain.streams import EpisodeDraws, StepNoise, StepStreams
+from ..physics.fields.parameters import PARAMETERS
+from ..physics.physics import Physics
+from ..worlds.worlds import Worlds
 
 __all__ = ["Array", "Channel", "Ids", "Stage", "StageRow", "State", "Wiring"]
 

@@ -15,7 +15,7 @@ from .shift import Parameters, Shift
 
 __all__ = ["BUILDS", "LEGS", "RESOLUTION", "Selections", "scaled"]
 
-RESOLUTION = 0.01  # of a build's scale: `envs.morphology` rounds it to hundredths
+RESOLUTION = 0.01  # of a build's scale: `envs.worlds.worlds.morphology` rounds it to hundredths
 
 Selections = Mapping[str, Sequence[str]]
 """environment -> names or patterns"""

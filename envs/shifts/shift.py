@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..domain import Domain
+from ..domain.domain import Domain
 from ..errors import EnvsError, is_number, unknown_name
 
 __all__ = ["Parameters", "Shift", "nearest_count"]

@@ -6,16 +6,16 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from ..domain.streams import EpisodeDraws
 from ..errors import EnvsError, unknown_name
-from ..fidelity import Fidelity
 from ..options import BodyRef, NotNegative, Range
-from ..physics import Physics
-from ..streams import EpisodeDraws
-from ..task import Ids, Measured
+from ..physics.fidelity import Fidelity
+from ..physics.physics import Physics
 from .contact_forces import add_contact_forces, contact_force_names, contact_forces
 from .locomotion import HealthyLocomotion
 from .starts import add_normal_velocity, add_uniform_position
 from .states import quiet
+from .task import Ids, Measured
 
 __all__ = ["Ant"]
 

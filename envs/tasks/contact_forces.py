@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics import Physics
+from ..physics.physics import Physics
 
 __all__ = ["add_contact_forces", "contact_force_names", "contact_forces"]
 

@@ -8,7 +8,7 @@ import gymnasium
 import mujoco
 
 from ..errors import EnvsError
-from ..logs import compile_quietly
+from ..physics.logs import compile_quietly
 
 __all__ = ["gymnasium_spec"]
 

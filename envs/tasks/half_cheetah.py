@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..fidelity import Fidelity
+from ..domain.streams import EpisodeDraws
 from ..options import NotNegative
-from ..physics import Physics
-from ..streams import EpisodeDraws
-from ..task import Ids
+from ..physics.fidelity import Fidelity
+from ..physics.physics import Physics
 from .locomotion import Locomotion
 from .starts import add_normal_velocity, add_uniform_position
+from .task import Ids
 
 __all__ = ["HalfCheetah"]
 

@@ -6,13 +6,13 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fidelity import Fidelity
 from ..options import NotNegative, Range
-from ..physics import Physics
-from ..task import Measured
+from ..physics.fidelity import Fidelity
+from ..physics.physics import Physics
 from .humanoid_body import HumanoidBody
 from .locomotion import HealthyLocomotion
 from .states import between, quiet
+from .task import Measured
 
 __all__ = ["Humanoid"]
 

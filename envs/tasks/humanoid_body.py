@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics import Physics
+from ..physics.physics import Physics
 from .contact_forces import add_contact_forces, contact_force_names, contact_forces
 
 __all__ = ["HumanoidBody"]

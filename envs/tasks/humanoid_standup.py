@@ -6,15 +6,15 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fidelity import Fidelity
+from ..domain.streams import EpisodeDraws
 from ..options import NotNegative, Range
-from ..physics import Physics
-from ..streams import EpisodeDraws
-from ..task import Ids, Measured
+from ..physics.fidelity import Fidelity
+from ..physics.physics import Physics
 from .gymnasium_assets import gymnasium_spec
 from .humanoid_body import HumanoidBody
 from .starts import add_uniform_position, add_uniform_velocity
 from .states import quiet
+from .task import Ids, Measured
 
 __all__ = ["HumanoidStandup"]
 

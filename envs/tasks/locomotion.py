@@ -8,12 +8,12 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics import Physics
-from ..streams import EpisodeDraws
-from ..task import Ids, Measured
+from ..domain.streams import EpisodeDraws
+from ..physics.physics import Physics
 from .gymnasium_assets import gymnasium_spec
 from .starts import add_uniform_position, add_uniform_velocity
 from .states import length, quiet
+from .task import Ids, Measured
 
 __all__ = ["HealthyLocomotion", "Locomotion"]
 

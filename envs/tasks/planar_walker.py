@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics import Physics
+from ..physics.physics import Physics
 from .locomotion import HealthyLocomotion
 from .states import quiet
 

@@ -6,12 +6,12 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fidelity import Fidelity
-from ..physics import Physics
-from ..streams import EpisodeDraws
-from ..task import Ids, Measured
+from ..domain.streams import EpisodeDraws
+from ..physics.fidelity import Fidelity
+from ..physics.physics import Physics
 from .gymnasium_assets import gymnasium_spec
 from .states import length, quiet
+from .task import Ids, Measured
 
 __all__ = ["Pusher"]
 

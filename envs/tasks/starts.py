@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..physics import Physics
-from ..streams import EpisodeDraws
-from ..task import Ids
+from ..domain.streams import EpisodeDraws
+from ..physics.physics import Physics
+from .task import Ids
 
 __all__ = ["add_normal_velocity", "add_uniform_position", "add_uniform_velocity"]
 

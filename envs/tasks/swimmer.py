@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..fidelity import Fidelity
 from ..options import NotNegative
+from ..physics.fidelity import Fidelity
 from .locomotion import Locomotion
 
 __all__ = ["Swimmer"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fidelity import Fidelity
 from ..options import NotNegative, Range
-from ..physics import Physics
+from ..physics.fidelity import Fidelity
+from ..physics.physics import Physics
 from .planar_walker import PlanarWalker
 from .states import between
 

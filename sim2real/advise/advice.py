@@ -12,12 +12,12 @@ import numpy as np
 from agents import Bundle, PlanError, TransferPlan, operate, require_whole
 from envs import Domain, DomainVectorEnv, make_vec
 
-from ..building import load_agent
-from ..config import RunConfig
+from ..config.config import RunConfig
+from ..config.seeding import derive_seed
 from ..errors import UserError
 from ..methods import Target
-from ..run import RunDirectory
-from ..seeding import derive_seed
+from ..runs.building import load_agent
+from ..runs.run import RunDirectory
 from .candidates import candidates
 from .measures import Measures, measure
 from .probe import Probe, run_probe

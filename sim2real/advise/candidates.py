@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..config import RunConfig
+from ..config.config import RunConfig
 from ..methods import METHODS, Method
-from ..teachers import is_teacher
+from ..runs.teachers import is_teacher
 
 __all__ = ["candidates"]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from agents import diagnostics
+from agents.policy import diagnostics
 
 from ..stats import Interval, difference, interval, mean
 from .blocks import Pair, compare, number_blocks

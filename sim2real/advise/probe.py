@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs import DomainVectorEnv, Twin
+from envs import DomainVectorEnv
+from envs.check import Twin
 
-from .sight import Seen
-from .subject import Subject
+from .subject import Seen, Subject
 
 __all__ = ["Probe", "run_probe"]
 

@@ -9,8 +9,7 @@ import torch
 
 from envs import unknown_name
 
-from .sight import Seen
-from .subject import Acted, Array, Subject
+from .subject import Acted, Array, Seen, Subject
 
 __all__ = ["SUBJECTS", "PPOSubject", "SACSubject", "make_subject"]
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .probe import Array, Mask, Probe
-from .sight import Seen
-from .subject import Subject
+from .subject import Seen, Subject
 
 __all__ = ["Foretold", "compute_returns", "foretell"]
 

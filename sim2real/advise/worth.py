@@ -10,13 +10,13 @@ import numpy as np
 from scipy import stats
 
 from ..bench import Bench
-from ..config import RunConfig, validate
+from ..config.config import RunConfig, validate
+from ..config.trust import code_of_run
 from ..errors import UserError
-from ..progress import Reporter
-from ..records import RunRecord
-from ..run import RunDirectory
+from ..runs.progress import Reporter
+from ..runs.run import RunDirectory
 from ..stats import FloatArray, Interval, asymptotic_return, interval
-from ..trust import code_of_run
+from ..stats.records import RunRecord
 from .advice import advise
 from .candidates import candidates
 

@@ -20,18 +20,18 @@ from rich.console import Console
 
 from envs import unknown_name
 
-from ..config import validate
-from ..differences import describe_differences
+from ..config.config import validate
+from ..config.trust import require_same_code
+from ..config.user_code import Code
 from ..errors import UserError
-from ..files import read_json, require_plain, write_atomic, write_json
-from ..locking import working_on
-from ..progress import ProgressBoard
-from ..reading import GENERATED, load_yaml
-from ..records import BenchResults
+from ..files.differences import describe_differences
+from ..files.files import read_json, require_plain, write_atomic, write_json
+from ..files.locking import working_on
+from ..files.reading import GENERATED, load_yaml
 from ..report import ReportPaths, write_report
-from ..run import RunDirectory
-from ..trust import require_same_code
-from ..user_code import Code
+from ..runs.progress import ProgressBoard
+from ..runs.run import RunDirectory
+from ..stats.records import BenchResults
 from ..versions import join_versions
 from .collect import collect_record, has_finished, made_with
 from .config import BenchConfig

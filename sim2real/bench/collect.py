@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..config import content_digest
-from ..differences import describe_differences
+from ..config.config import content_digest
 from ..errors import USER_ERRORS, UserError
-from ..records import RunRecord, Status
-from ..run import RunDirectory
+from ..files.differences import describe_differences
+from ..runs.run import RunDirectory
+from ..stats.records import RunRecord, Status
 from .grid import Job
 
 __all__ = ["collect_record", "has_finished", "made_with"]

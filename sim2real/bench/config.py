@@ -10,10 +10,10 @@ from pydantic import Field, field_validator, model_validator
 
 from envs import unknown_name
 
-from ..config import PLAIN_NAME, RunConfig, Steps, Strict, read_yaml, resolve_config, validate
+from ..config.config import PLAIN_NAME, RunConfig, Steps, Strict, read_yaml, resolve_config, validate
+from ..config.shipped import shipped_config, shipped_configs
 from ..errors import UserError
 from ..methods import DEFAULT_METHODS, METHODS
-from ..shipped import shipped_config, shipped_configs
 
 __all__ = ["BenchConfig", "OracleBudget", "load_bench_config"]
 

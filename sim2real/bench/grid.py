@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..config import RunConfig
+from ..config.config import RunConfig
 from ..methods import METHODS
-from ..records import TEACHER
-from ..teachers import is_teacher, teacher_config
+from ..runs.teachers import is_teacher, teacher_config
+from ..stats.records import TEACHER
 
 __all__ = ["Job", "make_jobs"]
 

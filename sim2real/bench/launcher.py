@@ -15,9 +15,9 @@ from typing import Any
 
 from envs import available_cores
 
+from ..config.user_code import Code
 from ..errors import UserError
-from ..progress import JobProgress, ProgressBoard
-from ..user_code import Code
+from ..runs.progress import JobProgress, ProgressBoard
 from .grid import Job
 from .worker import work
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..differences import describe_differences
 from ..errors import UserError
-from ..records import BenchResults, RunRecord, Status, to_mapping
-from ..results_file import load_results
+from ..files.differences import describe_differences
+from ..stats.records import BenchResults, RunRecord, Status, to_mapping
+from ..stats.results_file import load_results
 from ..versions import join_versions
 from .bench import Bench
 

@@ -14,13 +14,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from ..config import RunConfig, validate
+from ..config.config import RunConfig, validate
+from ..config.user_code import Code, use_code
 from ..errors import USER_ERRORS, explain
-from ..files import require_plain
-from ..pretraining import pretrain
-from ..run import RunDirectory
-from ..transferring import Transfer, transfer
-from ..user_code import Code, use_code
+from ..files.files import require_plain
+from ..runs.pretraining import pretrain
+from ..runs.run import RunDirectory
+from ..transfer.transfer import Transfer, transfer
 from .grid import Job
 
 __all__ = ["work"]

@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from ..files import write_json
+from ..files.files import write_json
 from ..versions import collect_versions
 from .channels import measure_channels, measure_scaling
 from .envpool import measure_envpool

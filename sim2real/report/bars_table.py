@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from ..stats import Bar, Evidence, Interval, Summary
-from .numbers import MISSING, between, count, number, percent
+from .style.numbers import MISSING, between, count, number, percent
 from .view import SIGNS, Table, Value
 
 __all__ = ["make_bars", "make_evidence"]

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 from ..stats import REFERENCE, Cell, Group, Summary
-from .numbers import MISSING, between, compute_decimals, number, percent
+from .style.numbers import MISSING, between, compute_decimals, number, percent
+from .style.wording import TONES, leading_verdict, name_target, seeds
 from .view import SIGNS, make_time
-from .wording import TONES, leading_verdict, name_target, seeds
 
 __all__ = ["Card", "make_cards"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ..printable import printable
-from ..records import BenchResults
+from ..files.printable import printable
 from ..stats import QUANTITIES, Summary
+from ..stats.records import BenchResults
 from .bars_table import make_bars, make_evidence
 from .cards import make_cards
 from .method_rows import make_env_table, make_method_table
+from .style.wording import answer, tell_faults
 from .target_tables import make_effects, make_quantities
 from .view import Table, Value, make_budgets, make_settings
-from .wording import answer, tell_faults
 
 __all__ = ["make_markdown"]
 

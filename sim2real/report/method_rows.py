@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..stats import ORACLE, QUANTITIES, MethodRow, MethodTable, Summary
-from .numbers import MISSING, between, number, percent
+from .style.numbers import MISSING, between, number, percent
 from .view import Table, Value
 
 __all__ = ["make_env_table", "make_method_table"]

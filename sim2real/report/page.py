@@ -9,23 +9,23 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ..files import write_atomic
-from ..printable import printable
-from ..records import BenchResults
+from ..files.files import write_atomic
+from ..files.printable import printable
 from ..stats import HARM, MIN_SEEDS, ORACLE, QUANTITIES, REFERENCE, Group, Summary, Word, sort_by, summarise
+from ..stats.records import BenchResults
 from .bars_table import make_bars, make_evidence
 from .cards import make_cards
-from .figures import FIGURES, MOST, choose_pictured
-from .learning_curves import TOGETHER
+from .figures.learning_curves import TOGETHER
+from .figures.table import FIGURES, MOST, choose_pictured
 from .markdown import make_markdown
 from .method_rows import make_env_table, make_method_table
-from .numbers import compute_decimals, count, number
-from .palette import MethodStyle, make_styles
 from .results_json import make_json
+from .style.numbers import compute_decimals, count, number
+from .style.palette import MethodStyle, make_styles
+from .style.wording import answer, name_target, tell_faults
 from .tables_csv import make_csv
 from .target_tables import make_effects, make_quantities
 from .view import make_budgets, make_settings
-from .wording import answer, name_target, tell_faults
 
 __all__ = ["ReportPaths", "make_page", "write_report"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..records import BenchResults, to_mapping
 from ..stats import Bar, Cell, CensoredInterval, Group, Interval, MethodRow, MethodTable, Oracle, Summary
+from ..stats.records import BenchResults, to_mapping
 
 __all__ = ["make_json"]
 

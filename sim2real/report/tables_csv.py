@@ -10,7 +10,7 @@ import io
 import math
 from collections.abc import Iterator
 
-from ..printable import printable
+from ..files.printable import printable
 from ..stats import ORACLE, Cell, Group, Interval, MethodTable, Oracle, Summary
 
 __all__ = ["COLUMNS", "make_csv"]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from ..stats import ORACLE, QUANTITIES, REFERENCE, Cell, Group, Interval, Oracle, Summary
-from .numbers import MISSING, between, compute_decimals, count, number, percent
+from .style.numbers import MISSING, between, compute_decimals, count, number, percent
+from .style.wording import TONES, name_target
 from .view import SIGNS, Table, Value, make_runs, make_time
-from .wording import TONES, name_target
 
 __all__ = ["make_effects", "make_quantities"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..stats import ORACLE, Cell, CensoredInterval, Costs, Group, Oracle, Summary, add_costs
-from .numbers import MISSING, between, count, duration
-from .wording import name_target
+from .style.numbers import MISSING, between, count, duration
+from .style.wording import name_target
 
 __all__ = [
     "SIGNS",

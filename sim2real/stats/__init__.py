@@ -5,24 +5,11 @@ one before.
 from .bar import Bar, Evidence
 from .bars import BARS, compute_bars
 from .cells import Cell
-from .censoring import CensoredInterval, censored_interval
 from .curves import ORACLE, REFERENCE, Curves
-from .frame import Costs, Frame, add_costs
-from .groups import Group, Problem, rank_methods, sort_by
-from .intervals import (
-    Interval,
-    band,
-    contrast,
-    difference,
-    interval,
-    iqm,
-    mean,
-    probability_below,
-    widening,
-)
-from .mann_whitney import newcombe_interval, probability_of_improvement
-from .method_table import MethodRow, MethodTable, compute_method_table
-from .metrics import (
+from .estimation.censoring import CensoredInterval, censored_interval
+from .estimation.intervals import Interval, band, contrast, difference, interval, iqm, mean, probability_below, widening
+from .estimation.mann_whitney import newcombe_interval, probability_of_improvement
+from .estimation.metrics import (
     FloatArray,
     area_under_curve,
     asymptotic_return,
@@ -34,6 +21,9 @@ from .metrics import (
     time_to_threshold,
     transfer_ratio,
 )
+from .frame import Costs, Frame, add_costs
+from .groups import Group, Problem, rank_methods, sort_by
+from .method_table import MethodRow, MethodTable, compute_method_table
 from .oracle import Oracle
 from .quantities import QUANTITIES, Quantity
 from .summary import Summary, summarise

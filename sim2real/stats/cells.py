@@ -8,16 +8,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..records import RunRecord
-from . import metrics
-from .censoring import CensoredInterval, censored_interval
 from .curves import REFERENCE, Curves
+from .estimation import metrics
+from .estimation.censoring import CensoredInterval, censored_interval
+from .estimation.intervals import (
+    Interval,
+    Statistic,
+    band,
+    contrast,
+    difference,
+    interval,
+    iqm,
+    mean,
+    probability_below,
+)
+from .estimation.mann_whitney import newcombe_interval
+from .estimation.metrics import FloatArray
 from .frame import Arm, Costs, Frame, compute_costs, generator_for
-from .intervals import Interval, Statistic, band, contrast, difference, interval, iqm, mean, probability_below
-from .mann_whitney import newcombe_interval
-from .metrics import FloatArray
-from .per_run import compute_per_run
 from .quantities import QUANTITIES
+from .records import RunRecord
 from .verdicts import Verdict, compute_verdict
 
 __all__ = ["Cell", "compute_cell"]
@@ -162,3 +171,32 @@ def compute_cell(
         high=curve[2],
         costs=compute_costs(records),
     )
+
+
+def compute_per_run(frame: Frame, arm: Arm, reference: Arm | None) -> dict[str, FloatArray]:
+    """Return quantity -> value of every run, (num_runs,) each, NaN where a run has none; times are inf if not reached.
+
+    A quantity that no run of this target can have (no scratch, no span, no oracle) is absent.
+    """
+    steps, returns = arm.curves.steps, arm.curves.returns
+    runs = {
+        "initial_return": returns[:, 0],
+        "area_under_curve": metrics.area_under_curve(steps, returns),
+        "asymptotic_return": metrics.asymptotic_return(steps, returns),
+        # scratch carries nothing over that it could lose
+        "dip_depth": metrics.dip_depth(returns, math.inf if arm.method == REFERENCE else frame.head_start),
+    }
+    before, after = (
+        np.array([getattr(r, name) if getattr(r, name) is not None else math.nan for r in arm.records])
+        for name in ("source_return_before", "source_return_after")
+    )
+    runs["retention"] = metrics.retention(before, after)
+    if reference is not None and arm.method != REFERENCE:
+        runs["jumpstart"] = metrics.jumpstart(returns, reference.curves.returns)
+    if math.isfinite(frame.threshold):
+        runs["time_to_threshold"] = metrics.time_to_threshold(steps, returns, frame.threshold)
+    if math.isfinite(frame.oracle_level):
+        runs["steps_to_oracle"] = metrics.time_to_threshold(steps, returns, frame.oracle_level)
+        share = metrics.share_of_span(runs["asymptotic_return"], frame.floor, frame.oracle_return)
+        runs["share_of_oracle"] = share
+    return runs

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..records import RunRecord
-from .metrics import FloatArray
+from .estimation.metrics import FloatArray
+from .records import RunRecord
 
 __all__ = [
     "ORACLE",

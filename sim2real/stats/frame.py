@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..records import RunRecord
 from .curves import Curves
-from .metrics import threshold
+from .estimation.metrics import threshold
+from .records import RunRecord
 
 __all__ = ["HEAD_START", "ORACLE_SHARE", "Arm", "Costs", "Frame", "add_costs", "compute_costs", "generator_for"]
 

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..records import BenchResults, RunRecord
 from .cells import Cell, compute_cell
 from .curves import ORACLE, REFERENCE, align, compute_budget, compute_grid, is_long, is_short
+from .estimation.metrics import threshold
 from .frame import Arm, Frame
-from .metrics import threshold
 from .oracle import Oracle, compute_oracle, explain_absence
+from .records import BenchResults, RunRecord
 from .verdicts import Headline, compute_headline
 
 __all__ = ["Group", "Problem", "groups_by_env", "rank_methods", "sort_by", "summarise_group"]

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .curves import ORACLE
+from .estimation.intervals import Interval, interval, iqm
+from .estimation.metrics import FloatArray, asymptotic_return, share_of_span
 from .frame import Frame, generator_for
 from .groups import Group, groups_by_env, rank_methods
-from .intervals import Interval, interval, iqm
-from .metrics import FloatArray, asymptotic_return, share_of_span
 from .verdicts import MIN_SEEDS, Word
 
 __all__ = ["COLUMNS", "MethodRow", "MethodTable", "compute_method_table", "runs_by_target"]

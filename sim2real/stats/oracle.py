@@ -10,12 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..records import RunRecord
-from . import metrics
 from .curves import Curves, align, compute_grid, is_short
+from .estimation import metrics
+from .estimation.intervals import Interval, interval, mean
+from .estimation.metrics import FloatArray
 from .frame import Costs, Frame, compute_costs, generator_for
-from .intervals import Interval, interval, mean
-from .metrics import FloatArray
+from .records import RunRecord
 
 __all__ = ["Oracle", "compute_oracle", "explain_absence"]
 

@@ -9,13 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from ..records import TEACHER, BenchResults, RunRecord
 from .bar import Bar
 from .bars import compute_bars
 from .curves import ORACLE, REFERENCE
+from .estimation.intervals import Interval
 from .groups import Group, Problem, groups_by_env, rank_methods, sort_by, summarise_group
-from .intervals import Interval
 from .method_table import MethodTable, compute_method_table
+from .records import TEACHER, BenchResults, RunRecord
 
 __all__ = ["Summary", "summarise"]
 

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from .censoring import CensoredInterval
 from .curves import REFERENCE
-from .intervals import Interval
+from .estimation.censoring import CensoredInterval
+from .estimation.intervals import Interval
 
 __all__ = ["HARM", "MIN_SEEDS", "Headline", "Verdict", "Word", "compute_headline", "compute_verdict"]
 

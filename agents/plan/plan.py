@@ -1,0 +1,221 @@
+"""A transfer as data: what becomes of every part, and in which order which parts train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, Self
+
+from ..errors import PlanError, is_number, unknown_name
+from ..policy.parts import Parted, count, part_names, unit_names
+from ..policy.patterns import PARTS, best_pattern, specificity
+from ..policy.policy_average import PolicyAverage
+from .adaptation import Adaptation
+from .exploration import Exploration
+from .phase import Phase, require_pattern
+from .regularisers import REGULARISERS
+from .source_data import SourceData
+from .surgery import Surgery
+
+__all__ = ["ACTIONS", "PlanRow", "TransferPlan", "pretrain_plan"]
+
+ACTIONS = {
+    "keep": "carried over, may train",
+    "reset": "fresh, may train",
+    "freeze": "carried over, parameters and buffers stay as they are",
+}
+_OPTIONAL: dict[str, type[Any]] = {  # fields of a plan that may be None
+    "surgery": Surgery,
+    "exploration": Exploration,
+    "source_data": SourceData,
+    "adaptation": Adaptation,
+    "average": PolicyAverage,
+}
+_WORDS = {"keep": "kept", "reset": "reset", "freeze": "frozen"}
+
+
+class PlanRow(NamedTuple):
+    """One row of a plan's table: a part, or a unit where its units differ; what becomes of it, size, rates."""
+
+    part: str
+    action: str  # kept | reset | frozen
+    parameters: int
+    rates: dict[str, float | None]  # phase name -> scale, None where the part stays still
+
+
+@dataclass(frozen=True)
+class TransferPlan:
+    """For every part keep, reset or freeze, and an ordered tuple of phases; zero-shot if there is none.
+
+    `parts` maps patterns to ACTIONS: a part (`encoder`), a layer (`encoder.layers.0`), or a glob (`critic.*`); where
+    several name a unit, the most specific counts. A part that none names follows its counterpart (see
+    `patterns.COUNTERPARTS`), so that a plan is written once for all learners.
+
+    Attributes:
+        parts: pattern -> action.
+        phases: what trains when.
+        surgery: a change of architecture once the source is loaded.
+        exploration: a floor under the exploration of what is kept, Exploration's own unless given; None: none.
+        source_data: what is wanted of the source's worlds meanwhile.
+        adaptation: what an rma encoder's student learns in the source's worlds before the first phase.
+        average: what takes the mean actions, in evaluation and ever after, is a slow copy of the policy head, which
+            follows it so; None: it is the head itself.
+        fresh_optimizer: False: go on with the source's moments where a tensor is kept, in the first phase that trains
+            it. Those of a source's average are the moments of the head that it followed.
+        restart_schedule: False: stay at the point of the schedule at which the source ended, of the target's own rate.
+        reset_return_scale: True: the unit of a value head that is kept is measured on the target alone; what the head
+            says, in units of reward, does not change thereby (Pop-Art, van Hasselt et al. 2016, arXiv 1602.07714).
+            From then on the unit follows the target's returns, as it did the source's.
+            Critics of SAC have no such unit: there it changes nothing.
+        statistics_weight: how much each observation of the source counts in the statistics of a normaliser that is
+            kept, beside one of the target. 1: as much; they hardly move then, a source has seen millions.
+    """
+
+    parts: Mapping[str, str]
+    phases: tuple[Phase, ...] = field(default=())
+    surgery: Surgery | None = None
+    exploration: Exploration | None = field(default_factory=Exploration)
+    source_data: SourceData | None = None
+    adaptation: Adaptation | None = None
+    average: PolicyAverage | None = None
+    fresh_optimizer: bool = True
+    restart_schedule: bool = True
+    reset_return_scale: bool = True
+    statistics_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raise PlanError on unknown names, phases of the same name, and endless phases before others."""
+        if not is_number(self.statistics_weight) or not 0 < self.statistics_weight <= 1:
+            raise PlanError(f"statistics_weight is {self.statistics_weight!r}: it must lie in (0, 1]")
+        for name in ("fresh_optimizer", "restart_schedule", "reset_return_scale"):
+            if not isinstance(getattr(self, name), bool):
+                raise PlanError(f"{name} is {getattr(self, name)!r}: it must be true or false")
+        for pattern, action in self.parts.items():
+            require_pattern(pattern)
+            if not isinstance(action, str) or action not in ACTIONS:
+                raise PlanError(f"part {pattern!r}: {unknown_name('action', action, ACTIONS)}")
+        object.__setattr__(self, "phases", tuple(self.phases))
+        self._check_phases()
+
+    def _check_phases(self) -> None:
+        """Raise PlanError where phases contradict each other or the rest of the plan."""
+        names = [phase.name for phase in self.phases]
+        if len(set(names)) != len(names):
+            raise PlanError(f"phases {names}: every phase needs a name of its own")
+        if self.adaptation is not None and self.source_data is not None:
+            raise PlanError(
+                "adaptation is taught in worlds of the source that tell their parameters, source_data is stepped in "
+                "the same worlds and must not be told any: a plan can have one of the two"
+            )
+        if self.average is not None and self.surgery is not None:
+            raise PlanError("average is of the policy head alone, surgery adds to it: a plan can have one of the two")
+        for phase in self.phases:
+            for pattern in phase.trains:
+                if self.action(pattern) == "freeze":
+                    raise PlanError(f"part {pattern!r} is frozen, but phase {phase.name!r} trains it: keep it instead")
+            for kind in (row.kind for row in phase.regularisers if REGULARISERS[row.kind].needs_worlds):
+                if self.source_data is not None:
+                    raise PlanError(
+                        f"phase {phase.name!r}: regulariser {kind!r} measures the source in the worlds that "
+                        "source_data steps on: a plan can have one of the two"
+                    )
+        for phase in self.phases[:-1]:
+            if phase.most_steps is None:
+                raise PlanError(f"phase {phase.name!r} never ends: it needs a budget or a stop rule, as others follow")
+
+    def action(self, unit: str) -> str | None:
+        """Return what becomes of a part or unit, None if the plan does not say."""
+        pattern = best_pattern(unit, self.parts)
+        return None if pattern is None else self.parts[pattern]
+
+    def rate(self, phase: Phase, unit: str) -> float | None:
+        """Return the learning-rate scale of a unit in `phase`, None where it does not train.
+
+        A layer that is frozen by name stays so in a phase that trains what it lies in; PlanError if the phase names it
+        as exactly.
+        """
+        rate = phase.rate(unit)
+        if rate is None or self.action(unit) != "freeze":
+            return rate
+        frozen, trained = best_pattern(unit, self.parts), best_pattern(unit, phase.trains)
+        if specificity(str(trained)) >= specificity(str(frozen)):
+            raise PlanError(f"{unit!r} is frozen, but phase {phase.name!r} trains it: keep it instead")
+        return None
+
+    def check(self, policy: Parted) -> None:
+        """Raise PlanError if the plan leaves a unit open, names what the policy lacks, or contradicts itself."""
+        units = unit_names(policy)
+        for unit in units:
+            if self.action(unit) is None:
+                raise PlanError(f"the plan does not say what becomes of {unit!r}: {', '.join(ACTIONS)}")
+        if self.average is not None:
+            rates = {unit: {phase.name: self.rate(phase, unit) for phase in self.phases} for unit in units}
+            self.average.check({unit: (self.action(unit), rates[unit]) for unit in units})
+        _require_found("parts", self.parts, policy)
+        for phase in self.phases:
+            _require_found(f"phase {phase.name!r}", phase.trains, policy)
+            for row in phase.regularisers:
+                where = f"phase {phase.name!r}, parts of regulariser {row.kind!r}"
+                _require_found(where, row.options.get("parts", ()), policy)
+            trained = [unit for unit in units if self.rate(phase, unit) is not None]
+            if phase.trains and not trained:
+                raise PlanError(f"phase {phase.name!r} trains {list(phase.trains)}, which hold nothing in this policy")
+
+    def table(self, policy: Parted) -> list[PlanRow]:
+        """Return a row for every part of the policy, one for every unit where those differ; PlanError as `check`."""
+        self.check(policy)
+        rows: list[PlanRow] = []
+        for part in part_names(policy):
+            units = [self._row(policy, unit) for unit in unit_names(policy, (part,))]
+            alike = all(row.action == units[0].action and row.rates == units[0].rates for row in units)
+            rows += [units[0]._replace(part=part, parameters=count(policy, part))] if alike else units
+        return rows
+
+    def _row(self, policy: Parted, unit: str) -> PlanRow:
+        rates = {phase.name: self.rate(phase, unit) for phase in self.phases}
+        return PlanRow(unit, _WORDS[str(self.action(unit))], count(policy, unit), rates)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data (dicts, lists, strings, numbers) that `from_json` reads back as an equal plan."""
+        return {
+            "parts": dict(self.parts),
+            "phases": [phase.to_json() for phase in self.phases],
+            "surgery": self.surgery and asdict(self.surgery),
+            "exploration": self.exploration and asdict(self.exploration),
+            "source_data": self.source_data and asdict(self.source_data),
+            "adaptation": self.adaptation and asdict(self.adaptation),
+            "average": self.average and asdict(self.average),
+            "fresh_optimizer": self.fresh_optimizer,
+            "restart_schedule": self.restart_schedule,
+            "reset_return_scale": self.reset_return_scale,
+            "statistics_weight": self.statistics_weight,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Build from what `to_json` returned; PlanError on anything else."""
+        try:
+            fields = dict(data)
+            fields["phases"] = tuple(Phase.from_json(row) for row in fields["phases"])
+            for name, kind in _OPTIONAL.items():
+                if fields.get(name) is not None:
+                    fields[name] = kind(**fields[name])
+            return cls(dict(fields.pop("parts")), **fields)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise PlanError(f"not a plan: {type(error).__name__}: {error}") from error
+
+
+def _require_found(where: str, patterns: Iterable[str], policy: Parted) -> None:
+    """Raise PlanError on a pattern that names nothing in a policy that has the part it begins with."""
+    units, names = unit_names(policy), part_names(policy)
+    used = {best_pattern(unit, [pattern]) for pattern in patterns for unit in units}
+    for pattern in patterns:
+        first = pattern.split(".")[0]
+        absent = first in PARTS and first not in names
+        if pattern not in used and not absent:
+            raise PlanError(f"{where}: {unknown_name('unit', pattern, (*names, *units))}")
+
+
+def pretrain_plan() -> TransferPlan:
+    """Return the plan without a source: everything fresh, one phase, everything trains."""
+    return TransferPlan(dict.fromkeys(PARTS, "reset"), (Phase("pretrain", dict.fromkeys(PARTS, 1.0)),))

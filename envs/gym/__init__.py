@@ -1,0 +1,3 @@
+"""Any registered Gymnasium environment that runs on MuJoCo, as a task: `gym:<id>`."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""MuJoCo: many worlds stepped at once, whose models differ, at a chosen fidelity."""
+
+__all__: list[str] = []

@@ -1,0 +1,299 @@
+"""DomainVectorEnv: many worlds drawn from a domain, as a gymnasium.vector.VectorEnv."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from ..channels import ActuatorChannel, DisturbanceChannel, SensorChannel, Wiring
+from ..domain.domain import Domain
+from ..domain.streams import EpisodeStreams, StepStreams
+from ..errors import EnvsError
+from ..gym.rebuild import require_lasting_model
+from ..physics.nominal import Nominal
+from ..physics.physics import Physics
+from ..tasks.task import Task, check_task, make_physics, make_spaces, truncated_by
+from ..worlds.saved_state import State, flatten, identity_of, part_of, require_fit
+from ..worlds.worlds import Worlds
+from .arguments import read_autoreset_mode, read_reset_mask, require_arguments
+from .clients import ForClients
+from .infos import add_start, final_infos, masked, silence
+
+__all__ = ["DomainVectorEnv"]
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Ids = NDArray[np.intp]
+_MOST_DRAWS = 10  # of a world in a row, until its first observation is finite
+ResetInfo = Callable[[Physics], Mapping[str, NDArray[Any]]]
+StepResult = tuple[Array, Array, Mask, Mask, dict[str, Any]]
+
+
+class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
+    """`num_envs` worlds of one task, each drawn anew from `domain` at the start of every episode.
+
+    Worlds end and restart independently. `autoreset_mode` is one of Gymnasium's:
+
+    - SAME_STEP, the default: an ended world restarts within the step. Its observation is the next episode's first, the
+      last one is in `infos["final_obs"]`, (num_envs, obs_dim), its step's infos are in `infos["final_info"]`.
+    - NEXT_STEP: an ended world ignores the next action and restarts: its observation is the next episode's first, its
+      reward 0. Gymnasium's wrappers of observations demand this mode.
+    - DISABLED: an ended world stands still, reward 0, until `reset(options={"reset_mask": mask})`.
+
+    Every array in infos is (num_envs, ...) and has its mask under the same key with a leading underscore. At the start
+    of an episode infos are those of the task's `reset_info`, if it has one.
+
+    A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward
+    zero and `infos["fault"]`; `num_faults` counts them. Unless it is None, `max_episode_steps` truncates every episode.
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(
+        self,
+        task: Task,
+        domain: Domain | None = None,
+        *,
+        num_envs: int,
+        seed: int | None = None,
+        num_threads: int = 0,
+        max_episode_steps: int | None = -1,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    ) -> None:
+        """Build the worlds; they start at the first `reset`.
+
+        Args:
+            task: what is asked.
+            domain: where worlds are drawn from; None is the nominal world.
+            num_envs: number of worlds.
+            seed: of all randomness, unless `reset` is given one; None: drawn from the system's entropy.
+            num_threads: threads that step worlds; 0 means all cores this process may use.
+            max_episode_steps: control steps until truncation; -1 the task's own number, None never.
+            autoreset_mode: one of the above, or its name or value as text.
+
+        Raises:
+            EnvsError: when the domain does not fit the task's model, or a number is impossible.
+        """
+        require_arguments(num_envs, seed, max_episode_steps)
+        self.task, self.domain, self.num_envs = task, domain or Domain(), num_envs
+        self.autoreset_mode = read_autoreset_mode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        if seed is None:
+            self._np_random, seed = seeding.np_random()
+            self._np_random_seed = seed
+        limit = {"num_threads": num_threads, "max_episode_steps": max_episode_steps}
+        self._arguments = (task, domain), {"num_envs": num_envs, "seed": 0, "autoreset_mode": autoreset_mode, **limit}
+        self.max_episode_steps = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
+        self.physics = make_physics(task, num_envs, self.domain.fidelity, num_threads, self.max_episode_steps)
+        try:
+            check_task(task, self.physics)
+            require_lasting_model(task, self.domain)
+            self.single_action_space, self.single_observation_space = make_spaces(task, self.physics)
+            self._build_worlds(seed)
+        except BaseException:
+            self.physics.close()
+            raise
+
+    def _build_worlds(self, seed: int) -> None:
+        """Make what lies between agent and physics; no episode has begun yet."""
+        task, num_envs = self.task, self.num_envs
+        self._obs_dim = len(task.observation_names)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self._reset_info: ResetInfo = getattr(task, "reset_info", lambda physics: {})
+        self._steps = StepStreams(seed)
+        nominal = Nominal(self.physics.model, task.observation_names, self.physics.action_names)
+        self.worlds = Worlds(self.domain, self.physics, nominal, self._steps.channel("profiles"))
+        wiring = Wiring(self.worlds, self._steps, self.physics, len(self.physics.action_names))
+        self._actuators, self._disturbances = ActuatorChannel(wiring), DisturbanceChannel(wiring)
+        self._sensors = SensorChannel(replace(wiring, dim=self._obs_dim))
+        self.num_faults = 0
+        self._elapsed = np.zeros(num_envs, np.int64)
+        self._started = False
+        self._ended = np.ones(num_envs, np.bool_)  # no world has an episode yet
+        self._obs: Array = np.zeros((num_envs, self._obs_dim))
+        self._measured = self._measure()  # in the state that the next step starts from
+        self._streams = EpisodeStreams(seed, num_envs)
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The parameters' numbers of all worlds by name, each (num_envs,), copied: what a teacher may be told."""
+        return {name: self.worlds.numbers[:, i].copy() for i, name in enumerate(self.worlds.names)}
+
+    @property
+    def world_parameter_names(self) -> tuple[str, ...]:
+        """Names of what `world_parameters` returns, (k,): the domain's entries whose number is random, in its order."""
+        return self.domain.random_names
+
+    def world_parameters(self) -> Array:
+        """Return the numbers that tell each world from the others, (num_envs, k), as drawn when its episode started.
+
+        They are what the domain's operations use, a factor or an offset as well as a value, and stay the same through
+        an episode, whatever a profile makes of them. Which object a `one_of` has picked is not among them. They are
+        NaN before the first `reset`.
+        """
+        return self.worlds.drawn[:, list(self.domain.random_columns)]
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+        """Start a new episode in all worlds, or in those of `options["reset_mask"]`, (num_envs,) bool.
+
+        Args:
+            seed: starts all randomness anew from here. Worlds that are not reset now go on with their episode, under
+                the new seed's noise, and draw from it when they are.
+            options: as above; other keys are ignored.
+        """
+        super().reset(seed=seed)
+        if seed is not None:
+            self._streams = EpisodeStreams(seed, self.num_envs)
+            self._steps.restart(seed)
+        mask = read_reset_mask(options, self.num_envs)
+        self._started = True
+        self._begin(np.flatnonzero(mask))
+        infos: dict[str, Any] = {}
+        add_start(infos, self._reset_info(self.physics), mask)
+        return self._obs.copy(), infos
+
+    def _begin(self, ids: Ids) -> None:
+        """Start an episode in the worlds `ids` (k,); those that are not sound then are faults, and drawn once more.
+
+        Raises:
+            EnvsError: when a world is not sound however often it is drawn.
+        """
+        for _ in range(_MOST_DRAWS):
+            if not len(ids):
+                return
+            ids = self._draw(ids)
+            self.num_faults += len(ids)
+        if len(ids):
+            name = self.task.observation_names[int(np.argwhere(~np.isfinite(self._obs[ids]))[0, 1])]
+            raise EnvsError(
+                f"{type(self.task).__name__}: observation {name!r} is not finite when an episode starts, {_MOST_DRAWS} "
+                "times in a row in the same world"
+            )
+
+    def _draw(self, ids: Ids) -> Ids:
+        """Draw the worlds `ids` (k,) anew, observe them into `_obs`; return those in which that is not finite."""
+        draws = self._streams.next_episode(ids, self.worlds.num_draws)
+        self.worlds.draw(ids, draws.parameters)
+        self.physics.reset(ids)
+        self.task.reset(self.physics, ids.copy(), draws)
+        self.physics.forward(ids)
+        self._elapsed[ids] = 0
+        self._ended[ids] = False
+        self._actuators.begin(ids)
+        self._disturbances.begin(ids, draws)
+        reading = self.task.observe(self.physics)[ids]
+        self._obs[ids] = self._sensors.begin(ids, reading, draws)
+        for name, values in self._measure().items():
+            self._measured[name][ids] = values[ids]
+        return ids[~np.isfinite(self._obs[ids]).all(axis=1)]
+
+    def _measure(self) -> dict[str, Array]:
+        return {name: values.copy() for name, values in self.task.measure(self.physics).items()}
+
+    def step(self, actions: NDArray[np.floating]) -> StepResult:
+        """Advance all worlds by one control step of `physics.ctrl_dt` seconds.
+
+        Args:
+            actions: (num_envs, act_dim); the simulator clips them to the actuators' range.
+
+        Returns:
+            Observations (num_envs, obs_dim), rewards, terminations and truncations (num_envs,), infos.
+
+        Raises:
+            EnvsError: when the actions' shape is wrong, or before the first `reset`.
+        """
+        actions = np.asarray(actions)
+        if not self._started:
+            raise EnvsError("step: no episode has been started; call reset() first")
+        if actions.shape != self.action_space.shape:
+            raise EnvsError(f"actions: must have shape {self.action_space.shape}, got {actions.shape}")
+        idle = self._ended.copy()
+        self.worlds.advance(self._elapsed, ~idle)
+        with self._disturbances.acting():
+            fault = self.physics.step(self._actuators(actions), ~idle if idle.any() else None)
+        before, after = self._measured, self._measure()
+        self._measured = {name: values.copy() for name, values in after.items()}  # a task may write into what it gets
+        terms = self.task.reward(before, after, self.physics, actions.copy())
+        told = {**self.task.info(before, after, self.physics), **terms}
+        infos: dict[str, NDArray[Any]] = {name: values.copy() for name, values in told.items()}
+        reward, reading = sum(terms.values(), np.zeros(self.num_envs)), np.array(self.task.observe(self.physics))
+        obs = self._sensors(reading)
+        # An absurd action is a fault at once, also where a delay still keeps it from the physics.
+        sound = np.isfinite(actions).all(axis=1) & np.isfinite(reward)
+        sound &= np.isfinite(reading).all(axis=1) & np.isfinite(obs).all(axis=1)
+        fault = (fault | ~sound) & ~idle
+        terminated = np.array(self.task.terminated(self.physics))
+        self._elapsed += ~idle
+        limit = self.max_episode_steps
+        truncated = fault | (self._elapsed >= limit if limit is not None else False)
+        if (own := truncated_by(self.task, self.physics)) is not None:
+            truncated |= own
+        if fault.any() or idle.any():
+            obs[fault | idle] = self._obs[fault | idle]
+            silence(fault | idle, reward, infos)
+            terminated &= ~(fault | idle)
+            truncated &= ~idle
+            self.num_faults += int(fault.sum())
+        infos["fault"] = fault
+        self._obs = obs
+        infos = self._finish(terminated | truncated, idle, infos)
+        return self._obs.copy(), reward, terminated, truncated, infos
+
+    def _finish(self, done: Mask, idle: Mask, values: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        """Restart the worlds that `autoreset_mode` says, of those in `done` or `idle`; return the infos with masks."""
+        self._ended |= done
+        restarts = done if self.autoreset_mode is AutoresetMode.SAME_STEP else np.zeros_like(done)
+        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
+            restarts = idle & (self._streams.episode >= 0)  # those that were never reset are left alone
+        infos = masked(values, ~restarts)
+        if not restarts.any():
+            return infos
+        if restarts is done:
+            infos |= final_infos(values, self._obs, done)
+        self._begin(np.flatnonzero(restarts))
+        add_start(infos, self._reset_info(self.physics), restarts)
+        return infos
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the environments that a `gym:` task runs; called once, by `close`."""
+        self.physics.close()
+
+    def get_state(self) -> State:
+        """Return everything needed to continue bit for bit, mid-episode, as flat named arrays."""
+        parts = {name: part.get_state() for name, part in self._parts().items()}
+        parts["measured"] = {name: values.copy() for name, values in self._measured.items()}
+        own = {name: array.copy() for name, array in self._own_arrays().items()}
+        identity = identity_of(self.domain, self.task.observation_names)
+        return {**flatten(parts), **own, "num_faults": np.array(self.num_faults), "identity": identity}
+
+    def set_state(self, state: State) -> None:
+        """Continue from what `get_state` of an equally built environment returned.
+
+        Raises:
+            EnvsError: when the state is of another number of worlds, another task or another domain.
+        """
+        require_fit(self.get_state(), state)
+        for name, array in self._own_arrays().items():
+            array[:] = state[name]
+        for name, part in self._parts().items():
+            part.set_state(part_of(state, name))
+        self._measured = {name: np.array(values, np.float64) for name, values in part_of(state, "measured").items()}
+        self.num_faults = int(state["num_faults"])
+        self._started = bool((self._streams.episode >= 0).any())
+
+    def _parts(self) -> dict[str, Any]:
+        """Return what has a state of its own, in the order of setting: worlds write their models before the physics."""
+        channels = {"actuators": self._actuators, "disturbances": self._disturbances, "sensors": self._sensors}
+        return {"worlds": self.worlds, "physics": self.physics, **channels, "steps": self._steps}
+
+    def _own_arrays(self) -> dict[str, NDArray[Any]]:
+        streams = {"episode": self._streams.episode, "key": self._streams.key}
+        return {**streams, "elapsed": self._elapsed, "ended": self._ended, "obs": self._obs}

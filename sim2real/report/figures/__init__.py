@@ -1,0 +1,3 @@
+"""The figures of a report, drawn as SVG."""
+
+__all__: list[str] = []

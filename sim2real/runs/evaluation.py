@@ -1,0 +1,188 @@
+"""Evaluation: a policy's undiscounted return, on worlds and seeds that training never sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from envs import Domain, make_vec
+
+from ..config.config import MOST_EPISODES
+from ..errors import UserError
+
+__all__ = ["Actor", "Evaluation", "Policy", "evaluate", "settle_faults"]
+
+Array = NDArray[np.float64]
+LARGEST_BATCH = 256  # worlds at once: enough to keep all cores busy, few enough to stay small
+
+
+class Actor(Protocol):
+    """Whatever acts in worlds that run side by side, and remembers of them what it needs."""
+
+    def act(self, obs: Any, started: NDArray[np.bool_], /) -> Any:
+        """Return actions (num, act_dim) for observations (num, obs_dim), once a step.
+
+        `started` (num,) says which of these are the first observations of an episode.
+        """
+        ...
+
+
+class Policy(Protocol):
+    """Whatever turns observations into actions."""
+
+    def make_actor(self, num_envs: int, /) -> Actor:
+        """Return what acts in `num_envs` worlds, with no episode begun."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What some episodes gave.
+
+    Attributes:
+        returns: (episodes,) undiscounted returns, as `settle_faults` has them.
+        lengths: (episodes,) control steps.
+        falls: episodes that the task ended.
+        faults: episodes that ended because the simulation diverged.
+        observations: (num, obs_dim) a sample of the observations met.
+    """
+
+    returns: Array
+    lengths: NDArray[np.int64]
+    falls: int
+    faults: int
+    observations: Array
+
+    @property
+    def mean(self) -> float:
+        """Mean return."""
+        return float(self.returns.mean())
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the return over episodes, n - 1 in the denominator."""
+        return float(self.returns.std(ddof=1)) if len(self.returns) > 1 else 0.0
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean return, over episodes of this one policy."""
+        return self.sd / float(np.sqrt(len(self.returns)))
+
+    def point(self) -> dict[str, Any]:
+        """Return what a learning curve keeps of this."""
+        counts = {"falls": self.falls, "faults": self.faults, "eval_steps": self.steps}
+        return {"return": self.mean, "return_sd": self.sd, **counts}
+
+    @property
+    def steps(self) -> int:
+        """World-steps the evaluation took."""
+        return int(self.lengths.sum())
+
+
+def evaluate(
+    agent: Policy,
+    env: str,
+    domain: Domain,
+    *,
+    episodes: int,
+    seed: int,
+    num_threads: int = 0,
+    task_kwargs: dict[str, Any] | None = None,
+) -> Evaluation:
+    """Run the agent's mean action for exactly `episodes` episodes of `domain`, one in each world.
+
+    The same seed gives the same worlds and initial states, so a learning curve compares like with like. No world tells
+    its parameters here, not even to a teacher on the source: what counts is what an agent does where nobody knows them.
+
+    Raises:
+        UserError: as `settle_faults`, and for more than MOST_EPISODES.
+    """
+    if episodes > MOST_EPISODES:
+        raise UserError(f"episodes: {episodes:,} are asked for, at most {MOST_EPISODES:,} are evaluated at once")
+    sizes = [LARGEST_BATCH] * (episodes // LARGEST_BATCH)
+    sizes += [episodes % LARGEST_BATCH] if episodes % LARGEST_BATCH else []
+    batches = [
+        _evaluate_batch(agent, env, domain, num, seed + index, num_threads, task_kwargs or {})
+        for index, num in enumerate(sizes)
+    ]
+    returns, lengths, faulty = (np.concatenate(parts) for parts in zip(*(b[:3] for b in batches), strict=True))
+    return Evaluation(
+        settle_faults(returns, lengths, faulty, batches[0].limit),
+        lengths,
+        sum(b.falls for b in batches),
+        int(faulty.sum()),
+        np.concatenate([b.observations for b in batches]),
+    )
+
+
+def settle_faults(returns: Array, lengths: NDArray[np.int64], faulty: NDArray[np.bool_], limit: int | None) -> Array:
+    """Return what episodes count with, (episodes,): sound ones with their return, diverged ones with the lowest.
+
+    That is the lowest of all that episodes are known to have come to: sound ones to their return, diverged ones to what
+    they had collected, or, where that is a cost, to what it would have been at its mean over the longest episode. So,
+    as far as episodes tell, breaking the simulation does not pay, be reward a gain or a cost.
+
+    Args:
+        returns: (episodes,) what was collected.
+        lengths: (episodes,) the steps it took; in the last step of a diverged episode nothing is collected.
+        faulty: (episodes,) which have diverged.
+        limit: control steps of the longest episode; None where there is none.
+
+    Raises:
+        UserError: when all diverged in their first step: nothing is known then.
+    """
+    if not faulty.any():
+        return returns
+    steps = lengths - faulty
+    known = steps > 0
+    if not known.any():
+        raise UserError(f"evaluation: all {len(returns)} episodes diverged in their first step, nothing was measured")
+    mean = returns[known] / steps[known]
+    missed = np.where(faulty, 0 if limit is None else limit - steps, 0)[known]
+    lowest = (returns[known] + np.minimum(mean, 0.0) * missed).min()
+    return np.where(faulty, lowest, returns)
+
+
+class _Batch(NamedTuple):
+    """Episodes that ran side by side: returns, lengths and which have diverged, each (num,); falls; the limit."""
+
+    returns: Array
+    lengths: NDArray[np.int64]
+    faulty: NDArray[np.bool_]
+    falls: int
+    limit: int | None
+    observations: Array
+
+
+def _evaluate_batch(
+    agent: Policy, env: str, domain: Domain, num: int, seed: int, num_threads: int, task_kwargs: dict[str, Any]
+) -> _Batch:
+    worlds = make_vec(
+        env,
+        num_envs=num,
+        domain=domain,
+        seed=seed,
+        num_threads=num_threads,
+        autoreset_mode=AutoresetMode.DISABLED,
+        task_options=task_kwargs,
+    )
+    obs, _ = worlds.reset()
+    returns, lengths = np.zeros(num), np.zeros(num, np.int64)
+    running, falls, faulty = np.ones(num, np.bool_), 0, np.zeros(num, np.bool_)
+    actor, started = agent.make_actor(num), np.ones(num, np.bool_)
+    seen = []
+    while running.any():
+        seen.append(obs[running][:8])
+        obs, reward, terminated, truncated, infos = worlds.step(actor.act(obs.astype(np.float32), started))
+        started = np.zeros(num, np.bool_)  # worlds that ended stand still
+        returns += reward  # worlds that stand still give zero
+        lengths += running
+        falls += int((running & terminated).sum())
+        faulty |= infos["fault"]
+        running &= ~(terminated | truncated)
+    worlds.close()
+    return _Batch(returns, lengths, faulty, falls, worlds.max_episode_steps, np.concatenate(seen))
