@@ -3,8 +3,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PARALLEL := -n auto --dist loadfile
 INSTALLED := $(VENV)/.installed
+# closed forms, parsing, statistics, and one item of every rule: nothing that trains
+FAST := tests/test_layering.py $(addprefix tests/envs/,domain physics gym channels) $(addprefix tests/agents/,rollouts policy) \
+	$(addprefix tests/sim2real/,stats files config/test_config.py)
 
-.PHONY: install demo test test-all test-kernels check format perf clean
+.PHONY: install demo test test-fast test-thorough test-all test-kernels check format perf clean
 
 install: $(INSTALLED)
 
@@ -17,13 +20,19 @@ demo: $(INSTALLED)
 	$(BIN)/sim2real bench configs/bench/demo.yaml --out runs/demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow"
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow and not thorough"
+
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow and not thorough" $(FAST)
+
+test-thorough: $(INSTALLED)
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "thorough and not slow"
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -q $(PARALLEL)
 
 test-kernels: $(INSTALLED)
-	PYTHONPATH=tests $(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" -p other_kernels
+	PYTHONPATH=tests/helpers $(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" -p other_kernels
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
