@@ -123,7 +123,7 @@ def get_training_state(learner: Continuable) -> tuple[Tensors, dict[str, Any]]:
         "progress_remaining": float(learner._current_progress_remaining),
         "phases": learner.phases.get_state(),
         # without "t", seconds on a clock: two equal runs have equal states
-        "episodes": [{"r": episode["r"], "l": episode["l"]} for episode in learner.ep_info_buffer],
+        "episodes": [{k: v for k, v in episode.items() if k != "t"} for episode in learner.ep_info_buffer],
         "weights": parts.digests(learner.policy),
         "own": own,
     }
@@ -175,9 +175,9 @@ def number_of(state: Mapping[str, Any], key: str) -> float:
 def _episodes_of(state: Mapping[str, Any]) -> list[dict[str, float]]:
     """Return the episodes that ended last; CheckpointError if they are none."""
     rows = state.get("episodes")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"r", "l"} == row.keys() for row in rows):
-        raise CheckpointError("training state 'episodes' must be a list of {r, l}")
-    return [{"r": number_of(row, "r"), "l": count_of(row, "l")} for row in rows]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"r", "l"} <= row.keys() for row in rows):
+        raise CheckpointError("training state 'episodes' must be a list of {r, l, reward/<term>}")
+    return [{key: count_of(row, key) if key == "l" else number_of(row, key) for key in row} for row in rows]
 
 
 def _set_training_state(learner: Continuable, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:

@@ -31,6 +31,9 @@ class VectorAdapter(VecEnv):
     gymnasium's array of objects. `step_arrays` is for learners that work on arrays; `step` builds
     stable-baselines3's dictionaries, filled for ended worlds only.
 
+    Where the environment names its `reward_terms`, which every step's infos hold as arrays (num_envs,), ended episodes
+    report the sum of each as `reward/<term>`, without a leading `reward_`.
+
     With `history` above 1, observations are windows over the last `history` steps (see WindowSpace): an ended
     world's final observation is the window of the episode that ended, its observation that of the new one.
 
@@ -73,6 +76,7 @@ class VectorAdapter(VecEnv):
         self.episodes = 0  # episodes ended, either way
         self.terminations = 0  # episodes ended by the task itself: falls
         self._returns = np.zeros(self.num_envs)
+        self._terms = {name: np.zeros(self.num_envs) for name in getattr(env, "reward_terms", ())}
         self._lengths = np.zeros(self.num_envs, np.int64)
         self._obs = np.zeros((self.num_envs, *space.shape), np.float32)
         self._start = time.monotonic()
@@ -110,8 +114,8 @@ class VectorAdapter(VecEnv):
         self._reset_seeds()
         self._reset_options()
         self._obs = np.array(obs, np.float32)
-        self._returns[:] = 0.0
-        self._lengths[:] = 0
+        for total in (self._returns, *self._terms.values(), self._lengths):
+            total[:] = 0
         if self._window is None:
             return self._obs.copy()
         self._begin(self._window)
@@ -125,6 +129,8 @@ class VectorAdapter(VecEnv):
         terminated, truncated = np.array(terminated, bool), np.array(truncated, bool)
         ended = np.flatnonzero(terminated | truncated)
         self._returns += reward
+        for name, total in self._terms.items():
+            total += infos[name]
         self._lengths += 1
         self.steps += self.num_envs
         final_obs = np.empty((0, *self._obs.shape[1:]), np.float32)
@@ -164,10 +170,14 @@ class VectorAdapter(VecEnv):
         )
 
     def _close_episodes(self, ended: NDArray[np.intp], terminated: NDArray[np.bool_]) -> list[dict[str, float]]:
-        """Count the ended episodes; return r (return), l (steps), t (seconds so far), and start new ones."""
+        """Count the ended episodes; return r (return), l (steps), t (seconds so far), terms, and start new ones."""
         elapsed = round(time.monotonic() - self._start, 6)
         totals = zip(self._returns[ended].tolist(), self._lengths[ended].tolist(), strict=True)
-        episodes = [{"r": total, "l": length, "t": elapsed} for total, length in totals]
+        episodes: list[dict[str, float]] = [{"r": total, "l": length, "t": elapsed} for total, length in totals]
+        for name, sums in self._terms.items():
+            for episode, value in zip(episodes, sums[ended].tolist(), strict=True):
+                episode[f"reward/{name.removeprefix('reward_')}"] = value
+            sums[ended] = 0.0
         self.episodes += len(episodes)
         self.terminations += int(terminated[ended].sum())
         self._returns[ended] = 0.0
@@ -208,7 +218,7 @@ class VectorAdapter(VecEnv):
             raise CheckpointError(f"{self.env} has no get_state(): a run on it cannot be continued exactly")
         counters = np.array([self.steps, self.episodes, self.terminations], np.int64)
         state: dict[str, NDArray[Any]] = {"counters": counters}
-        state |= {"returns": self._returns, "lengths": self._lengths, "obs": self._obs}
+        state |= self._own_arrays()
         state |= self._window.get_state() if self._window is not None else {}
         state |= {f"env.{name}": np.asarray(value) for name, value in self.env.get_state().items()}
         for name, value in state.items():
@@ -218,7 +228,7 @@ class VectorAdapter(VecEnv):
 
     def set_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue from what `get_state` returned; CheckpointError on missing or mis-shaped entries."""
-        own: dict[str, NDArray[Any]] = {"returns": self._returns, "lengths": self._lengths, "obs": self._obs}
+        own = self._own_arrays()
         for name, value in own.items():
             if name not in state or state[name].shape != value.shape:
                 found = state[name].shape if name in state else "missing"
@@ -230,6 +240,10 @@ class VectorAdapter(VecEnv):
         for name, value in own.items():
             value[:] = state[name]
         self.steps, self.episodes, self.terminations = (int(value) for value in state["counters"])
+
+    def _own_arrays(self) -> dict[str, NDArray[Any]]:
+        terms = {f"terms.{name}": total for name, total in self._terms.items()}
+        return {"returns": self._returns, "lengths": self._lengths, "obs": self._obs, **terms}
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """Return the environment's attribute, once for every world asked for."""

@@ -15,7 +15,7 @@ from ..errors import EnvsError
 from ..physics.fidelity import Fidelity
 from ..physics.physics import Physics
 
-__all__ = ["Ids", "Measured", "Task", "check_task", "make_physics", "make_spaces", "truncated_by"]
+__all__ = ["Ids", "Measured", "Task", "check_task", "make_physics", "make_spaces", "reward_terms", "truncated_by"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -80,6 +80,14 @@ class Task(Protocol):
     def terminated(self, physics: Physics) -> NDArray[np.bool_]:
         """Return which worlds have reached an end that lies in the task, (num_envs,)."""
         ...
+
+
+def reward_terms(task: Task, physics: Physics) -> tuple[str, ...]:
+    """Return the names of the terms that `task.reward` returns, in its order."""
+    measured = task.measure(physics)
+    with np.errstate(all="ignore"):  # the worlds may hold any state
+        terms = task.reward(measured, measured, physics, np.zeros((physics.num_envs, len(physics.action_names))))
+    return tuple(terms)
 
 
 def truncated_by(task: Task, physics: Physics) -> NDArray[np.bool_] | None:

@@ -19,7 +19,7 @@ from ..errors import EnvsError
 from ..gym.rebuild import require_lasting_model
 from ..physics.nominal import Nominal
 from ..physics.physics import Physics
-from ..tasks.task import Task, check_task, make_physics, make_spaces, truncated_by
+from ..tasks.task import Task, check_task, make_physics, make_spaces, reward_terms, truncated_by
 from ..worlds.saved_state import State, flatten, identity_of, part_of, require_fit
 from ..worlds.worlds import Worlds
 from .arguments import read_autoreset_mode, read_reset_mask, require_arguments
@@ -48,7 +48,8 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
     - DISABLED: an ended world stands still, reward 0, until `reset(options={"reset_mask": mask})`.
 
     Every array in infos is (num_envs, ...) and has its mask under the same key with a leading underscore. At the start
-    of an episode infos are those of the task's `reset_info`, if it has one.
+    of an episode infos are those of the task's `reset_info`, if it has one. Every step's infos have the reward terms,
+    `reward_terms` their names; their sum in this order is the reward.
 
     A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward
     zero and `infos["fault"]`; `num_faults` counts them. Unless it is None, `max_episode_steps` truncates every episode.
@@ -116,6 +117,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         self._sensors = SensorChannel(replace(wiring, dim=self._obs_dim))
         self.num_faults = 0
         self._elapsed = np.zeros(num_envs, np.int64)
+        self.reward_terms = reward_terms(task, self.physics)
         self._started = False
         self._ended = np.ones(num_envs, np.bool_)  # no world has an episode yet
         self._obs: Array = np.zeros((num_envs, self._obs_dim))

@@ -44,9 +44,20 @@ def plan_table(method: str, rows: list[PlanRow]) -> Table:
 
 
 def evaluation_table(run: str, domain: str, result: Evaluation, estimate: Interval) -> Table:
-    """Return an evaluation as a table of one row; below it, in how many episodes the simulation diverged, if any."""
-    faults = f"the simulation diverged in {result.faults} of {len(result.returns)} episodes" if result.faults else None
-    table = Table(title=Text(run), title_justify="left", title_style="bold", caption=faults, box=SIMPLE, pad_edge=False)
+    """Return an evaluation as a table of one row; below it the reward terms, and the episodes that diverged, if any."""
+    notes = [f"{name} {value:.1f}" for name, value in result.mean_terms.items()]
+    notes = [f"reward terms an episode: {', '.join(notes)}"]
+    if result.faults:
+        notes.append(f"the simulation diverged in {result.faults} of {len(result.returns)} episodes")
+    table = Table(
+        title=Text(run),
+        title_justify="left",
+        title_style="bold",
+        caption=Text("\n".join(notes)),
+        caption_justify="left",
+        box=SIMPLE,
+        pad_edge=False,
+    )
     for name in ("domain", "return", "95 % interval", "sd", "length", "falls", "runs", "steps"):
         table.add_column(name, justify="left" if name == "domain" else "right", no_wrap=True)
     table.add_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -49,6 +50,7 @@ class Evaluation:
         falls: episodes that the task ended.
         faults: episodes that ended because the simulation diverged.
         observations: (num, obs_dim) a sample of the observations met.
+        terms: reward term -> (episodes,) its sum over each episode, as collected; diverged episodes are not settled.
     """
 
     returns: Array
@@ -56,6 +58,7 @@ class Evaluation:
     falls: int
     faults: int
     observations: Array
+    terms: Mapping[str, Array]
 
     @property
     def mean(self) -> float:
@@ -75,7 +78,12 @@ class Evaluation:
     def point(self) -> dict[str, Any]:
         """Return what a learning curve keeps of this."""
         counts = {"falls": self.falls, "faults": self.faults, "eval_steps": self.steps}
-        return {"return": self.mean, "return_sd": self.sd, **counts}
+        return {"return": self.mean, "return_sd": self.sd, **counts, "rewards": self.mean_terms}
+
+    @property
+    def mean_terms(self) -> dict[str, float]:
+        """Mean sum of every reward term over an episode, by its name without a leading `reward_`."""
+        return {name.removeprefix("reward_"): float(sums.mean()) for name, sums in self.terms.items()}
 
     @property
     def steps(self) -> int:
@@ -116,6 +124,7 @@ def evaluate(
         sum(b.falls for b in batches),
         int(faulty.sum()),
         np.concatenate([b.observations for b in batches]),
+        {name: np.concatenate([b.terms[name] for b in batches]) for name in batches[0].terms},
     )
 
 
@@ -148,7 +157,7 @@ def settle_faults(returns: Array, lengths: NDArray[np.int64], faulty: NDArray[np
 
 
 class _Batch(NamedTuple):
-    """Episodes that ran side by side: returns, lengths and which have diverged, each (num,); falls; the limit."""
+    """Episodes that ran side by side: returns, lengths, which have diverged, terms, each (num,); falls; the limit."""
 
     returns: Array
     lengths: NDArray[np.int64]
@@ -156,6 +165,7 @@ class _Batch(NamedTuple):
     falls: int
     limit: int | None
     observations: Array
+    terms: dict[str, Array]
 
 
 def _evaluate_batch(
@@ -173,6 +183,7 @@ def _evaluate_batch(
     obs, _ = worlds.reset()
     returns, lengths = np.zeros(num), np.zeros(num, np.int64)
     running, falls, faulty = np.ones(num, np.bool_), 0, np.zeros(num, np.bool_)
+    terms = {name: np.zeros(num) for name in worlds.reward_terms}
     actor, started = agent.make_actor(num), np.ones(num, np.bool_)
     seen = []
     while running.any():
@@ -180,9 +191,11 @@ def _evaluate_batch(
         obs, reward, terminated, truncated, infos = worlds.step(actor.act(obs.astype(np.float32), started))
         started = np.zeros(num, np.bool_)  # worlds that ended stand still
         returns += reward  # worlds that stand still give zero
+        for name, sums in terms.items():
+            sums += infos[name]
         lengths += running
         falls += int((running & terminated).sum())
         faulty |= infos["fault"]
         running &= ~(terminated | truncated)
     worlds.close()
-    return _Batch(returns, lengths, faulty, falls, worlds.max_episode_steps, np.concatenate(seen))
+    return _Batch(returns, lengths, faulty, falls, worlds.max_episode_steps, np.concatenate(seen), terms)

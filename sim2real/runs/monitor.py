@@ -34,7 +34,8 @@ class Monitor:
     """A run's TensorBoard events; the learner logs its own rollout/ and train/ figures through `logger`.
 
     Tags: eval/source/return and eval/target/return, alone in the group that TensorBoard shows first; evaluation/ (what
-    else evaluations say), rollout/ and train/ (the learner; rollout/faults counts the worlds that diverged so far),
+    else evaluations say), reward/<term> (the sum of every reward term over the last training episodes), rollout/ and
+    train/ (the learner; rollout/faults counts the worlds that diverged so far),
     transfer/ (plan, digests, observation z-score), time/ (throughput), and the hyper-parameters with their final
     metrics, under the same keys in every run.
     """
@@ -55,6 +56,7 @@ class Monitor:
             "faults": result.faults / len(result.returns),
         }
         others = {f"evaluation/{domain}/{name}": value for name, value in values.items()}
+        others |= {f"evaluation/{domain}/reward/{name}": value for name, value in result.mean_terms.items()}
         self._write({f"eval/{domain}/return": result.mean, **others}, step)
 
     def observation_shift(self, z_score: float, step: int) -> None:

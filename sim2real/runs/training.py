@@ -173,7 +173,11 @@ class _Boundaries(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        self.logger.record("rollout/faults", learner_counts(self._training.agent)["faults"])  # in the run so far
+        agent = self._training.agent
+        self.logger.record("rollout/faults", learner_counts(agent)["faults"])  # in the run so far
+        ended = agent.ep_info_buffer or ()  # as rollout/ep_rew_mean: of the last episodes
+        for key in [key for key in ended[0] if key.startswith("reward/")] if ended else ():
+            self.logger.record(key, sum(episode[key] for episode in ended) / len(ended))
 
     def _on_training_end(self) -> None:
         self._training.visit(last=True)

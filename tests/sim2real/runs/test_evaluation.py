@@ -76,6 +76,12 @@ def test_diverged_episodes_of_one_batch_are_held_against_those_of_all(monkeypatc
     assert_array_equal(found.returns[[0, 2, 4]], np.full(3, sound.min()))
 
 
+def test_reward_terms_sum_to_the_return() -> None:
+    result = evaluate(Breaker(6), "half_cheetah", Domain(), episodes=3, seed=0)
+    assert list(result.terms) == ["reward_forward", "reward_ctrl"]
+    np.testing.assert_allclose(sum(result.terms.values()), result.returns, rtol=1e-12)
+
+
 def test_the_table_tells_of_diverged_episodes() -> None:
     console = Console(width=100)
     for at, told in ((None, False), (1, True)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_runs import silent, small_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -32,6 +33,9 @@ def test_a_transfer_logs_rollout_train_evaluations_plan_shift_throughput_and_hyp
     pretrained = set(read(source.tb).Tags()["scalars"])
     assert {"rollout/ep_rew_mean", "rollout/faults", "train/value_loss", "train/explained_variance"} <= pretrained
     assert {"eval/source/return", "time/fps", "final/source_return"} <= pretrained
+    values = {tag: [event.value for event in read(source.tb).Scalars(tag)] for tag in pretrained}
+    terms = [values[f"reward/{name}"] for name in ("upright", "centered", "spin", "ctrl")]
+    assert np.sum(terms, axis=0) == pytest.approx(values["rollout/ep_rew_mean"])
 
     events = read(run.tb)
     tags = set(events.Tags()["scalars"])
@@ -47,6 +51,8 @@ def test_a_transfer_logs_rollout_train_evaluations_plan_shift_throughput_and_hyp
     assert frozen[0] == frozen[1]
     steps = [event.step for event in events.Scalars("eval/target/return")]
     assert steps == [point["step"] for point in run.curve()]
+    for point in run.curve():
+        assert sum(point["rewards"].values()) == pytest.approx(point["return"])
     assert min(tags).startswith("eval/")  # the first chart is a return
     assert {tag for tag in tags if tag.startswith("eval/")} == {"eval/source/return", "eval/target/return"}
     ours, theirs = hyper_parameters(events), hyper_parameters(read(source.tb))
