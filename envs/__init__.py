@@ -22,6 +22,7 @@ from .physics.physics import available_cores
 from .shifts import SHIFTS, Shift
 from .tasks.task import Task
 from .user_tasks import import_from
+from .vector.task_check import check_task
 from .vector.vector_env import DomainVectorEnv
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Task",
     "available_cores",
     "bound",
+    "check_task",
     "environment",
     "import_from",
     "is_number",

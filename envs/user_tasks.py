@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from pathlib import Path
@@ -20,12 +21,14 @@ from typing import Any, cast
 from .errors import EnvsError, unknown_name
 from .gym.task import GymTask
 from .tasks.task import Task
+from .vector.task_check import check_task
 
 __all__ = ["find_task", "import_from", "is_user_task"]
 
 _METHODS = ("spec", "reset", "observe", "measure", "reward", "info", "terminated")  # of the class
 _ATTRIBUTES = ("frame_skip", "max_episode_steps", "cheap", "observation_names")  # of the class or the instance
 _HOME = Path(__file__).parent
+_RUN: weakref.WeakSet[type] = weakref.WeakSet()  # classes that `check_task` has been through
 
 
 def is_user_task(name: str) -> bool:
@@ -88,7 +91,10 @@ def _import(name: str, place: str) -> ModuleType:
 
 
 def _checked(name: str, task_class: type) -> Callable[..., Task]:
-    """Return what makes a `task_class` and sees that it is a Task; what it takes and its module are the class's."""
+    """Return what makes a `task_class` and sees that it is a Task; what it takes and its module are the class's.
+
+    The first task of a class is run for a few steps, see `check_task`.
+    """
 
     @wraps(task_class, updated=())
     def make(**options: Any) -> Task:
@@ -104,6 +110,9 @@ def _checked(name: str, task_class: type) -> Callable[..., Task]:
             ) from error
         if lacking:
             raise _no_task(name, task_class.__name__, lacking)
+        if task_class not in _RUN:
+            check_task(task)
+            _RUN.add(task_class)
         return cast(Task, task)
 
     return make

@@ -34,6 +34,7 @@ CHANNELS = (
     "push_impulse",
     "gust_force",
     "control_jitter",
+    "task",
 )
 _EPISODE = 0  # purposes: disjoint parts of the counter space, 0 and one for each channel
 Ids = NDArray[np.intp]

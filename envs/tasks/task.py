@@ -15,7 +15,16 @@ from ..errors import EnvsError
 from ..physics.fidelity import Fidelity
 from ..physics.physics import Physics
 
-__all__ = ["Ids", "Measured", "Task", "check_task", "make_physics", "make_spaces", "reward_terms", "truncated_by"]
+__all__ = [
+    "Ids",
+    "Measured",
+    "Task",
+    "check_arrays",
+    "make_physics",
+    "make_spaces",
+    "reward_terms",
+    "truncated_by",
+]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -25,8 +34,13 @@ Measured = Mapping[str, Array]
 class Task(Protocol):
     """A model, where episodes start, what is observed and rewarded, and when it is over.
 
-    A task may also have `truncated(physics)`, as `terminated`: see `truncated_by`, and `reset_info(physics)`: named
-    quantities to report at the start of an episode, as `info`'s. Arrays that it is given are its own.
+    A task may also have
+
+    - `truncated(physics)`, as `terminated`: see `truncated_by`;
+    - `reset_info(physics)`: named quantities to report at the start of an episode, as `info`'s;
+    - `memory()` and `advance(physics, rng)`: see `tasks.memory`.
+
+    Arrays that it is given are its own. Worlds get a copy of a task that remembers.
 
     Attributes:
         frame_skip: simulation steps in a control step at the model's own timestep.
@@ -167,7 +181,7 @@ def make_spaces(task: Task, physics: Physics) -> tuple[spaces.Box, spaces.Box]:
     return spaces.Box(low, high, dtype=np.float32), observed
 
 
-def check_task(task: Task, physics: Physics) -> None:
+def check_arrays(task: Task, physics: Physics) -> None:
     """Call each method of `task` once, and check what kind of arrays are returned.
 
     So a task with a wrong shape is told of it by name, not by an error of NumPy's somewhere in a step. Values do not
@@ -190,6 +204,11 @@ def check_task(task: Task, physics: Physics) -> None:
         except Exception as error:  # whatever the task raises is its author's to read
             raise EnvsError(f"{owner}.{method}: raises {type(error).__name__}: {error}") from error
 
+    if not isinstance(task, _BringsPhysics):
+        ids, state = np.arange(num)[min(num - 1, 1) :], physics.get_state()
+        physics.reset(ids)
+        call("reset", physics, ids, EpisodeStreams(0, num).next_episode(ids))
+        physics.set_state(state)
     names = task.observation_names
     what = "num_envs and the number of observation_names"
     _check_array(f"{owner}.observe", call("observe", physics), (num, len(names)), "f", what)
@@ -203,11 +222,6 @@ def check_task(task: Task, physics: Physics) -> None:
     for end in ("terminated", "truncated"):
         if callable(getattr(task, end, None)):  # the second is optional
             _check_array(f"{owner}.{end}", call(end, physics), (num,), "b", "num_envs")
-    if not isinstance(task, _BringsPhysics):
-        ids, state = np.arange(num)[min(num - 1, 1) :], physics.get_state()
-        physics.reset(ids)
-        call("reset", physics, ids, EpisodeStreams(0, num).next_episode(ids))
-        physics.set_state(state)
 
 
 _KINDS = {"f": "floating-point numbers", "b": "bool"}  # NumPy's letters for kinds of dtypes

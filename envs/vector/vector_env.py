@@ -19,7 +19,15 @@ from ..errors import EnvsError
 from ..gym.rebuild import require_lasting_model
 from ..physics.nominal import Nominal
 from ..physics.physics import Physics
-from ..tasks.task import Task, check_task, make_physics, make_spaces, reward_terms, truncated_by
+from ..tasks.memory import TaskMemory, own_copy
+from ..tasks.task import (
+    Task,
+    check_arrays,
+    make_physics,
+    make_spaces,
+    reward_terms,
+    truncated_by,
+)
 from ..worlds.saved_state import State, flatten, identity_of, part_of, require_fit
 from ..worlds.worlds import Worlds
 from .arguments import read_autoreset_mode, read_reset_mask, require_arguments
@@ -83,7 +91,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
             EnvsError: when the domain does not fit the task's model, or a number is impossible.
         """
         require_arguments(num_envs, seed, max_episode_steps)
-        self.task, self.domain, self.num_envs = task, domain or Domain(), num_envs
+        self.task, self.domain, self.num_envs = own_copy(task), domain or Domain(), num_envs
         self.autoreset_mode = read_autoreset_mode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         if seed is None:
@@ -92,11 +100,11 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         limit = {"num_threads": num_threads, "max_episode_steps": max_episode_steps}
         self._arguments = (task, domain), {"num_envs": num_envs, "seed": 0, "autoreset_mode": autoreset_mode, **limit}
         self.max_episode_steps = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
-        self.physics = make_physics(task, num_envs, self.domain.fidelity, num_threads, self.max_episode_steps)
+        self.physics = make_physics(self.task, num_envs, self.domain.fidelity, num_threads, self.max_episode_steps)
         try:
-            check_task(task, self.physics)
+            check_arrays(self.task, self.physics)
             require_lasting_model(task, self.domain)
-            self.single_action_space, self.single_observation_space = make_spaces(task, self.physics)
+            self.single_action_space, self.single_observation_space = make_spaces(self.task, self.physics)
             self._build_worlds(seed)
         except BaseException:
             self.physics.close()
@@ -118,6 +126,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         self.num_faults = 0
         self._elapsed = np.zeros(num_envs, np.int64)
         self.reward_terms = reward_terms(task, self.physics)
+        self._memory = TaskMemory(task, num_envs, self._steps)
         self._started = False
         self._ended = np.ones(num_envs, np.bool_)  # no world has an episode yet
         self._obs: Array = np.zeros((num_envs, self._obs_dim))
@@ -226,17 +235,19 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         terms = self.task.reward(before, after, self.physics, actions.copy())
         told = {**self.task.info(before, after, self.physics), **terms}
         infos: dict[str, NDArray[Any]] = {name: values.copy() for name, values in told.items()}
-        reward, reading = sum(terms.values(), np.zeros(self.num_envs)), np.array(self.task.observe(self.physics))
+        reward = sum(terms.values(), np.zeros(self.num_envs))
+        terminated, own = np.array(self.task.terminated(self.physics)), truncated_by(self.task, self.physics)
+        self._memory.advance(self.physics, idle)
+        reading = np.array(self.task.observe(self.physics))
         obs = self._sensors(reading)
         # An absurd action is a fault at once, also where a delay still keeps it from the physics.
         sound = np.isfinite(actions).all(axis=1) & np.isfinite(reward)
         sound &= np.isfinite(reading).all(axis=1) & np.isfinite(obs).all(axis=1)
         fault = (fault | ~sound) & ~idle
-        terminated = np.array(self.task.terminated(self.physics))
         self._elapsed += ~idle
         limit = self.max_episode_steps
         truncated = fault | (self._elapsed >= limit if limit is not None else False)
-        if (own := truncated_by(self.task, self.physics)) is not None:
+        if own is not None:
             truncated |= own
         if fault.any() or idle.any():
             obs[fault | idle] = self._obs[fault | idle]
@@ -294,7 +305,13 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
     def _parts(self) -> dict[str, Any]:
         """Return what has a state of its own, in the order of setting: worlds write their models before the physics."""
         channels = {"actuators": self._actuators, "disturbances": self._disturbances, "sensors": self._sensors}
-        return {"worlds": self.worlds, "physics": self.physics, **channels, "steps": self._steps}
+        return {
+            "worlds": self.worlds,
+            "physics": self.physics,
+            "memory": self._memory,
+            **channels,
+            "steps": self._steps,
+        }
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
         streams = {"episode": self._streams.episode, "key": self._streams.key}

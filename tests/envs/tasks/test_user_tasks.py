@@ -15,7 +15,7 @@ import yaml
 from small_runs import small_content
 
 from envs import ENVS, Domain, DomainVectorEnv, EnvsError, Fidelity, environment, make_vec
-from envs.tasks.task import check_task
+from envs.tasks.task import check_arrays
 from envs.user_tasks import import_from
 from sim2real.bench import load_bench_config
 from sim2real.cli import commands as cli
@@ -30,7 +30,7 @@ ROBOT = """
 """
 ON_THE_INSTANCE = """
 from envs import Fidelity
-from test_user_tasks import Cart
+from tests.envs.tasks.test_user_tasks import Cart
 
 
 class Late(Cart):
@@ -183,11 +183,11 @@ def physics_of(task: Any, num_envs: int = 3) -> Any:
 def test_every_environment_keeps_the_rules(env: str) -> None:
     worlds = make_vec(env, num_envs=2, seed=0, num_threads=1)
     before = {name: values.copy() for name, values in worlds.physics.get_state().items()}
-    check_task(worlds.task, worlds.physics)
+    check_arrays(worlds.task, worlds.physics)
     for name, values in worlds.physics.get_state().items():
         np.testing.assert_array_equal(values, before[name])
     worlds.reset(seed=0)
-    check_task(worlds.task, worlds.physics)
+    check_arrays(worlds.task, worlds.physics)
 
 
 def broken(method: str, answer: Any) -> Any:
@@ -225,17 +225,17 @@ def broken(method: str, answer: Any) -> Any:
 )
 def test_what_a_task_returns_wrongly_is_told_by_class_and_method(method: str, answer: Any, message: str) -> None:
     with pytest.raises(EnvsError, match=rf"^Mine\.{method}: .*{message}"):
-        check_task(broken(method, answer), physics_of(Whole()))
+        check_arrays(broken(method, answer), physics_of(Whole()))
 
 
 def test_several_columns_are_right_where_they_may_be() -> None:
     physics = physics_of(Whole())
     for method in ("measure", "info"):
         answer = {"x": physics.qpos[:, 0].copy(), "all": physics.qpos.copy(), "fast": physics.qvel[:, 0] > 1}
-        check_task(broken(method, lambda p, answer=answer: answer), physics)
+        check_arrays(broken(method, lambda p, answer=answer: answer), physics)
     before = physics.get_state()["rows"]
-    check_task(broken("observe", lambda p: np.zeros((3, 2), np.float32)), physics)
-    check_task(broken("reset", lambda p: p.qpos.fill(0.5)), physics)
+    check_arrays(broken("observe", lambda p: np.zeros((3, 2), np.float32)), physics)
+    check_arrays(broken("reset", lambda p: p.qpos.fill(0.5)), physics)
     np.testing.assert_array_equal(physics.get_state()["rows"], before)  # asking leaves the worlds as they were
 
 
