@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sensed_cartpole import MAP, SENSED
 from small_runs import CONTENT, SAC, silent, small_config, write_config
 
 from agents import Learner, VectorAdapter
@@ -24,7 +25,6 @@ from sim2real.runs.run import RunDirectory
 from sim2real.runs.teachers import teacher_config
 from sim2real.transfer.source_side import source_companion
 from sim2real.transfer.transfer import Transfer, transfer
-from tests.sim2real.transfer.test_space_transfer import MAP, SENSED
 
 TARGETS = {"heavy": {"parameters": {"body_mass": {"scale": 1.2}}}}
 OTHER = {  # random in the same, and another one nevertheless

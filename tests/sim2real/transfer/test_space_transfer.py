@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from sensed_cartpole import MAP, SENSED
 from small_runs import silent, small_config, write_config
 
 from agents import Bundle, EntryMap, PlanRow
 from envs import DomainVectorEnv, make_vec
-from envs.tasks import CartpoleSwingup
 from sim2real.cli import commands as cli
 from sim2real.config.config import RunConfig, load_config
 from sim2real.config.space_map import SpaceMap, SpaceMatch, match_spaces
@@ -24,21 +23,6 @@ from sim2real.runs.pretraining import pretrain
 from sim2real.runs.run import RunDirectory
 from sim2real.transfer.transfer import Transfer, transfer
 
-
-class Sensed(CartpoleSwingup):
-    """The cartpole with a pendulum's height more, and other names and another order of what it had."""
-
-    @property
-    def observation_names(self) -> tuple[str, ...]:
-        return ("cos.hinge", "height", "sin.hinge", "position", "qvel.slider", "qvel.hinge")
-
-    def observe(self, physics: Any) -> Any:
-        own = super().observe(physics)
-        return np.stack((own[:, 1], 5.0 + own[:, 1], own[:, 2], own[:, 0], own[:, 3], own[:, 4]), axis=1)
-
-
-SENSED = "test_space_transfer:Sensed"
-MAP = {"observation": {"position": "qpos.slider", "*": "same_names"}}
 TARGETS = {"heavy": {"parameters": {"body_mass": {"scale": 1.2}}}}
 OLD = ("qpos.slider", "cos.hinge", "sin.hinge", "qvel.slider", "qvel.hinge")
 
