@@ -24,6 +24,7 @@ from .tasks.task import Task
 from .user_tasks import import_from
 from .vector.task_check import check_task
 from .vector.vector_env import DomainVectorEnv
+from .vector.wired_worlds import check_domain
 
 __all__ = [
     "ENVS",
@@ -38,6 +39,7 @@ __all__ = [
     "Task",
     "available_cores",
     "bound",
+    "check_domain",
     "check_task",
     "environment",
     "import_from",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ..channels import ActuatorChannel, DisturbanceChannel, SensorChannel, Wiring
 from ..domain.domain import Domain
 from ..domain.streams import EpisodeStreams, StepStreams
 from ..errors import EnvsError
 from ..gym.rebuild import require_lasting_model
-from ..physics.nominal import Nominal
 from ..physics.physics import Physics
 from ..tasks.memory import TaskMemory, own_copy
 from ..tasks.task import (
@@ -29,10 +26,10 @@ from ..tasks.task import (
     truncated_by,
 )
 from ..worlds.saved_state import State, flatten, identity_of, part_of, require_fit
-from ..worlds.worlds import Worlds
 from .arguments import read_autoreset_mode, read_reset_mask, require_arguments
 from .clients import ForClients
 from .infos import add_start, final_infos, masked, silence
+from .wired_worlds import wire
 
 __all__ = ["DomainVectorEnv"]
 
@@ -118,11 +115,8 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._reset_info: ResetInfo = getattr(task, "reset_info", lambda physics: {})
         self._steps = StepStreams(seed)
-        nominal = Nominal(self.physics.model, task.observation_names, self.physics.action_names)
-        self.worlds = Worlds(self.domain, self.physics, nominal, self._steps.channel("profiles"))
-        wiring = Wiring(self.worlds, self._steps, self.physics, len(self.physics.action_names))
-        self._actuators, self._disturbances = ActuatorChannel(wiring), DisturbanceChannel(wiring)
-        self._sensors = SensorChannel(replace(wiring, dim=self._obs_dim))
+        wired = wire(task, self.domain, self.physics, self._steps)
+        self.worlds, self._actuators, self._disturbances, self._sensors = wired
         self.num_faults = 0
         self._elapsed = np.zeros(num_envs, np.int64)
         self.reward_terms = reward_terms(task, self.physics)

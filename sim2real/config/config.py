@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from agents import check_settings
-from envs import SHIFTS, Domain, EnvsError, Task, environment, make_vec, unknown_name
+from envs import SHIFTS, Domain, EnvsError, Fidelity, Task, check_domain, environment, unknown_name
 
 from .severities import resolve_severities
 from .shipped import shipped_config
@@ -84,8 +85,8 @@ class TargetConfig(Strict):
         """Return the domain for `task` of the environment `env`."""
         if self.shift is None:
             return Domain.parse({"fidelity": self.fidelity, "parameters": self.parameters}, task.cheap)
-        parameters = SHIFTS[self.shift].domain(self.severity, env).to_mapping()["parameters"]
-        return Domain.parse({"fidelity": self.fidelity, "parameters": parameters}, task.cheap)
+        shifted = SHIFTS[self.shift].domain(self.severity, env)
+        return replace(shifted, fidelity=Fidelity.parse(self.fidelity, task.cheap))
 
 
 class BudgetConfig(Strict):
@@ -183,9 +184,9 @@ class RunConfig(Strict):
         code = _code_in(info)
         self._code = code_of_names(self.model_dump(include={"env", "agent", "transfer"})) if code is None else code
         task = self.make_task()
-        self._try_domain("source", lambda: self.source_domain(task))
+        self._try_domain("source", task, lambda: self.source_domain(task))
         for name in self.targets:
-            self._try_domain(f"targets.{name}", lambda name=name: self.target_domain(name, task))  # type: ignore[misc]
+            self.check_target(name, task)
         for key, steps, num, settings in (
             ("source_steps", self.budget.source_steps, self.agent.num_envs, self.agent.settings),
             ("target_steps", self.budget.target_steps, self.transfer.num_envs, self.transfer_settings()),
@@ -202,20 +203,21 @@ class RunConfig(Strict):
                 )
         return self
 
-    def _try_domain(self, key: str, make: Callable[[], Domain]) -> None:
-        """Build one world of a domain: only the model tells whether its selectors and values fit."""
+    def _try_domain(self, key: str, task: Task, make: Callable[[], Domain]) -> None:
+        """Check a domain against the model: that alone tells whether its selectors and values fit."""
         try:
-            make_vec(self.env_import, num_envs=1, domain=make(), num_threads=1, task_options=self.task).close()
+            check_domain(task, make())
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from error
 
-    def check_target(self, name: str) -> None:
-        """Check that the target called `name` exists and fits the environment.
+    def check_target(self, name: str, task: Task | None = None) -> None:
+        """Check that the target called `name` exists and fits the environment, of which `task` is one if it is given.
 
         Raises:
             ValueError: naming the target and what is wrong.
         """
-        self._try_domain(f"targets.{name}", lambda: self.target_domain(name, self.make_task()))
+        task = task or self.make_task()
+        self._try_domain(f"targets.{name}", task, lambda: self.target_domain(name, task))
 
     @property
     def code(self) -> Code:

@@ -10,12 +10,12 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from envs import Domain, make_vec
+from envs import Domain, DomainVectorEnv, make_vec
 
 from ..config.config import MOST_EPISODES
 from ..errors import UserError
 
-__all__ = ["Actor", "Evaluation", "Policy", "evaluate", "settle_faults"]
+__all__ = ["Actor", "Evaluation", "EvaluationWorlds", "Policy", "evaluate", "settle_faults"]
 
 Array = NDArray[np.float64]
 LARGEST_BATCH = 256  # worlds at once: enough to keep all cores busy, few enough to stay small
@@ -91,41 +91,78 @@ class Evaluation:
         return int(self.lengths.sum())
 
 
-def evaluate(
-    agent: Policy,
-    env: str,
-    domain: Domain,
-    *,
-    episodes: int,
-    seed: int,
-    num_threads: int = 0,
-    task_kwargs: dict[str, Any] | None = None,
-) -> Evaluation:
-    """Run the agent's mean action for exactly `episodes` episodes of `domain`, one in each world.
+class EvaluationWorlds:
+    """Worlds of one domain in which a policy is evaluated, once or at every point of a learning curve.
 
-    The same seed gives the same worlds and initial states, so a learning curve compares like with like. No world tells
-    its parameters here, not even to a teacher on the source: what counts is what an agent does where nobody knows them.
-
-    Raises:
-        UserError: as `settle_faults`, and for more than MOST_EPISODES.
+    The same seed gives the same worlds and initial states every time, so a curve compares like with like. No world
+    tells its parameters here, not even to a teacher on the source: what counts is what an agent does where nobody knows
+    them.
     """
-    if episodes > MOST_EPISODES:
-        raise UserError(f"episodes: {episodes:,} are asked for, at most {MOST_EPISODES:,} are evaluated at once")
-    sizes = [LARGEST_BATCH] * (episodes // LARGEST_BATCH)
-    sizes += [episodes % LARGEST_BATCH] if episodes % LARGEST_BATCH else []
-    batches = [
-        _evaluate_batch(agent, env, domain, num, seed + index, num_threads, task_kwargs or {})
-        for index, num in enumerate(sizes)
-    ]
-    returns, lengths, faulty = (np.concatenate(parts) for parts in zip(*(b[:3] for b in batches), strict=True))
-    return Evaluation(
-        settle_faults(returns, lengths, faulty, batches[0].limit),
-        lengths,
-        sum(b.falls for b in batches),
-        int(faulty.sum()),
-        np.concatenate([b.observations for b in batches]),
-        {name: np.concatenate([b.terms[name] for b in batches]) for name in batches[0].terms},
-    )
+
+    def __init__(
+        self,
+        env: str,
+        domain: Domain,
+        *,
+        episodes: int,
+        seed: int,
+        num_threads: int = 0,
+        task_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Plan for exactly `episodes` episodes of `domain`, one in each world; worlds are built once they are needed.
+
+        Raises:
+            UserError: for more than MOST_EPISODES.
+        """
+        if episodes > MOST_EPISODES:
+            raise UserError(f"episodes: {episodes:,} are asked for, at most {MOST_EPISODES:,} are evaluated at once")
+        self._sizes = [LARGEST_BATCH] * (episodes // LARGEST_BATCH)
+        self._sizes += [episodes % LARGEST_BATCH] if episodes % LARGEST_BATCH else []
+        self._arguments: dict[str, Any] = {
+            "domain": domain,
+            "num_threads": num_threads,
+            "task_options": task_kwargs or {},
+        }
+        self._env, self._seed = env, seed
+        self._worlds: dict[int, DomainVectorEnv] = {}
+
+    def evaluate(self, agent: Policy) -> Evaluation:
+        """Run the agent's mean action in every world for one episode.
+
+        Raises:
+            UserError: as `settle_faults`.
+        """
+        batches = [_evaluate_batch(agent, self._of(num), self._seed + i) for i, num in enumerate(self._sizes)]
+        returns, lengths, faulty = (np.concatenate(parts) for parts in zip(*(b[:3] for b in batches), strict=True))
+        return Evaluation(
+            settle_faults(returns, lengths, faulty, batches[0].limit),
+            lengths,
+            sum(b.falls for b in batches),
+            int(faulty.sum()),
+            np.concatenate([b.observations for b in batches]),
+            {name: np.concatenate([b.terms[name] for b in batches]) for name in batches[0].terms},
+        )
+
+    def _of(self, num: int) -> DomainVectorEnv:
+        """Return `num` worlds, built at the first call."""
+        if num not in self._worlds:
+            mode = AutoresetMode.DISABLED
+            self._worlds[num] = make_vec(self._env, num_envs=num, seed=0, autoreset_mode=mode, **self._arguments)
+        return self._worlds[num]
+
+    def close(self) -> None:
+        """Close all worlds."""
+        while self._worlds:
+            self._worlds.popitem()[1].close()
+
+
+def evaluate(agent: Policy, env: str, domain: Domain, **keywords: Any) -> Evaluation:
+    """Evaluate once, in worlds built for that; arguments and errors are those of EvaluationWorlds."""
+    worlds = EvaluationWorlds(env, domain, **keywords)
+    try:
+        return worlds.evaluate(agent)
+    finally:
+        worlds.close()
 
 
 def settle_faults(returns: Array, lengths: NDArray[np.int64], faulty: NDArray[np.bool_], limit: int | None) -> Array:
@@ -168,19 +205,9 @@ class _Batch(NamedTuple):
     terms: dict[str, Array]
 
 
-def _evaluate_batch(
-    agent: Policy, env: str, domain: Domain, num: int, seed: int, num_threads: int, task_kwargs: dict[str, Any]
-) -> _Batch:
-    worlds = make_vec(
-        env,
-        num_envs=num,
-        domain=domain,
-        seed=seed,
-        num_threads=num_threads,
-        autoreset_mode=AutoresetMode.DISABLED,
-        task_options=task_kwargs,
-    )
-    obs, _ = worlds.reset()
+def _evaluate_batch(agent: Policy, worlds: DomainVectorEnv, seed: int) -> _Batch:
+    num = worlds.num_envs
+    obs, _ = worlds.reset(seed=seed)
     returns, lengths = np.zeros(num), np.zeros(num, np.int64)
     running, falls, faulty = np.ones(num, np.bool_), 0, np.zeros(num, np.bool_)
     terms = {name: np.zeros(num) for name in worlds.reward_terms}
@@ -197,5 +224,4 @@ def _evaluate_batch(
         falls += int((running & terminated).sum())
         faulty |= infos["fault"]
         running &= ~(terminated | truncated)
-    worlds.close()
     return _Batch(returns, lengths, faulty, falls, worlds.max_episode_steps, np.concatenate(seen), terms)

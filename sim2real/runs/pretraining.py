@@ -11,7 +11,7 @@ from envs import Domain
 from ..config.config import RunConfig
 from ..config.seeding import derive_seed
 from .building import build_agent, build_worlds, describe_origin
-from .evaluation import evaluate
+from .evaluation import EvaluationWorlds
 from .monitor import Final, Monitor
 from .progress import Reporter
 from .run import RunDirectory
@@ -55,18 +55,18 @@ def _carry_out(
     bundle = run.latest_sound()
     run.rewind(bundle)
     monitor = Monitor(run.tb)
+    evaluated = EvaluationWorlds(
+        config.env_import,
+        domain,
+        episodes=config.budget.eval_episodes,
+        seed=derive_seed(config.seed, "source", "evaluation"),
+        num_threads=num_threads,
+        task_kwargs=config.task,
+    )
 
     def evaluate_source(step: int) -> dict[str, Any]:
         """Evaluate on the source domain, log it and return the point of the curve."""
-        result = evaluate(
-            agent,
-            config.env_import,
-            domain,
-            episodes=config.budget.eval_episodes,
-            seed=derive_seed(config.seed, "source", "evaluation"),
-            num_threads=num_threads,
-            task_kwargs=config.task,
-        )
+        result = evaluated.evaluate(agent)
         monitor.evaluation("source", result, step)
         return result.point()
 
@@ -82,6 +82,7 @@ def _carry_out(
     if bundle is not None:
         training.restore(bundle)
     training.finish()
+    evaluated.close()
     _close(config, run, agent, monitor, training)
 
 

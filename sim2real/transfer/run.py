@@ -15,7 +15,7 @@ from envs import Domain
 from ..config.config import RunConfig
 from ..config.seeding import derive_seed
 from ..runs.building import describe_origin, target_learner
-from ..runs.evaluation import Evaluation, evaluate
+from ..runs.evaluation import Evaluation, EvaluationWorlds
 from ..runs.monitor import Final, Monitor
 from ..runs.progress import Reporter
 from ..runs.run import RunDirectory
@@ -49,12 +49,13 @@ class TransferRun:
         bundle = self.run.latest_sound() if trains else None  # without training there is nothing to continue
         self.run.rewind(bundle)
         monitor, seen = Monitor(self.run.tb), self._source_statistics()
+        worlds = self._worlds("target", self.prepared.job.config, self.prepared.domain)
         training = Training(
             self.run,
             agent,
             Schedule(self.prepared.steps, budget.evaluations, budget.checkpoints),
             monitor=monitor,
-            evaluate=lambda step: self._point(step, monitor, seen),
+            evaluate=lambda step: self._point(worlds, step, monitor, seen),
             meta=self._meta(),
             report=report,
         )
@@ -67,7 +68,8 @@ class TransferRun:
         if trains:
             training.finish()
         else:
-            self._zero_shot(monitor, seen)
+            self._zero_shot(worlds, monitor, seen)
+        worlds.close()
         self._close(monitor, training)
 
     def _source_statistics(self) -> RunningNormalizer | None:
@@ -76,9 +78,9 @@ class TransferRun:
         carried = self.prepared.source is not None and agent.plan.action("encoder") != "reset"
         return copy.deepcopy(agent.policy.encoder.normalizer) if carried else None
 
-    def _zero_shot(self, monitor: Monitor, seen: RunningNormalizer | None) -> None:
+    def _zero_shot(self, worlds: EvaluationWorlds, monitor: Monitor, seen: RunningNormalizer | None) -> None:
         """Record the policy as it is; the same evaluation worlds would give the same return at every later step."""
-        self.run.append_curve({"step": 0, **self._point(0, monitor, seen)})
+        self.run.append_curve({"step": 0, **self._point(worlds, 0, monitor, seen)})
         meta = {**self._meta(), "training": None}
         self.run.save_checkpoint(0, weights=parts.tensors(self.prepared.agent.policy), state={}, meta=meta)
 
@@ -86,10 +88,9 @@ class TransferRun:
         prepared = self.prepared
         return describe_origin(prepared.job.config, prepared.identity, prepared.worlds, prepared.agent)
 
-    def _evaluate(self, role: str, home: RunConfig, domain: Domain) -> Evaluation:
-        """Evaluate in worlds of `domain` of `home`'s environment, with `home`'s seed and number of episodes."""
-        return evaluate(
-            self.prepared.agent,
+    def _worlds(self, role: str, home: RunConfig, domain: Domain) -> EvaluationWorlds:
+        """Return worlds of `domain` of `home`'s environment, with `home`'s seed and number of episodes."""
+        return EvaluationWorlds(
             home.env_import,
             domain,
             episodes=home.budget.eval_episodes,
@@ -98,9 +99,11 @@ class TransferRun:
             task_kwargs=home.task,
         )
 
-    def _point(self, step: int, monitor: Monitor, seen: RunningNormalizer | None) -> dict[str, Any]:
-        """Evaluate on the target and log it."""
-        result, source = self._evaluate("target", self.prepared.job.config, self.prepared.domain), self.prepared.source
+    def _point(
+        self, worlds: EvaluationWorlds, step: int, monitor: Monitor, seen: RunningNormalizer | None
+    ) -> dict[str, Any]:
+        """Evaluate in `worlds` of the target and log it."""
+        result, source = worlds.evaluate(self.prepared.agent), self.prepared.source
         monitor.evaluation("target", result, step)
         if seen is not None and source is not None:
             scores = seen.z_score(torch.from_numpy(result.observations))
@@ -115,7 +118,11 @@ class TransferRun:
         configuration of this run (see `source_home`).
         """
         home = self.prepared.home
-        return self._evaluate("source", home, home.source_domain(home.make_task()))
+        worlds = self._worlds("source", home, home.source_domain(home.make_task()))
+        try:
+            return worlds.evaluate(self.prepared.agent)
+        finally:
+            worlds.close()
 
     def _close(self, monitor: Monitor, training: Training) -> None:
         """Evaluate on the source again, write hyper-parameters, digests and the final ledger."""

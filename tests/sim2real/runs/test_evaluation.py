@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from rich.console import Console
+from small_runs import silent, small_config, write_config
 
-from envs import Domain
+from envs import Domain, DomainVectorEnv
 from sim2real.cli.show import evaluation_table
+from sim2real.config.config import load_config
 from sim2real.errors import UserError
 from sim2real.runs import evaluation
-from sim2real.runs.evaluation import evaluate, settle_faults
+from sim2real.runs.evaluation import EvaluationWorlds, evaluate, settle_faults
+from sim2real.runs.pretraining import pretrain
+from sim2real.runs.run import RunDirectory
 from sim2real.stats import Interval
+from sim2real.transfer.transfer import Transfer, transfer
 
 
 class Breaker:
@@ -89,3 +96,38 @@ def test_the_table_tells_of_diverged_episodes() -> None:
         with console.capture() as capture:
             console.print(evaluation_table("run", "source", result, Interval(0.0, -1.0, 1.0, 2)))
         assert ("the simulation diverged in 1 of 2 episodes" in capture.get()) == told
+
+
+def test_worlds_that_are_kept_give_every_time_what_new_ones_give() -> None:
+    domain = Domain.parse(
+        {"parameters": {"observation_noise": {"set": 0.1}, "body_mass": {"scale": {"choice": [1, 2]}}}}
+    )
+    kept = EvaluationWorlds("hopper", domain, episodes=5, seed=4)
+    for at in (None, 3, None):
+        new = evaluate(Breaker(3, at), "hopper", domain, episodes=5, seed=4)
+        again = kept.evaluate(Breaker(3, at))
+        assert_array_equal(again.returns, new.returns)
+        assert_array_equal(again.observations, new.observations)
+    kept.close()
+
+
+def test_reading_a_configuration_builds_no_worlds_and_a_transfer_three(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are trained in, and those of the evaluations on target and source."""
+    config = small_config()
+    source = pretrain(config, tmp_path / "source", resume=False, num_threads=1, report=silent)
+    built: list[int] = []
+    build = DomainVectorEnv.__init__
+
+    def count(self: DomainVectorEnv, *arguments: Any, **keywords: Any) -> None:
+        built.append(keywords["num_envs"])
+        build(self, *arguments, **keywords)
+
+    monkeypatch.setattr(DomainVectorEnv, "__init__", count)
+    config = load_config(write_config(tmp_path))
+    assert built == []
+    job = Transfer(config, RunDirectory.open(source.path), "heavy", "frozen_encoder")
+    transfer(job, tmp_path / "run", resume=False, num_threads=1, report=silent, show_plan=lambda rows: None)
+    budget = config.budget
+    assert built == [config.transfer.num_envs, budget.eval_episodes, budget.eval_episodes]
