@@ -15,13 +15,13 @@ from .learning.adaptation import AdaptationLog
 from .learning.checkpoint import Bundle, bundle_digest, load_bundle, save_bundle, verify
 from .learning.finite import require_finite_learner
 from .learning.learner import Learner, TrainingState
+from .memory import allocating
 from .networks.activations import ACTIVATIONS
 from .networks.device import available_devices
 from .networks.encoders import ENCODERS, Encoder
 from .networks.encoders.settings import EncoderSettings
 from .networks.freezing import digest, freeze, is_frozen, unfreeze
 from .networks.lookup import look_up
-from .networks.memory import allocating
 from .networks.normalizer import RunningNormalizer
 from .networks.value_scale import ReturnScale
 from .plan.adaptation import Adaptation

@@ -21,8 +21,8 @@ from ..learning.learner import Learner
 from ..learning.optimizer import make_optimizer, set_learning_rate, trained_parameters
 from ..learning.returns import Rollout
 from ..learning.training_state import array_of
+from ..memory import allocating, num_weights, require_memory
 from ..networks.device import choose_device
-from ..networks.memory import allocating, num_weights, require_memory
 from ..plan.budget import rollout_steps
 from ..plan.phase_runner import PhaseRunner
 from ..plan.plan import pretrain_plan

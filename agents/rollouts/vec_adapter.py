@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from ..errors import AgentsError, CheckpointError
-from ..networks.memory import require_memory
+from ..memory import require_memory
 from .history import HistoryWindow, WindowSpace
 from .privileged import PrivilegedSpace, PrivilegedWindow
 from .transition import Transition

@@ -22,9 +22,9 @@ from ..learning.finite import require_finite, require_finite_learner
 from ..learning.learner import Learner
 from ..learning.optimizer import make_optimizer, set_learning_rate
 from ..learning.training_state import count_of, number_of
+from ..memory import allocating, num_weights, require_memory
 from ..networks.device import choose_device
 from ..networks.freezing import is_frozen
-from ..networks.memory import allocating, num_weights, require_memory
 from ..plan.budget import rollout_steps
 from ..plan.phase_runner import PhaseRunner
 from ..plan.plan import TransferPlan, pretrain_plan

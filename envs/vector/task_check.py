@@ -100,7 +100,7 @@ def _first_difference(one: list[dict[str, NDArray[Any]]], other: list[dict[str, 
 
 def _require_no_generator(task: Task) -> None:
     for name, value in vars(task).items():
-        if isinstance(value, np.random.Generator | np.random.RandomState):
+        if isinstance(value, np.random.Generator):
             raise EnvsError(
                 f"{type(task).__name__}: self.{name} is a random generator of its own, which no saved state has; draw "
                 "from `draws` in reset and from `rng` in advance"

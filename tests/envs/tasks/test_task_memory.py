@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import mujoco
@@ -180,3 +181,13 @@ def test_tasks_that_remember_right_pass() -> None:
 @pytest.mark.parametrize("name", ENVS)
 def test_all_tasks_pass(name: str) -> None:
     check_task(ENVS[name].make_task())
+
+
+def test_the_task_in_the_docs_passes_and_is_named_without_its_memory() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "own_tasks.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(text.split("```python\n")[1].split("```")[0], names)
+    check_task(names["Follower"]())
+    silent = type("Silent", (names["Follower"],), {"memory": None})
+    with pytest.raises(EnvsError, match=r"self\.command, self\.steps_left|self\.steps_left, self\.command"):
+        check_task(silent())

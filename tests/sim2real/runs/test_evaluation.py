@@ -99,9 +99,8 @@ def test_the_table_tells_of_diverged_episodes() -> None:
 
 
 def test_worlds_that_are_kept_give_every_time_what_new_ones_give() -> None:
-    domain = Domain.parse(
-        {"parameters": {"observation_noise": {"set": 0.1}, "body_mass": {"scale": {"choice": [1, 2]}}}}
-    )
+    mass, noise = {"scale": {"choice": [1, 2]}}, {"set": 0.1}
+    domain = Domain.parse({"parameters": {"observation_noise": noise, "body_mass": mass}})
     kept = EvaluationWorlds("hopper", domain, episodes=5, seed=4)
     for at in (None, 3, None):
         new = evaluate(Breaker(3, at), "hopper", domain, episodes=5, seed=4)

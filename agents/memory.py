@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
-from ..errors import AgentsError
+from .errors import AgentsError
 
 __all__ = ["allocating", "machine_memory", "num_weights", "require_memory"]
 
