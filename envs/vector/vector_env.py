@@ -17,14 +17,7 @@ from ..errors import EnvsError
 from ..gym.rebuild import require_lasting_model
 from ..physics.physics import Physics
 from ..tasks.memory import TaskMemory, own_copy
-from ..tasks.task import (
-    Task,
-    check_arrays,
-    make_physics,
-    make_spaces,
-    reward_terms,
-    truncated_by,
-)
+from ..tasks.task import Task, check_arrays, make_physics, make_spaces, reward_terms, truncated_by
 from ..worlds.saved_state import State, flatten, identity_of, part_of, require_fit
 from .arguments import read_autoreset_mode, read_reset_mask, require_arguments
 from .clients import ForClients
@@ -299,13 +292,8 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
     def _parts(self) -> dict[str, Any]:
         """Return what has a state of its own, in the order of setting: worlds write their models before the physics."""
         channels = {"actuators": self._actuators, "disturbances": self._disturbances, "sensors": self._sensors}
-        return {
-            "worlds": self.worlds,
-            "physics": self.physics,
-            "memory": self._memory,
-            **channels,
-            "steps": self._steps,
-        }
+        models = {"worlds": self.worlds, "physics": self.physics, "memory": self._memory}
+        return {**models, **channels, "steps": self._steps}
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
         streams = {"episode": self._streams.episode, "key": self._streams.key}

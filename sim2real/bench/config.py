@@ -10,8 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from envs import unknown_name
 
-from ..config.config import PLAIN_NAME, RunConfig, Steps, Strict, read_yaml, resolve_config, validate
+from ..config.config import PLAIN_NAME, RunConfig, Steps, resolve_config
 from ..config.shipped import shipped_config, shipped_configs
+from ..config.strict import Strict, read_yaml, validate
 from ..errors import UserError
 from ..methods import DEFAULT_METHODS, METHODS
 

@@ -28,12 +28,10 @@ __all__ = [
     "AgentConfig",
     "BudgetConfig",
     "RunConfig",
-    "Strict",
     "TargetConfig",
     "config_digest",
     "content_digest",
     "load_config",
-    "read_yaml",
     "resolve_config",
     "validate",
 ]

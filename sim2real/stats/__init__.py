@@ -7,7 +7,7 @@ from .bars import BARS, compute_bars
 from .cells import Cell
 from .curves import ORACLE, REFERENCE, Curves
 from .estimation.censoring import CensoredInterval, censored_interval
-from .estimation.intervals import Interval, band, contrast, difference, interval, iqm, mean, probability_below, widening
+from .estimation.intervals import Interval, band, contrast, difference, interval, iqm, mean, probability_below
 from .estimation.mann_whitney import newcombe_interval, probability_of_improvement
 from .estimation.metrics import (
     FloatArray,
@@ -21,6 +21,7 @@ from .estimation.metrics import (
     time_to_threshold,
     transfer_ratio,
 )
+from .estimation.spread import widening
 from .frame import Costs, Frame, add_costs
 from .groups import Group, Problem, rank_methods, sort_by
 from .method_table import MethodRow, MethodTable, compute_method_table

@@ -1,11 +1,6 @@
 """Confidence intervals over seeds: Student's t with a correction for skewness for means, a bootstrap for the rest.
 
-Means, and differences of means, have the interval of Welch (Biometrika 34, 1947) in seeds. Runs of reinforcement
-learning are skewed, and then t misses on the side of the long tail: at ten lognormal runs it covers 84 % instead of 95.
-Hall's transformation ("On the removal of skewness by transformation", J. R. Stat. Soc. B 54, 1992) takes that out:
-T + g T^2 / 3 + g^2 T^3 / 27 + g / 6 is closer to t than T = (estimate - truth) / se is, where g is the skewness of the
-estimate. It is monotone, so that ends of intervals and probabilities are inverses of each other. The skewness of a few
-runs is mostly noise; it counts with a weight of 1 - 3 / n, so that the interval of three runs is the plain t interval.
+Means, and differences of means, have Welch's t interval in seeds, corrected for skewness (see `spread`).
 
 Other statistics resample seeds with replacement within each stratum, as in Agarwal et al., "Deep RL at the Edge of the
 Statistical Precipice" (NeurIPS 2021, arXiv 2108.13264), who take one stratum per task. Here the runs of one seed on
@@ -34,6 +29,7 @@ import numpy as np
 from scipy import special
 
 from .metrics import FloatArray
+from .spread import compute_spread, mean_ends, symmetric, widening
 
 __all__ = [
     "Interval",
@@ -45,7 +41,6 @@ __all__ = [
     "iqm",
     "mean",
     "probability_below",
-    "widening",
 ]
 
 _BLOCK = 4_000_000  # values that are resampled at once
@@ -103,94 +98,6 @@ def iqm(values: FloatArray) -> FloatArray:
     kept = (rank >= num // 4) & (rank < num - num // 4)
     result: FloatArray = np.where(kept, values, 0.0).sum(axis=-1) / kept.sum(axis=-1)
     return result
-
-
-@dataclass(frozen=True)
-class _Spread:
-    """How far the compared means of some arms may lie from the truth.
-
-    Attributes:
-        se: standard error of their sum (the last arm of two is subtracted); 0 when nothing varies.
-        df: Welch & Satterthwaite's degrees of freedom, in seeds.
-        skewness: of the estimate, shrunk for few seeds; 0 when nothing varies.
-        narrowness: unbiased / plug-in variance.
-    """
-
-    se: float
-    df: float
-    skewness: float
-    narrowness: float
-
-
-def _spread(arms: Sequence[Sequence[FloatArray]]) -> _Spread | None:
-    """Return the spread of one mean, or of the difference of two; None when a stratum has a single seed."""
-    variances, thirds, sizes = [], [], []
-    for sign, arm in zip((1.0, -1.0), arms, strict=False):
-        strata = [np.reshape(stratum, (len(stratum), -1)) for stratum in arm]
-        total = sum(int(np.isfinite(stratum).sum()) for stratum in strata)
-        middle = sum(float(np.nansum(stratum)) for stratum in strata) / total
-        for stratum in strata:
-            if len(stratum) < 2:
-                return None
-            # what a seed adds to the arm's mean: also right where seeds have unequal numbers of runs
-            pull = np.nansum(stratum - middle, axis=1) / total
-            variances.append(pull.size * float(pull.var(ddof=1)))
-            thirds.append(sign * pull.size * _third_moment(pull))
-            sizes.append(pull.size)
-    variance, size = np.array(variances), np.array(sizes, dtype=np.float64)
-    largest = variance.max(initial=0.0)
-    if largest <= 0.0:
-        return _Spread(0.0, math.inf, 0.0, 1.0)
-    share = variance / largest  # only proportions matter; this keeps the squares from underflowing
-    narrowness = share.sum() / (share * (size - 1.0) / size).sum()
-    df = share.sum() ** 2 / (share**2 / (size - 1.0)).sum()
-    se = math.sqrt(variance.sum())
-    return _Spread(se, float(df), math.fsum(thirds) / se**3 if se**3 > 0.0 else 0.0, float(narrowness))
-
-
-def _third_moment(values: FloatArray) -> float:
-    """Third central moment of a population from n of its values, unbiased, times 1 - 3 / n; 0 for fewer than four."""
-    n = values.size
-    if n < 4:
-        return 0.0
-    return (1.0 - 3.0 / n) * n / ((n - 1.0) * (n - 2.0)) * float(((values - values.mean()) ** 3).sum())
-
-
-def _symmetric(t: float, skewness: float) -> float:
-    """Hall's transformation of T = (estimate - truth) / se to what is closer to Student's t."""
-    return t + skewness * t**2 / 3.0 + skewness**2 * t**3 / 27.0 + skewness / 6.0
-
-
-def _skewed(t: float, skewness: float) -> float:
-    """Inverse of `_symmetric`."""
-    if abs(skewness) < 1e-6:
-        return t
-    return 3.0 / skewness * (float(np.cbrt(1.0 + skewness * (t - skewness / 6.0))) - 1.0)
-
-
-def _mean_ends(point: float, spread: _Spread | None, confidence: float) -> tuple[float, float]:
-    if spread is None:
-        return math.nan, math.nan
-    if spread.se <= 0.0:
-        return point, point
-    quantile = float(special.stdtrit(spread.df, 0.5 + confidence / 2.0))
-    low, high = (point - spread.se * _skewed(end, spread.skewness) for end in (quantile, -quantile))
-    return low, high
-
-
-def widening(arms: Sequence[Sequence[FloatArray]], confidence: float = 0.95) -> float:
-    """Factor c of the module's text for arms (each a sequence of strata) whose means are compared.
-
-    A stratum is (num_seeds,) or (num_seeds, num_targets) with NaN where a run is absent. NaN when a stratum has
-    a single seed (its spread is unknown); 1 when nothing varies.
-    """
-    spread = _spread(arms)
-    if spread is None:
-        return math.nan
-    if spread.se <= 0.0:
-        return 1.0
-    quantile = 0.5 + confidence / 2.0
-    return float(math.sqrt(spread.narrowness) * special.stdtrit(spread.df, quantile) / special.ndtri(quantile))
 
 
 def _join(strata: Sequence[FloatArray]) -> FloatArray:
@@ -262,7 +169,7 @@ def interval(
     strata = _clean(values, "interval")
     if _is_mean(statistic, strata):
         point = float(np.nanmean(_join(strata)))
-        low, high = _mean_ends(point, _spread([strata]), confidence)
+        low, high = mean_ends(point, compute_spread([strata]), confidence)
     else:
         point = float(statistic(_join(strata)))
         draws = _resample([strata], statistic, rng, reps)
@@ -310,7 +217,7 @@ def difference(
     arms = [_clean(treated, "treated"), _clean(control, "control")]
     if all(_is_mean(statistic, arm) for arm in arms):
         point = float(np.nanmean(_join(arms[0])) - np.nanmean(_join(arms[1])))
-        return Interval(point, *_mean_ends(point, _spread(arms), confidence), _fewest(arms))
+        return Interval(point, *mean_ends(point, compute_spread(arms), confidence), _fewest(arms))
     return contrast(treated, control, lambda a, b: statistic(a) - statistic(b), rng, confidence=confidence, reps=reps)
 
 
@@ -324,12 +231,12 @@ def probability_below(treated: Sequence[FloatArray], control: Sequence[FloatArra
     run.
     """
     arms = [_clean(treated, "treated"), _clean(control, "control")]
-    gap, spread = float(mean(_join(arms[0])) - mean(_join(arms[1]))), _spread(arms)
+    gap, spread = float(mean(_join(arms[0])) - mean(_join(arms[1]))), compute_spread(arms)
     if spread is None:
         return math.nan
     if spread.se <= 0.0:
         return 0.5 - 0.5 * float(np.sign(gap))
-    return float(special.stdtr(spread.df, -_symmetric(gap / spread.se, spread.skewness)))
+    return float(special.stdtr(spread.df, -symmetric(gap / spread.se, spread.skewness)))
 
 
 def band(returns: FloatArray, *, confidence: float = 0.95) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -339,7 +246,7 @@ def band(returns: FloatArray, *, confidence: float = 0.95) -> tuple[FloatArray, 
     """
     returns = np.asarray(returns, dtype=np.float64)
     points = returns.mean(axis=0)
-    spreads = (_spread([[column]]) for column in returns.T)
-    ends = [_mean_ends(float(point), spread, confidence) for point, spread in zip(points, spreads, strict=True)]
+    spreads = (compute_spread([[column]]) for column in returns.T)
+    ends = [mean_ends(float(point), spread, confidence) for point, spread in zip(points, spreads, strict=True)]
     low, high = np.array(ends).reshape(-1, 2).T
     return points, low, high
