@@ -12,8 +12,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..errors import AgentsError, PlanError
-from ..networks.lent_generator import seeded
 from ..networks.rules import require_bounded_actions
+from ..networks.torch_seeding import seeded
 from ..plan.budget import exact_steps_error
 from ..plan.carry_over import carry_over, raise_exploration
 from ..plan.phase import Phase

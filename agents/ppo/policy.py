@@ -16,8 +16,8 @@ from stable_baselines3.common.type_aliases import Schedule
 from ..networks.activations import activation_class
 from ..networks.encoders import Encoder, encoder_class
 from ..networks.freezing import is_frozen
-from ..networks.lent_generator import seeded
 from ..networks.rules import require_bounded_actions
+from ..networks.torch_seeding import seeded
 from ..networks.value_scale import ReturnScale
 from ..plan.surgery import Adapters
 from ..policy.parts import Member

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from ..errors import CheckpointError
-from ..networks.lent_generator import seeded
+from ..networks.torch_seeding import seeded
 from .replay import Replay, Rows
 
 __all__ = ["ClassifierSettings", "DomainClassifiers"]

@@ -17,8 +17,8 @@ from ..networks.activations import activation_class
 from ..networks.encoders import Encoder, encoder_class
 from ..networks.ensemble import Ensemble
 from ..networks.freezing import is_frozen
-from ..networks.lent_generator import seeded
 from ..networks.rules import require_bounded_actions
+from ..networks.torch_seeding import seeded
 from ..plan.surgery import Adapters
 from ..policy.parts import Member
 from .settings import SACSettings

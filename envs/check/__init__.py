@@ -8,8 +8,8 @@ learned (`solvability`).
 
 from .check import Reference, check_worlds
 from .gate import Gate, check_shift
-from .pairs.trial import WorldsFactory
 from .pairs.verdict import Divergence, Quantity, ShiftCheck, Solvability, Verdict
+from .pairs.world_pair import WorldsFactory
 from .probes.table import PROBES
 from .twin import Twin
 

@@ -13,8 +13,8 @@ from ..physics.fields.parameters import PARAMETERS
 from ..physics.parameter import ChannelParameter
 from .divergence import Visits, compute_divergence, visit
 from .pairs.readings import differing_fields
-from .pairs.trial import PartFactory, Trial, WorldsFactory, joint_ids
 from .pairs.verdict import Divergence, Quantity, ShiftCheck, Solvability, Verdict
+from .pairs.world_pair import PartFactory, WorldPair, WorldsFactory, joint_ids
 from .probes.table import read_back
 from .solvability import Search, judge, search
 from .undeclared import find_undeclared
@@ -75,19 +75,19 @@ def check_worlds(
         EnvsError: when the domain does not fit the worlds.
     """
     reference = reference or Reference(make_nominal, seed)
-    trial = Trial.prepare(make_nominal, make_shifted, seed, intended, make_part)
-    quantities = tuple(read_back(trial))
-    extras = tuple(find_undeclared(trial)) if not any(q.wrong for q in quantities) else ()
-    divergence = compute_divergence(make_nominal, make_shifted, reference.visits, trial, seed)
-    solvability = judge(make_shifted, reference.visits, reference.search, trial, seed)
-    verdict, message = _conclude(trial, reference, quantities, extras, divergence, solvability)
-    trial.nominal.close()
-    trial.shifted.close()
+    pair = WorldPair.prepare(make_nominal, make_shifted, seed, intended, make_part)
+    quantities = tuple(read_back(pair))
+    extras = tuple(find_undeclared(pair)) if not any(q.wrong for q in quantities) else ()
+    divergence = compute_divergence(make_nominal, make_shifted, reference.visits, pair, seed)
+    solvability = judge(make_shifted, reference.visits, reference.search, pair, seed)
+    verdict, message = _conclude(pair, reference, quantities, extras, divergence, solvability)
+    pair.nominal.close()
+    pair.shifted.close()
     return ShiftCheck(shift, severity, verdict, message, (*quantities, *extras), divergence, solvability)
 
 
 def _conclude(
-    trial: Trial,
+    pair: WorldPair,
     reference: Reference,
     quantities: tuple[Quantity, ...],
     extras: tuple[Quantity, ...],
@@ -98,14 +98,14 @@ def _conclude(
     same = "" if not divergence.null else f"; one step from {divergence.steps} states never leads apart"
     if wrong := sorted((q for q in quantities if q.wrong), key=lambda q: -q.excess):
         rest = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        return Verdict.WRONG_QUANTITY, wrong[0].explain() + rest + _unreached(trial) + same
+        return Verdict.WRONG_QUANTITY, wrong[0].explain() + rest + _unreached(pair) + same
     if more := [q.explain() for q in extras if q.wrong]:
         if solvability.over_at_once:
             return Verdict.UNSOLVABLE, "; ".join((solvability.reason, *more))
         return Verdict.WRONG_QUANTITY, "; ".join(more)
     if divergence.null:
         return Verdict.NULL, f"changes nothing: one step from {divergence.steps} states never leads apart" + (
-            _idle_limits(trial, reference) + _unreached(trial)
+            _idle_limits(pair, reference) + _unreached(pair)
         )
     if not divergence.steps:
         return Verdict.UNSOLVABLE, "every world diverges in its first step"
@@ -115,25 +115,27 @@ def _conclude(
     return Verdict.OK, f"{name} diverges most, by {value:.3g} of its one-step change"
 
 
-def _unreached(trial: Trial) -> str:
+def _unreached(pair: WorldPair) -> str:
     """Return a remark if a domain of the physics leaves the running model as it was."""
-    intention = trial.intention
+    expectation = pair.expectation
     changed = [
         name
-        for name in intention.names
+        for name in expectation.names
         if not isinstance(PARAMETERS[name], ChannelParameter)
-        and (intention.values(name) != PARAMETERS[name].default(intention.nominal)).any()  # a profile may start there
+        and (
+            expectation.values(name) != PARAMETERS[name].default(expectation.nominal)
+        ).any()  # a profile may start there
     ]
-    if changed and not differing_fields(trial.shifted_models[0], trial.nominal_model):
+    if changed and not differing_fields(pair.shifted_models[0], pair.nominal_model):
         return "; no number of the running model differs from the nominal one: the edit reaches no running world"
     return ""
 
 
-def _idle_limits(trial: Trial, reference: Reference) -> str:
+def _idle_limits(pair: WorldPair, reference: Reference) -> str:
     """Return a remark on limits that were moved but met neither at their old nor at their new place."""
-    if not trial.intention.has("joint_range"):
+    if not pair.expectation.has("joint_range"):
         return ""
-    nominal, shifted = trial.nominal_model, trial.shifted_models[0]
+    nominal, shifted = pair.nominal_model, pair.shifted_models[0]
     idle = []
     for name, joint in joint_ids(nominal).items():
         at = nominal.jnt_qposadr[joint]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..physics.fidelity import NOMINAL
-from .pairs.staging import Actions, AnyEnv, States, core, read_state, staged, write_state
-from .pairs.trial import Trial, WorldsFactory
+from .pairs.recording import Actions, AnyEnv, States, core, endless, read_state, write_state
 from .pairs.verdict import Divergence
+from .pairs.world_pair import WorldPair, WorldsFactory
 
 __all__ = ["NEGLIGIBLE", "Visits", "compute_divergence", "visit"]
 
@@ -54,7 +54,7 @@ def visit(make_nominal: WorldsFactory, seed: int) -> Visits:
     num_steps = min(_NUM_VISITED, worlds.task.max_episode_steps - 1)
     actions = _random_actions(env, num_steps, rng)
     states, observations, alive = [], [], []
-    with staged(env) as task:
+    with endless(env) as task:
         obs, _ = env.reset(seed=seed)
         running = np.ones(NUM_STATES, np.bool_)
         for action in actions:
@@ -93,7 +93,7 @@ def _random_actions(env: AnyEnv, num_steps: int, rng: np.random.Generator) -> Ac
 
 
 def compute_divergence(
-    make_nominal: WorldsFactory, make_shifted: WorldsFactory, visits: Visits, trial: Trial, seed: int
+    make_nominal: WorldsFactory, make_shifted: WorldsFactory, visits: Visits, pair: WorldPair, seed: int
 ) -> Divergence:
     """Compare the observations of both worlds after each of 20 control steps from every state visited.
 
@@ -106,12 +106,12 @@ def compute_divergence(
     length of an episode, as do limits that are met rarely, though only while no episode of the nominal world
     would have ended, as states that nobody meets prove nothing.
     """
-    late = any(e.in_time is not None or e.parameter.startswith(_LATE) for e in trial.intention.domain.entries)
+    late = any(e.in_time is not None or e.parameter.startswith(_LATE) for e in pair.expectation.domain.entries)
     short = _compare(make_nominal, make_shifted, visits, _NUM_STEPS, seed, every_state=False)
-    domain = trial.intention.domain
+    domain = pair.expectation.domain
     if not short.null or (not domain.entries and domain.fidelity == NOMINAL):
         return short
-    longest = core(trial.nominal).task.max_episode_steps - 1
+    longest = core(pair.nominal).task.max_episode_steps - 1
     return _compare(make_nominal, make_shifted, visits, min(longest, _LONGEST), seed + 1, every_state=late)
 
 
@@ -134,7 +134,7 @@ def _compare(
     actions = _random_actions(nominal, num_steps, np.random.default_rng(seed))
     total, steps, first = np.zeros(len(visits.spread)), 0, -1
     running = np.ones(NUM_STATES, np.bool_)
-    with staged(nominal, visits.states) as task, staged(shifted, visits.states):
+    with endless(nominal, visits.states) as task, endless(shifted, visits.states):
         nominal.reset(seed=seed)
         shifted.reset(seed=seed)
         for step, action in enumerate(actions):

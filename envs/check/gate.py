@@ -15,7 +15,7 @@ from ..options import merge_options
 from ..physics.fidelity import NOMINAL
 from ..shifts import SHIFTS
 from .check import Reference, check_worlds
-from .pairs.staging import AnyEnv
+from .pairs.recording import AnyEnv
 from .pairs.verdict import ShiftCheck, Solvability, Verdict
 
 __all__ = ["Gate", "check_shift"]

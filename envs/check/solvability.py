@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .divergence import Visits
-from .pairs.staging import AnyEnv, core
-from .pairs.trial import Trial, WorldsFactory
+from .pairs.recording import AnyEnv, core
 from .pairs.verdict import Solvability
+from .pairs.world_pair import WorldPair, WorldsFactory
 
 __all__ = ["Search", "judge", "search"]
 
@@ -118,13 +118,13 @@ def _episode(env: AnyEnv, policy: Policy, seed: int) -> tuple[Array, NDArray[np.
     return returns, lengths
 
 
-def judge(make: WorldsFactory, visits: Visits, nominal: Search, trial: Trial, seed: int) -> Solvability:
+def judge(make: WorldsFactory, visits: Visits, nominal: Search, pair: WorldPair, seed: int) -> Solvability:
     """Search in the shifted worlds and compare with how the search went in the nominal ones."""
     found = search(make, visits, seed)
     low, high = found.interval(seed)
     known = nominal.interval(seed)[0] > 0
     reason, over = "", False
-    if _actions_do_nothing(trial):
+    if _actions_do_nothing(pair):
         known, reason = True, "trajectories under different actions coincide: actions have no effect"
     elif found.longest <= _AT_ONCE < nominal.longest:
         over, known, reason = (
@@ -141,6 +141,6 @@ def judge(make: WorldsFactory, visits: Visits, nominal: Search, trial: Trial, se
     return Solvability(known, solvable, float(found.best.mean()), float(found.random.mean()), low, high, reason, over)
 
 
-def _actions_do_nothing(trial: Trial) -> bool:
+def _actions_do_nothing(pair: WorldPair) -> bool:
     """Return whether two different sequences of actions lead to the same states, to the bit, in every world."""
-    return bool((trial.still.state == trial.free.state).all())
+    return bool((pair.still.state == pair.free.state).all())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EnvsError
-from .pairs.staging import Actions, AnyEnv, core, read_state, staged, write_state
+from .pairs.recording import Actions, AnyEnv, core, endless, read_state, write_state
 
 __all__ = ["Twin"]
 
@@ -42,7 +42,7 @@ class Twin:
         self._stack = ExitStack()
 
     def __enter__(self) -> Twin:
-        self._stack.enter_context(staged(self._env))
+        self._stack.enter_context(endless(self._env))
         self._env.reset()
         return self
 

@@ -25,10 +25,10 @@ from ..physics.parameter import ChannelParameter, MorphologyParameter
 from ..vector.vector_env import DomainVectorEnv
 from .differences import NOT_NAMED, differs, explain_difference
 from .pairs.readings import differing_fields
+from .pairs.recording import AnyEnv, Recording, core, record
 from .pairs.signals import Mask
-from .pairs.staging import AnyEnv, Recording, core, record
-from .pairs.trial import Trial
 from .pairs.verdict import Quantity
+from .pairs.world_pair import WorldPair
 
 __all__ = ["find_undeclared"]
 
@@ -36,30 +36,30 @@ Array = NDArray[np.float64]
 _NUM_STEPS = 50  # that the reference runs
 
 
-def find_undeclared(trial: Trial) -> list[Quantity]:
-    """Return what the shifted worlds of a trial do that nothing in the domain names; empty if nothing.
+def find_undeclared(pair: WorldPair) -> list[Quantity]:
+    """Return what the shifted worlds of a pair do that nothing in the domain names; empty if nothing.
 
     That is looked at over 50 control steps; of the worlds' own channels, what they are set to counts at any time.
-    What the nominal worlds show beside themselves in the same comparison, as an environment that draws from a generator
+    What the nominal worlds show beside themselves in the same pair, as an environment that draws from a generator
     of its own does, is no finding.
     """
-    found = _compare(trial)
+    found = _compare(pair)
     if not found:
-        return _set_channels(trial)
-    domain = core(trial.nominal).domain
-    same = Trial.prepare(trial.make_nominal, trial.make_nominal, trial.seed, domain)
+        return _set_channels(pair)
+    domain = core(pair.nominal).domain
+    same = WorldPair.prepare(pair.make_nominal, pair.make_nominal, pair.seed, domain)
     unstable = {_signal(quantity) for quantity in _compare(same)}
     same.nominal.close()
     same.shifted.close()
     return [quantity for quantity in found if _signal(quantity) not in unstable]
 
 
-def _set_channels(trial: Trial) -> list[Quantity]:
+def _set_channels(pair: WorldPair) -> list[Quantity]:
     """Return the channel parameters by which the worlds' own domain, if it is another one, changes anything."""
-    worlds, found = core(trial.shifted), []
+    worlds, found = core(pair.shifted), []
     for name in dict.fromkeys(entry.parameter for entry in worlds.domain.entries):
         row = PARAMETERS[name]
-        if trial.intention.has(name) or not isinstance(row, ChannelParameter) or name.endswith(_LENGTHS):
+        if pair.expectation.has(name) or not isinstance(row, ChannelParameter) or name.endswith(_LENGTHS):
             continue
         low, high = worlds.worlds.support(name)
         if (low, high) != (row.ideal, row.ideal):
@@ -77,8 +77,8 @@ def _signal(quantity: Quantity) -> str:
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """Both recordings, and which ways the comparison leaves out, of `action`, `observation` and `body`."""
+class _ReferenceRuns:
+    """Both recordings, and which ways the pair leaves out, of `action`, `observation` and `body`."""
 
     shifted: Recording
     expected: Recording
@@ -88,16 +88,16 @@ class _Pair:
     excluded: frozenset[str]
 
 
-def _compare(trial: Trial) -> list[Quantity]:
+def _compare(pair: WorldPair) -> list[Quantity]:
     """Return what differs between the shifted worlds and their reference."""
-    pair = _run_reference(trial)
-    if pair is None:
+    runs = _run_reference(pair)
+    if runs is None:
         return []
-    shifted, expected = pair.shifted, pair.expected
+    shifted, expected = runs.shifted, runs.expected
     sound = shifted.sound & expected.sound
     if not sound.any():
         return []
-    model, task = core(trial.nominal).physics.model, core(trial.nominal).task
+    model, task = core(pair.nominal).physics.model, core(pair.nominal).task
     joints, bodies = object_names(model, "joint"), object_names(model, "body")
     alike = np.logical_and.accumulate(~differs(shifted.state, expected.state).any(axis=2) & sound)  # up to each moment
     states = _positions(model.nq, model.nv)
@@ -105,19 +105,19 @@ def _compare(trial: Trial) -> list[Quantity]:
         ("the start", shifted.state[:1], expected.state[:1], sound[None], states),
     ]
     commanded = np.broadcast_to(sound, shifted.reward.shape)
-    if "action" not in pair.excluded:
-        names = core(trial.nominal).physics.action_names
-        checks.append(("command", shifted.ctrl, pair.commands, commanded, names))
-        commanded = commanded & ~differs(shifted.ctrl, pair.commands).any(axis=2)
-    if "body" not in pair.excluded:
+    if "action" not in runs.excluded:
+        names = core(pair.nominal).physics.action_names
+        checks.append(("command", shifted.ctrl, runs.commands, commanded, names))
+        commanded = commanded & ~differs(shifted.ctrl, runs.commands).any(axis=2)
+    if "body" not in runs.excluded:
         axes = tuple(f"{body}.{axis}" for body in bodies for axis in _AXES)
-        forces, own = (x.reshape(*x.shape[:2], -1) for x in (shifted.forces, pair.forces))
+        forces, own = (x.reshape(*x.shape[:2], -1) for x in (shifted.forces, runs.forces))
         checks.append(("force", forces, own, np.broadcast_to(sound, shifted.reward.shape), axes))
     pulled = tuple(f"{joints[model.dof_jntid[i]]}" for i in range(model.nv))
-    checks.append(("joint force", shifted.pulls, pair.pulls, np.broadcast_to(sound, shifted.reward.shape), pulled))
+    checks.append(("joint force", shifted.pulls, runs.pulls, np.broadcast_to(sound, shifted.reward.shape), pulled))
     checks.append(("motion", shifted.state[1:], expected.state[1:], alike[:-1], states))
     both = alike[:-1] & alike[1:]
-    if "observation" not in pair.excluded:
+    if "observation" not in runs.excluded:
         checks.append(("observation", shifted.obs, expected.obs, alike, task.observation_names))
     charged = both & commanded
     checks.append(("reward", shifted.reward[:, :, None], expected.reward[:, :, None], charged, ("",)))
@@ -144,57 +144,57 @@ def _positions(nq: int, nv: int) -> tuple[str, ...]:
     return tuple(f"qpos.{i}" for i in range(nq)) + tuple(f"qvel.{i}" for i in range(nv))
 
 
-def _draws_the_same(trial: Trial) -> bool:
+def _draws_the_same(pair: WorldPair) -> bool:
     """Return whether the reference can draw the very same numbers and noise as the shifted worlds.
 
     Where these are built from their domain anyway, only if it cannot follow them: else both would do the same wrong.
     """
-    plain = type(trial.nominal) is DomainVectorEnv
-    fits = trial.make_part is None or trial.intention.has("control_jitter")
-    return plain and fits and core(trial.shifted).domain.entries == trial.intention.domain.entries
+    plain = type(pair.nominal) is DomainVectorEnv
+    fits = pair.make_part is None or pair.expectation.has("control_jitter")
+    return plain and fits and core(pair.shifted).domain.entries == pair.expectation.domain.entries
 
 
-def _beside(trial: Trial, domain: Domain) -> DomainVectorEnv:
+def _beside(pair: WorldPair, domain: Domain) -> DomainVectorEnv:
     """Return worlds of the nominal task in this domain, as many as the shifted ones."""
-    source = core(trial.make_nominal(core(trial.shifted).num_envs, trial.seed))
+    source = core(pair.make_nominal(core(pair.shifted).num_envs, pair.seed))
     return DomainVectorEnv(
         source.task,
         domain,
         num_envs=source.num_envs,
-        seed=trial.seed,
+        seed=pair.seed,
         max_episode_steps=None,
         autoreset_mode=AutoresetMode.DISABLED,
     )
 
 
-def _run_reference(trial: Trial) -> _Pair | None:
+def _run_reference(pair: WorldPair) -> _ReferenceRuns | None:
     """Run the reference worlds beside the shifted ones; None if there can be none."""
-    domain, worlds = trial.intention.domain, core(trial.shifted)
-    channels = frozenset(way for way in map(_way, trial.intention.names) if way)
+    domain, worlds = pair.expectation.domain, core(pair.shifted)
+    channels = frozenset(way for way in map(_way, pair.expectation.names) if way)
     env: AnyEnv | None
-    if _draws_the_same(trial):
-        env, channels = _beside(trial, worlds.domain), frozenset()
-    elif trial.intention.has("control_jitter") or (trial.moving_fields and worlds.domain.entries != domain.entries):
+    if _draws_the_same(pair):
+        env, channels = _beside(pair, worlds.domain), frozenset()
+    elif pair.expectation.has("control_jitter") or (pair.moving_fields and worlds.domain.entries != domain.entries):
         return None  # how long a step lasted, or when a number was moved by others, nobody knows
-    elif worlds.domain.fidelity == core(trial.nominal).domain.fidelity:
-        env = trial.nominal  # nobody looks at its worlds any more, but for the copy of their model
-    elif type(trial.nominal) is DomainVectorEnv:
-        env = _beside(trial, Domain((), worlds.domain.fidelity))
+    elif worlds.domain.fidelity == core(pair.nominal).domain.fidelity:
+        env = pair.nominal  # nobody looks at its worlds any more, but for the copy of their model
+    elif type(pair.nominal) is DomainVectorEnv:
+        env = _beside(pair, Domain((), worlds.domain.fidelity))
     else:
         return None
-    shifted, inner = trial.free, {_way(entry.parameter) for entry in worlds.domain.entries}
-    if not _draws_the_same(trial):
-        trial.shifted.reset(seed=trial.seed)  # profiles have moved the model
-        _copy_model(trial, env)
+    shifted, inner = pair.free, {_way(entry.parameter) for entry in worlds.domain.entries}
+    if not _draws_the_same(pair):
+        pair.shifted.reset(seed=pair.seed)  # profiles have moved the model
+        _copy_model(pair, env)
     wrapped = "action" in channels and "action" not in inner  # what lies before the worlds is their action
-    given = shifted.ctrl.astype(np.float32) if wrapped else trial.random_actions
+    given = shifted.ctrl.astype(np.float32) if wrapped else pair.random_actions
     with _led(env, shifted) as own:
-        expected = record(env, given[:_NUM_STEPS], trial.seed)
-    if env is not trial.nominal:
+        expected = record(env, given[:_NUM_STEPS], pair.seed)
+    if env is not pair.nominal:
         env.close()
     shifted = _first(shifted, _NUM_STEPS)
     ctrl, forces, pulls = (np.stack(own[name]) for name in ("ctrl", "forces", "pulls"))
-    return _Pair(shifted, expected, ctrl, forces, pulls, channels)
+    return _ReferenceRuns(shifted, expected, ctrl, forces, pulls, channels)
 
 
 def _first(recording: Recording, num_steps: int) -> Recording:
@@ -213,13 +213,13 @@ def _way(name: str) -> str:
     return first if first in ("action", "observation") else "body"
 
 
-def _copy_model(trial: Trial, env: AnyEnv) -> None:
+def _copy_model(pair: WorldPair, env: AnyEnv) -> None:
     """Give the worlds of `env` all the model's numbers that differ in the shifted ones."""
-    shifted, own = core(trial.shifted).physics, core(env).physics
-    entries = trial.intention.domain.entries
+    shifted, own = core(pair.shifted).physics, core(env).physics
+    entries = pair.expectation.domain.entries
     several = any(e.one_of or isinstance(PARAMETERS[e.parameter], MorphologyParameter) for e in entries)
-    models = [shifted.world(i)[0] for i in range(shifted.num_envs)] if several else trial.shifted_models
-    differing = {field for model in models for field in differing_fields(model, trial.nominal_model)}
+    models = [shifted.world(i)[0] for i in range(shifted.num_envs)] if several else pair.shifted_models
+    differing = {field for model in models for field in differing_fields(model, pair.nominal_model)}
     fields = sorted(differing & set(batch.MODEL_FIELDS))
     for field in fields:
         own.expand(field)[:] = shifted.expand(field)

@@ -16,7 +16,7 @@ from ..physics.fields.parameters import PARAMETERS
 from ..physics.nominal import Nominal
 from ..physics.parameter import MorphologyParameter
 from ..physics.physics import EXPANDABLE, Physics
-from .footing import forget_total_mass, settle
+from .placement import forget_total_mass, settle
 from .world_writer import WorldWriter, field_of
 
 __all__ = ["DIGITS", "Variants", "is_morphology"]

@@ -21,11 +21,11 @@ from ..runs.run import RunDirectory
 from .candidates import candidates
 from .measures import Measures, measure
 from .probe import Probe, run_probe
+from .probed import ProbedAgent
+from .probed_learners import make_probed
 from .ranking import PartAdvice, Ranked, advise_parts, rank
 from .rules import RULES
 from .signals import SIGNALS, Reading, read_signals
-from .subject import Subject
-from .subjects import make_subject
 from .traits import compute_traits
 
 __all__ = ["Advice", "advise", "choose_num_envs"]
@@ -167,11 +167,11 @@ def advise(
     num_envs = choose_num_envs(steps, task.max_episode_steps)
     agent, bundle = load_agent(run, config, device)
     require_whole(bundle.weights)
-    subject = make_subject(config.agent.algorithm, agent)
-    probing = _Probing(config, subject, num_envs, steps // num_envs, seed, num_threads)
+    probed = make_probed(config.agent.algorithm, agent)
+    probing = _Probing(config, probed, num_envs, steps // num_envs, seed, num_threads)
     here, there = probing.run(source), probing.run(domain)
     rng = np.random.default_rng(derive_seed(seed, "advise", "bootstrap"))
-    measures = measure(subject, here, there, tuple(task.observation_names), rng)
+    measures = measure(probed, here, there, tuple(task.observation_names), rng)
     readings = read_signals(measures)
     goal = Target(config.env, target, domain, config.budget.target_steps, config.transfer.num_envs)
     return Advice(
@@ -185,24 +185,26 @@ def advise(
         source_steps=here.steps,
         simulator_steps=here.steps + there.steps,
         measures=measures,
-        value_note=subject.value_note,
+        value_note=probed.value_note,
         readings=readings,
-        methods=rank(_traits_of_methods(config, subject, bundle, goal), readings),
-        parts=advise_parts(subject.policy, readings),
+        methods=rank(_traits_of_methods(config, probed, bundle, goal), readings),
+        parts=advise_parts(probed.policy, readings),
     )
 
 
-def _traits_of_methods(config: RunConfig, subject: Subject, bundle: Bundle, goal: Target) -> dict[str, frozenset[str]]:
+def _traits_of_methods(
+    config: RunConfig, probed: ProbedAgent, bundle: Bundle, goal: Target
+) -> dict[str, frozenset[str]]:
     """Return the traits of the methods that the source agent can be carried over by."""
     plans = {name: method.plan(bundle, goal) for name, method in candidates(config).items()}
-    return {name: compute_traits(plan, subject.policy) for name, plan in plans.items() if _fits(plan, subject)}
+    return {name: compute_traits(plan, probed.policy) for name, plan in plans.items() if _fits(plan, probed)}
 
 
-def _fits(plan: TransferPlan, subject: Subject) -> bool:
+def _fits(plan: TransferPlan, probed: ProbedAgent) -> bool:
     """Return whether the policy can be changed as the plan wants it."""
     try:
         if plan.surgery is not None:
-            operate(deepcopy(subject.policy), plan.surgery, seed=0)
+            operate(deepcopy(probed.policy), plan.surgery, seed=0)
     except PlanError:
         return False
     return True
@@ -213,7 +215,7 @@ class _Probing:
     """How both sides are probed: alike in everything but the domain."""
 
     config: RunConfig
-    subject: Subject
+    probed: ProbedAgent
     num_envs: int
     num_steps: int
     seed: int
@@ -226,7 +228,7 @@ class _Probing:
         nominal = self._worlds(Domain(fidelity=fidelity), max_episode_steps=None)
         rng = np.random.default_rng(derive_seed(self.seed, "advise", "exploration"))
         try:
-            return run_probe(self.subject, worlds, nominal, self.num_steps, rng)
+            return run_probe(self.probed, worlds, nominal, self.num_steps, rng)
         finally:
             worlds.close()
             nominal.close()

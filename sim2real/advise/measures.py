@@ -13,8 +13,8 @@ from agents.policy import diagnostics
 from ..stats import Interval, difference, interval, mean
 from .blocks import Pair, compare, number_blocks
 from .probe import Array, Probe
-from .subject import Subject
-from .values import foretell
+from .probed import ProbedAgent
+from .values import compare_values
 
 __all__ = ["Layer", "Measures", "Pair", "Returns", "measure"]
 
@@ -68,7 +68,8 @@ class Measures:
             the same state and action, in one-step changes.
         layers: hidden layer -> what it makes of it.
         value_bias: mean of value - discounted return, in sds of the source's discounted returns. Values may hold more
-            than rewards (`Subject.value_note`): what rises from source to target is the critic's error, not the level.
+            than rewards (`ProbedAgent.value_note`): what rises from source to target is the critic's error, not
+            the level.
         value_rms: root mean square of the same.
         explained_variance: of discounted returns by values, at most 1.
         saturation: share of action entries at their bounds.
@@ -104,19 +105,19 @@ class Measures:
 
 
 def measure(
-    subject: Subject, source: Probe, target: Probe, names: tuple[str, ...], rng: np.random.Generator
+    probed: ProbedAgent, source: Probe, target: Probe, names: tuple[str, ...], rng: np.random.Generator
 ) -> Measures:
     """Compare two probes of one agent.
 
     Args:
-        subject: the agent.
+        probed: the agent.
         source: its steps in source worlds.
         target: its steps in target worlds.
         names: of the observation's entries.
         rng: of the bootstrap.
     """
     change = _one_step_change(source)
-    critics = foretell(subject, source), foretell(subject, target)
+    critics = compare_values(probed, source), compare_values(probed, target)
     unit = float(critics[0].returns.std()) or 1.0
     sides = [(probe, number_blocks(*probe.rewards.shape)) for probe in (source, target)]
 
@@ -138,10 +139,10 @@ def measure(
     misses = [((critic.values - critic.returns) / unit)[..., None] for critic in critics]
     saturated = [probe.saturated.mean(axis=-1, keepdims=True) for probe in (source, target)]
     return Measures(
-        inputs=named(compare(subject.z_scores, *flat([source.obs, target.obs]))),
+        inputs=named(compare(probed.z_scores, *flat([source.obs, target.obs]))),
         readings=distances("obs", "truth"),
         model=distances("reached", "predicted"),
-        layers=_layers(subject, source, target),
+        layers=_layers(probed, source, target),
         value_bias=Pair(*(critic.bias(unit) for critic in critics)),
         value_rms=compare(lambda rows: np.sqrt(_mean(rows**2)), *flat(misses))[0],
         explained_variance=Pair(*(critic.explained_variance for critic in critics)),
@@ -170,16 +171,16 @@ def _distances(probe: Probe, name: str, other: str, unit: Array) -> Array:
     return rows
 
 
-def _layers(subject: Subject, source: Probe, target: Probe) -> dict[str, Layer]:
+def _layers(probed: ProbedAgent, source: Probe, target: Probe) -> dict[str, Layer]:
     """Return what every hidden layer makes of both probes.
 
     Source and target observations are no pairs, and CKA compares pairs. The pairs here are one moment seen twice: what
     was reached, and what the nominal simulator gives from the same state and action. Dormant units and ranks need no
     pairs and are taken from the states met.
     """
-    met = [subject.layers(probe.seen.reshape(-1, probe.seen.shape[-1])) for probe in (source, target)]
-    reached = [subject.layers(probe.seen_reached[probe.sound]) for probe in (source, target)]
-    predicted = [subject.layers(probe.seen_predicted[probe.sound]) for probe in (source, target)]
+    met = [probed.layers(probe.seen.reshape(-1, probe.seen.shape[-1])) for probe in (source, target)]
+    reached = [probed.layers(probe.seen_reached[probe.sound]) for probe in (source, target)]
+    predicted = [probed.layers(probe.seen_predicted[probe.sound]) for probe in (source, target)]
 
     ids = [number_blocks(*probe.rewards.shape) for probe in (source, target)]
     sound = [own[probe.sound] for own, probe in zip(ids, (source, target), strict=True)]

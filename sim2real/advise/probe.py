@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from envs import DomainVectorEnv
 from envs.check import Twin
 
-from .subject import Seen, Subject
+from .probed import ProbedAgent, Seen
 
 __all__ = ["Probe", "run_probe"]
 
@@ -65,7 +65,7 @@ class Probe:
 
 
 def run_probe(
-    subject: Subject, worlds: DomainVectorEnv, nominal: DomainVectorEnv, num_steps: int, rng: np.random.Generator
+    probed: ProbedAgent, worlds: DomainVectorEnv, nominal: DomainVectorEnv, num_steps: int, rng: np.random.Generator
 ) -> Probe:
     """Let the policy act as in training for `num_steps` steps of all `worlds`; each is one world-step, none more.
 
@@ -75,23 +75,23 @@ def run_probe(
     """
     rows: dict[str, list[NDArray[Any]]] = {}
     returns, running, first = [], np.zeros(worlds.num_envs), np.ones(worlds.num_envs, np.bool_)
-    sight, (obs, _) = subject.sight(worlds.num_envs), worlds.reset()
-    sight.begin(obs)
+    view, (obs, _) = probed.view(worlds.num_envs), worlds.reset()
+    view.begin(obs)
     act_dim = int(np.prod(worlds.single_action_space.shape or ()))
     with Twin(nominal, worlds) as twin:
         for _ in range(num_steps):
-            seen, truth = sight.seen(), worlds.task.observe(worlds.physics).copy()
+            seen, truth = view.seen(), worlds.task.observe(worlds.physics).copy()
             row: dict[str, NDArray[Any]] = {"obs": obs, "truth": truth, "seen": seen}
-            acted = subject.act(seen, rng.standard_normal((worlds.num_envs, act_dim)))
+            acted = probed.act(seen, rng.standard_normal((worlds.num_envs, act_dim)))
             predicted, sound = twin.predict(acted.actions)
             obs, reward, terminated, truncated, infos = worlds.step(acted.actions)
             done = terminated | truncated
             reached, fault = _before_restart(obs, done, infos)
-            sight.step(acted.actions, reached)
+            view.step(acted.actions, reached)
             row |= {"reached": reached, "predicted": predicted, "sound": sound & ~fault}
-            row |= {"seen_reached": sight.seen(), "seen_predicted": sight.imagine(predicted)}
+            row |= {"seen_reached": view.seen(), "seen_predicted": view.imagine(predicted)}
             row |= {"rewards": reward, "terminated": terminated, "done": done, "saturated": acted.saturated}
-            sight.begin(obs[done], np.flatnonzero(done))
+            view.begin(obs[done], np.flatnonzero(done))
             running += reward
             returns.extend(running[done & first].tolist())
             first &= ~done

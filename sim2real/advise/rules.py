@@ -2,7 +2,7 @@
 
 A method's score is the sum of the points that its traits get from the rules that hold. A policy that is carried over
 as it is has no traits and stands at 0: what moves must be worth it. Points and thresholds are judgement, not fitted to
-any outcome; how well the ranking foretells outcomes is measured apart (see `worth`). As a signal grows, rules only ever
+any outcome; how well the ranking predicts outcomes is measured apart (see `worth`). As a signal grows, rules only ever
 add points, so that a wider gap never speaks for leaving the policy alone; the one exception, saturation, takes from
 small corrections what they cannot do.
 """

@@ -1,4 +1,4 @@
-"""How well a critic foretells the discounted returns that come."""
+"""How well a critic predicts the discounted returns that come."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .probe import Array, Mask, Probe
-from .subject import Seen, Subject
+from .probed import ProbedAgent, Seen
 
-__all__ = ["Foretold", "compute_returns", "foretell"]
+__all__ = ["ValueErrors", "compare_values", "compute_returns"]
 
 
-class Foretold(NamedTuple):
+class ValueErrors(NamedTuple):
     """What a critic expected in some states, (T, B), and the discounted returns that came, (T, B); both in reward.
 
     Returns are of rewards alone, values of what the learner is after: of a soft one they hold an entropy bonus, too.
@@ -53,12 +53,12 @@ def compute_returns(rewards: Array, terminated: Mask, done: Mask, ahead: NDArray
     return returns
 
 
-def foretell(subject: Subject, probe: Probe) -> Foretold:
+def compare_values(probed: ProbedAgent, probe: Probe) -> ValueErrors:
     """Return values and returns of the states that a probe met."""
     shape = probe.rewards.shape
-    values = subject.value(_rows(probe.seen)).reshape(shape)
-    ahead = subject.value(_rows(probe.seen_reached)).reshape(shape)
-    return Foretold(values, compute_returns(probe.rewards, probe.terminated, probe.done, ahead, subject.gamma))
+    values = probed.value(_rows(probe.seen)).reshape(shape)
+    ahead = probed.value(_rows(probe.seen_reached)).reshape(shape)
+    return ValueErrors(values, compute_returns(probe.rewards, probe.terminated, probe.done, ahead, probed.gamma))
 
 
 def _rows(seen: Seen) -> Seen:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..lent_generator import seeded
+from ..torch_seeding import seeded
 
 __all__ = ["unsaved_state", "use_copy"]
 

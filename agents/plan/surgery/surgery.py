@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import PlanError, unknown_name
-from ...networks.lent_generator import seeded
+from ...networks.torch_seeding import seeded
 from ...policy import parts
 from . import low_rank, progressive, residual
 from .adapters import Adaptable, Adapters

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...physics.fields.parameters import PARAMETERS
-from .staging import core
-from .trial import Trial
+from .recording import core
 from .verdict import Quantity, worst_of
+from .world_pair import WorldPair
 
 __all__ = ["differing_fields", "probe_live_value", "probe_reading"]
 
@@ -31,7 +31,7 @@ def differing_fields(model: mujoco.MjModel, nominal: mujoco.MjModel) -> list[str
     return found
 
 
-def probe_reading(trial: Trial, parameter: str) -> list[Quantity]:
+def probe_reading(pair: WorldPair, parameter: str) -> list[Quantity]:
     """Return the parameter's own reading; the nominal value if no number of the running model differs from nominal.
 
     A parameter that cannot be read is not measured.
@@ -39,9 +39,9 @@ def probe_reading(trial: Trial, parameter: str) -> list[Quantity]:
     row = PARAMETERS[parameter]
     if not hasattr(row, "read"):
         return []
-    default, intended = row.default(trial.intention.nominal), trial.intention.values(parameter)
-    measured = trial.of_sound_worlds(np.asarray(row.read(core(trial.shifted).physics), np.float64))
-    changed = differing_fields(trial.shifted_models[0], trial.nominal_model)
+    default, intended = row.default(pair.expectation.nominal), pair.expectation.values(parameter)
+    measured = pair.of_sound_worlds(np.asarray(row.read(core(pair.shifted).physics), np.float64))
+    changed = differing_fields(pair.shifted_models[0], pair.nominal_model)
     if not changed:
         measured = np.tile(default, (len(measured), 1))
     return [
@@ -54,28 +54,31 @@ def probe_reading(trial: Trial, parameter: str) -> list[Quantity]:
             tolerance=_ROUNDING * np.maximum(np.abs(intended[:, i]), 1e-9),
             hint="" if changed else "no number of the running model differs from the nominal one",
         )
-        for i, name in enumerate(trial.intention.objects(parameter))
-        if trial.intention.named(parameter)[i]
+        for i, name in enumerate(pair.expectation.objects(parameter))
+        if pair.expectation.named(parameter)[i]
     ]
 
 
-def probe_live_value(trial: Trial, parameter: str) -> list[Quantity]:
+def probe_live_value(pair: WorldPair, parameter: str) -> list[Quantity]:
     """Return a channel parameter's live values, which its stage reads at every step; nothing of others' worlds."""
-    worlds = core(trial.shifted)
-    if worlds.domain != trial.intention.domain:
+    worlds = core(pair.shifted)
+    if worlds.domain != pair.expectation.domain:
         return []  # a wrapper's own channel, whatever it keeps its values in
-    intended, measured = trial.intention.values(parameter), trial.of_sound_worlds(worlds.worlds.values(parameter))
+    intended, measured = (
+        pair.expectation.values(parameter),
+        pair.of_sound_worlds(worlds.worlds.values(parameter)),
+    )
     if PARAMETERS[parameter].rule.integer:
         intended = np.floor(intended + 0.5)
     return [
         worst_of(
             f"{parameter}[{name}]",
             "the value that the channel reads",
-            nominal=trial.intention.nominal_value(parameter),
+            nominal=pair.expectation.nominal_value(parameter),
             intended=intended[:, i],
             measured=measured[:, i],
             tolerance=1e-9 * np.maximum(np.abs(intended[:, i]), 1e-3),
         )
-        for i, name in enumerate(trial.intention.objects(parameter))
-        if trial.intention.named(parameter)[i]
+        for i, name in enumerate(pair.expectation.objects(parameter))
+        if pair.expectation.named(parameter)[i]
     ]

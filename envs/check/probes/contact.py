@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pairs.trial import geom_ids
+from ..pairs.world_pair import geom_ids
 from .measure import Measure
 
 __all__ = ["CONTACT_MEASURES", "find_contacts"]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pairs.signals import CONFIDENCE, Mask
-from ..pairs.trial import Trial
 from ..pairs.verdict import Quantity
+from ..pairs.world_pair import WorldPair
 from .entries import by_world
 
 __all__ = ["event_lengths", "event_rate"]
@@ -17,19 +17,19 @@ __all__ = ["event_lengths", "event_rate"]
 Array = NDArray[np.float64]
 
 
-def event_rate(trial: Trial, parameter: str, hit: Mask, tells: Mask) -> Quantity | None:
+def event_rate(pair: WorldPair, parameter: str, hit: Mask, tells: Mask) -> Quantity | None:
     """Return how often an event begins in a step that follows one without, over all entries the domain selects.
 
     That is the probability itself, however long events last and also where one follows another directly.
 
     Args:
-        trial: the worlds.
+        pair: the worlds.
         parameter: the probability.
         hit: (num_steps, num_envs, obs_dim) readings within an event.
         tells: of the same shape; readings of which that can be told.
     """
-    intended = np.broadcast_to(trial.intention.values(parameter), hit.shape[1:])
-    judged = tells[:-1] & tells[1:] & trial.intention.named(parameter) & trial.free.sound[:, None]
+    intended = np.broadcast_to(pair.expectation.values(parameter), hit.shape[1:])
+    judged = tells[:-1] & tells[1:] & pair.expectation.named(parameter) & pair.free.sound[:, None]
     calm = judged & ~hit[:-1]
     num = int(calm.sum())
     if not num:
@@ -37,12 +37,12 @@ def event_rate(trial: Trial, parameter: str, hit: Mask, tells: Mask) -> Quantity
     expected = float((intended * calm.sum(axis=0)).sum() / num)
     measured = float((calm & hit[1:]).sum() / num)
     error = np.sqrt(max(expected * (1 - expected), 1 / num) / num)
-    names = ",".join(dict.fromkeys(pattern for e in trial.intention.entries(parameter) for pattern in e.select))
+    names = ",".join(dict.fromkeys(pattern for e in pair.expectation.entries(parameter) for pattern in e.select))
     how = "how often a reading is hit in a step"
     return Quantity(f"{parameter}[{names}]", 0.0, expected, measured, CONFIDENCE * float(error), how)
 
 
-def event_lengths(trial: Trial, parameter: str, hit: Mask, tells: Mask) -> list[Quantity]:
+def event_lengths(pair: WorldPair, parameter: str, hit: Mask, tells: Mask) -> list[Quantity]:
     """Return the shortest event that is seen from its beginning to its end, in steps; two in a row look like one."""
     num_worlds, dim = hit.shape[1:]
     shortest = np.full((num_worlds, dim), np.nan)
@@ -52,9 +52,9 @@ def event_lengths(trial: Trial, parameter: str, hit: Mask, tells: Mask) -> list[
         ended = before & ~now
         shortest = np.where(ended, np.fmin(shortest, running), shortest)
         running = np.where(now, np.where(before, running + 1, 1.0), np.nan)
-    shortest = np.where(seen & trial.free.sound[:, None], shortest, np.nan)
-    found = _shared(shortest, trial.intention.values(parameter))
-    return by_world(trial, parameter, "the shortest event, in steps,", found)
+    shortest = np.where(seen & pair.free.sound[:, None], shortest, np.nan)
+    found = _shared(shortest, pair.expectation.values(parameter))
+    return by_world(pair, parameter, "the shortest event, in steps,", found)
 
 
 def _shared(shortest: Array, intended: Array) -> Array:

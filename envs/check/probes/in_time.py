@@ -9,57 +9,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...domain.profiles import Profile
-from ..pairs.staging import core, staged
-from ..pairs.trial import Trial
+from ..pairs.recording import core, endless
 from ..pairs.verdict import Quantity
 from ..pairs.walks import measure_walks
+from ..pairs.world_pair import WorldPair
 
 __all__ = ["measure_in_time"]
 
 Array = NDArray[np.float64]
-Probe = Callable[[Trial, str], list[Quantity]]
+Probe = Callable[[WorldPair, str], list[Quantity]]
 _WALK = 100  # steps a random walk is followed
 _LONGEST = 999  # steps of an episode that are looked at
 
 
-def measure_in_time(trial: Trial, probe_of: Callable[[str], Probe]) -> list[Quantity]:
+def measure_in_time(pair: WorldPair, probe_of: Callable[[str], Probe]) -> list[Quantity]:
     """Run the shifted worlds on, and measure what moves when it has moved; and random walks by their steps.
 
     The worlds act at random, beyond any end; those with a fault do not count from then on, and if all have one there is
     nothing more to measure.
 
     Args:
-        trial: the worlds at their start.
+        pair: the worlds at their start.
         probe_of: of a parameter, what measures it in worlds that stand still.
     """
-    moments = {name: _moments(trial, name) for name in filter(trial.intention.moves, trial.intention.names)}
+    moments = {name: _moments(pair, name) for name in filter(pair.expectation.moves, pair.expectation.names)}
     last = max((num_steps for chosen in moments.values() for num_steps in chosen), default=0)
     if not last:
         return []
-    worlds, faultless = core(trial.shifted), np.ones(core(trial.shifted).num_envs, np.bool_)
+    worlds, faultless = core(pair.shifted), np.ones(core(pair.shifted).num_envs, np.bool_)
     found: list[Quantity] = []
-    with staged(trial.shifted):
-        trial.shifted.reset(seed=trial.seed)
+    with endless(pair.shifted):
+        pair.shifted.reset(seed=pair.seed)
         numbers, counts = [worlds.worlds.numbers.copy()], []
         for num_steps in range(1, last + 1):
-            actions = trial.random_actions[(num_steps - 1) % len(trial.random_actions)]
-            faultless = faultless & ~trial.shifted.step(actions)[4]["fault"]
+            actions = pair.random_actions[(num_steps - 1) % len(pair.random_actions)]
+            faultless = faultless & ~pair.shifted.step(actions)[4]["fault"]
             if not faultless.any():
                 break
             numbers.append(worlds.worlds.numbers.copy())
             counts.append(faultless)
             for name in (name for name, chosen in moments.items() if num_steps in chosen):
-                measured = probe_of(name)(trial.later(num_steps, faultless), name)
+                measured = probe_of(name)(pair.later(num_steps, faultless), name)
                 found += [replace(quantity, name=f"{quantity.name} after {num_steps} steps") for quantity in measured]
-    if trial.intention.drawn and counts:
-        found += measure_walks(trial.intention.domain, np.stack(numbers), np.stack(counts))
+    if pair.expectation.drawn and counts:
+        found += measure_walks(pair.expectation.domain, np.stack(numbers), np.stack(counts))
     return found
 
 
-def _moments(trial: Trial, parameter: str) -> frozenset[int]:
+def _moments(pair: WorldPair, parameter: str) -> frozenset[int]:
     """Return the numbers of control steps after which to look; none for a walk of which nobody can know where it is."""
-    longest = min(int(core(trial.shifted).task.max_episode_steps), _LONGEST)
-    known = [(p, starts) for p, starts in trial.intention.profiles(parameter) if trial.intention.drawn or not p.random]
+    longest = min(int(core(pair.shifted).task.max_episode_steps), _LONGEST)
+    known = [
+        (p, starts) for p, starts in pair.expectation.profiles(parameter) if pair.expectation.drawn or not p.random
+    ]
     return frozenset(num_steps for profile, starts in known for num_steps in _moments_of(profile, starts, longest))
 
 

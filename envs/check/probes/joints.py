@@ -7,7 +7,7 @@ import copy
 import mujoco
 import numpy as np
 
-from ..pairs.trial import joint_ids
+from ..pairs.world_pair import joint_ids
 from .measure import Measure
 
 __all__ = ["JOINT_MEASURES"]

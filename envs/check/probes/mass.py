@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...physics.fields.parameters import PARAMETERS
-from ..pairs.trial import Trial, body_ids
 from ..pairs.verdict import Quantity, worst_of
+from ..pairs.world_pair import WorldPair, body_ids
 from .measure import EXACT, Measure, measure_parameter
 
 __all__ = ["CENTRE_OF_MASS", "probe_centre", "probe_mass"]
@@ -21,48 +21,48 @@ _HOW_MASS = "the mass in the running model"
 _REACHES_NONE = "the edit reaches no running model"
 
 
-def probe_mass(trial: Trial, parameter: str) -> list[Quantity]:
+def probe_mass(pair: WorldPair, parameter: str) -> list[Quantity]:
     """Return masses, their total, inertias in proportion, and whether the derived constants follow.
 
     The domain's body_mass, payload and body_inertia are taken together: a body should have its mass plus its
     payload, a point at the centre of mass without inertia, and an inertia that scales as its mass and by itself.
     """
-    if any(map(trial.intention.has, _REBUILT)):
+    if any(map(pair.expectation.has, _REBUILT)):
         return []
-    mass, inertia = _intended(trial)
-    nominal = trial.nominal_model
-    rows = trial.read_ids
+    mass, inertia = _intended(pair)
+    nominal = pair.nominal_model
+    rows = pair.read_ids
     quantities = []
     for name, body in body_ids(nominal).items():
         if not nominal.body_mass[body] or name not in mass:
             continue
-        found = np.array([float(model.body_mass[body]) for model in trial.shifted_models])
-        ratio = np.array([_spread_ratio(model, nominal, body) for model in trial.shifted_models])
+        found = np.array([float(model.body_mass[body]) for model in pair.shifted_models])
+        ratio = np.array([_spread_ratio(model, nominal, body) for model in pair.shifted_models])
         before = float(nominal.body_mass[body])
         quantities.append(_quantity(f"body_mass[{name}]", _HOW_MASS, before, mass[name][rows], found, _REACHES_NONE))
         hint = f"the body's mass is {found[0] / before:.4g} times the nominal one, its inertia does not fit that"
         how = "its inertia in units of the nominal one"
         quantities.append(_quantity(f"inertia of {name}", how, 1.0, inertia[name][rows], ratio, hint))
-    return [*quantities, _total(trial, mass), *_constants(trial)]
+    return [*quantities, _total(pair, mass), *_constants(pair)]
 
 
-def _intended(trial: Trial) -> tuple[dict[str, Array], dict[str, Array]]:
+def _intended(pair: WorldPair) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return body -> mass (num_envs,) in kg, and body -> inertia in units of the nominal one."""
-    intention, nominal = trial.intention, trial.nominal_model
-    mass, inertia = intention.by_object("body_mass"), {}
-    scale, payload = intention.by_object("body_inertia"), intention.by_object("payload")
+    expectation, nominal = pair.expectation, pair.nominal_model
+    mass, inertia = expectation.by_object("body_mass"), {}
+    scale, payload = expectation.by_object("body_inertia"), expectation.by_object("payload")
     for name in list(mass):
         inertia[name] = mass[name] / nominal.body_mass[body_ids(nominal)[name]]
-        if name in scale and intention.has("body_inertia"):
-            default = intention.objects("body_inertia").index(name)
-            inertia[name] = inertia[name] * scale[name] / _default(trial, "body_inertia")[default]
-        if name in payload and intention.has("payload"):
+        if name in scale and expectation.has("body_inertia"):
+            default = expectation.objects("body_inertia").index(name)
+            inertia[name] = inertia[name] * scale[name] / _default(pair, "body_inertia")[default]
+        if name in payload and expectation.has("payload"):
             mass[name] = mass[name] + payload[name]
     return mass, inertia
 
 
-def _default(trial: Trial, parameter: str) -> Array:
-    default: Array = PARAMETERS[parameter].default(trial.intention.nominal)
+def _default(pair: WorldPair, parameter: str) -> Array:
+    default: Array = PARAMETERS[parameter].default(pair.expectation.nominal)
     return default
 
 
@@ -78,24 +78,24 @@ def _quantity(name: str, how: str, before: float, intended: Array, found: Array,
     return worst_of(name, how, nominal=before, intended=intended, measured=found, tolerance=tolerance, hint=hint)
 
 
-def _total(trial: Trial, mass: dict[str, Array]) -> Quantity:
+def _total(pair: WorldPair, mass: dict[str, Array]) -> Quantity:
     """Return the robot's mass as MuJoCo sums it up: a total that is out of date shows here."""
-    nominal = trial.nominal_model
+    nominal = pair.nominal_model
     named = set(mass)
     rest = sum(float(nominal.body_mass[i]) for name, i in body_ids(nominal).items() if name not in named)
-    intended = sum((values[trial.read_ids] for values in mass.values()), np.full(len(trial.read_ids), rest))
-    found = np.array([float(model.body_subtreemass[0]) for model in trial.shifted_models])
+    intended = sum((values[pair.read_ids] for values in mass.values()), np.full(len(pair.read_ids), rest))
+    found = np.array([float(model.body_subtreemass[0]) for model in pair.shifted_models])
     hint = "MuJoCo's derived total is out of date or the edit reaches no running model"
     before = float(nominal.body_subtreemass[0])
     return _quantity("total mass", "the subtree mass of the running model", before, intended, found, hint)
 
 
-def _constants(trial: Trial) -> list[Quantity]:
+def _constants(pair: WorldPair) -> list[Quantity]:
     """Return whether the constants that MuJoCo derives from masses are those of the running model's masses."""
     quantities = []
     for field in ("dof_M0", "body_invweight0", "dof_invweight0"):
         found, fresh = [], []
-        for model in trial.shifted_models:
+        for model in pair.shifted_models:
             stored = np.array(getattr(model, field)).ravel()
             derived = np.array(getattr(_recomputed(model), field)).ravel()
             worst = int(np.argmax(np.abs(stored - derived) / (np.abs(derived) + 1e-12))) if len(derived) else -1
@@ -113,11 +113,11 @@ def _recomputed(model: mujoco.MjModel) -> mujoco.MjModel:
     return fresh
 
 
-def probe_centre(measure: Measure, trial: Trial, parameter: str) -> list[Quantity]:
+def probe_centre(measure: Measure, pair: WorldPair, parameter: str) -> list[Quantity]:
     """Return where centres of mass are; nothing where a link is rebuilt, whose own centre the compiler moves."""
-    if any(map(trial.intention.has, _REBUILT)):
+    if any(map(pair.expectation.has, _REBUILT)):
         return []
-    return measure_parameter(trial, parameter, measure)
+    return measure_parameter(pair, parameter, measure)
 
 
 def _centre(axis: int) -> Measure:

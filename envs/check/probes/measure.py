@@ -9,8 +9,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pairs.trial import Trial
 from ..pairs.verdict import Quantity, worst_of
+from ..pairs.world_pair import WorldPair
 
 __all__ = ["EXACT", "Measure", "measure_parameter"]
 
@@ -42,20 +42,20 @@ class Measure:
     together: tuple[tuple[str, ...], ...] = ()
 
 
-def measure_parameter(trial: Trial, parameter: str, measure: Measure) -> list[Quantity]:
+def measure_parameter(pair: WorldPair, parameter: str, measure: Measure) -> list[Quantity]:
     """Return one quantity for every object that the domain selects."""
-    intended = trial.intention.by_object(parameter)
+    intended = pair.expectation.by_object(parameter)
     for group in measure.together:
         company: dict[str, Array] = {}
         for other in group:
-            company = {**trial.intention.by_object(other), **company}
+            company = {**pair.expectation.by_object(other), **company}
         intended = {name: values * company.get(name, 1.0) for name, values in intended.items()}
-    nominal = _take(measure, trial.nominal_model, trial.seed)
-    rows = [_take(measure, model, trial.seed) for model in trial.shifted_models]
-    named = trial.intention.named(parameter)
+    nominal = _take(measure, pair.nominal_model, pair.seed)
+    rows = [_take(measure, model, pair.seed) for model in pair.shifted_models]
+    named = pair.expectation.named(parameter)
     return [
-        _compare(f"{parameter}[{name}]", measure, intended[name][trial.read_ids], nominal, rows, name)
-        for name in (name for name, chosen in zip(trial.intention.objects(parameter), named, strict=True) if chosen)
+        _compare(f"{parameter}[{name}]", measure, intended[name][pair.read_ids], nominal, rows, name)
+        for name in (name for name, chosen in zip(pair.expectation.objects(parameter), named, strict=True) if chosen)
     ]
 
 

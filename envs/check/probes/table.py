@@ -10,8 +10,8 @@ import numpy as np
 from ...physics.fields.parameters import PARAMETERS
 from ...physics.parameter import ChannelParameter
 from ..pairs.readings import probe_live_value, probe_reading
-from ..pairs.trial import Trial
 from ..pairs.verdict import Quantity
+from ..pairs.world_pair import WorldPair
 from .actions import ACTION_PROBES
 from .actuators import ACTUATOR_MEASURES
 from .contact import CONTACT_MEASURES
@@ -22,19 +22,19 @@ from .mass import CENTRE_OF_MASS, probe_centre, probe_mass
 from .measure import Measure, measure_parameter
 from .sensors import SENSOR_PROBES
 from .surroundings import SURROUNDINGS_MEASURES
-from .untouched import probe_untouched
+from .unchanged import probe_untouched
 
 __all__ = ["PROBES", "Probe", "read_back"]
 
-Probe = Callable[[Trial, str], list[Quantity]]
+Probe = Callable[[WorldPair, str], list[Quantity]]
 
 
 def _measures(rows: Mapping[str, Measure]) -> dict[str, Probe]:
     return {name: partial(_measured, measure) for name, measure in rows.items()}
 
 
-def _measured(measure: Measure, trial: Trial, parameter: str) -> list[Quantity]:
-    return measure_parameter(trial, parameter, measure)
+def _measured(measure: Measure, pair: WorldPair, parameter: str) -> list[Quantity]:
+    return measure_parameter(pair, parameter, measure)
 
 
 PROBES: dict[str, Probe] = {
@@ -73,7 +73,7 @@ _ROBUST = {
 }
 
 
-def read_back(trial: Trial) -> list[Quantity]:
+def read_back(pair: WorldPair) -> list[Quantity]:
     """Measure every parameter of the domain, and that the channels leave alone what the domain does not name.
 
     What a channel does is measured in the shifted worlds themselves where it is the only one on its way, or where
@@ -82,15 +82,15 @@ def read_back(trial: Trial) -> list[Quantity]:
     channel that moves, the value it reads then is all that is looked at, as its probes average over the episode.
     """
     found: dict[str, Quantity] = {}
-    for name in trial.intention.names:
-        suitable = _suitable(trial, name)
+    for name in pair.expectation.names:
+        suitable = _suitable(pair, name)
         if suitable is None:
             continue
         for quantity in PROBES.get(name, probe_reading)(suitable, name):
             found.setdefault(quantity.name, quantity)
-    for quantity in probe_untouched(trial):
+    for quantity in probe_untouched(pair):
         found.setdefault(quantity.name, quantity)
-    for quantity in measure_in_time(trial, _probe_in_time):
+    for quantity in measure_in_time(pair, _probe_in_time):
         found.setdefault(quantity.name, quantity)
     return list(found.values())
 
@@ -100,35 +100,35 @@ def _probe_in_time(name: str) -> Probe:
     return probe_live_value if isinstance(PARAMETERS[name], ChannelParameter) else PROBES.get(name, probe_reading)
 
 
-def _suitable(trial: Trial, name: str) -> Trial | None:
-    """Return the trial in which the parameter can be measured; None if there is none."""
+def _suitable(pair: WorldPair, name: str) -> WorldPair | None:
+    """Return the pair in which the parameter can be measured; None if there is none."""
     parameter = PARAMETERS[name]
     if not isinstance(parameter, ChannelParameter):
-        return trial
-    if trial.intention.moves(name) or not _acts(trial, name):
+        return pair
+    if pair.expectation.moves(name) or not _acts(pair, name):
         return None
-    disturbing = [other for other in _way_of(trial, name) if other not in (name, *_COMPANIONS.get(name, ()))]
+    disturbing = [other for other in _way_of(pair, name) if other not in (name, *_COMPANIONS.get(name, ()))]
     if name in _ROBUST:
         disturbing = [other for other in disturbing if other in _ROBUST[name]]
-    return trial if not disturbing else trial.alone((name, *_COMPANIONS.get(name, ())))
+    return pair if not disturbing else pair.alone((name, *_COMPANIONS.get(name, ())))
 
 
-def _acts(trial: Trial, name: str) -> bool:
+def _acts(pair: WorldPair, name: str) -> bool:
     """Return whether the parameter is anything but ideal in some world; a length alone is not."""
     ideal = PARAMETERS[name].ideal  # type: ignore[union-attr]
     needed = _COMPANIONS.get(name, ()) if name.endswith(("_steps", "_interval", "_time")) else (name,)
-    if any(other != name and not trial.intention.has(other) for other in needed):
+    if any(other != name and not pair.expectation.has(other) for other in needed):
         return False
-    return name not in needed or bool(np.any(trial.intention.values(name) != ideal))
+    return name not in needed or bool(np.any(pair.expectation.values(name) != ideal))
 
 
-def _way_of(trial: Trial, name: str) -> list[str]:
+def _way_of(pair: WorldPair, name: str) -> list[str]:
     """Return the domain's channel parameters on the same way: of actions, of observations, or of forces."""
     kind = name.partition("_")[0]
     ways = {"action": "action", "observation": "observation"}
     return [
         other
-        for other in trial.intention.names
+        for other in pair.expectation.names
         if isinstance(PARAMETERS[other], ChannelParameter)
         and ways.get(other.partition("_")[0], "forces") == ways.get(kind, "forces")
     ]

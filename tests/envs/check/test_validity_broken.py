@@ -27,8 +27,8 @@ from broken_shifts import (
 
 from envs import Domain, DomainVectorEnv, EnvsError, make_vec
 from envs.check import Reference, ShiftCheck, Verdict, check_worlds
-from envs.check.pairs.trial import Trial
 from envs.check.pairs.walks import compute_square_step
+from envs.check.pairs.world_pair import WorldPair
 from envs.check.probes.table import read_back
 from envs.domain.profiles import Cycle, Drift, Step, Triangle, Walk
 
@@ -173,15 +173,15 @@ WALKS: dict[str, dict[str, Any]] = {
 
 def wrong(make: Factory) -> list[str]:
     """Return the names of the quantities that are wrong, which are all measured without a warning."""
-    return [quantity.name for quantity in read_back(Trial.prepare(hopper, make, 0)) if quantity.wrong]
+    return [quantity.name for quantity in read_back(WorldPair.prepare(hopper, make, 0)) if quantity.wrong]
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", MOVING)
 def test_a_schedule_is_measured_where_it_has_gone(name: str) -> None:
     for make in (schedule(MOVING[name]), faulty(schedule(MOVING[name]), 5, at=8)):
-        trial = Trial.prepare(hopper, make, 0)
-        later = [quantity for quantity in read_back(trial) if " after " in quantity.name]
+        pair = WorldPair.prepare(hopper, make, 0)
+        later = [quantity for quantity in read_back(pair) if " after " in quantity.name]
         assert later
         assert not any(quantity.wrong for quantity in later)
         assert any(abs(quantity.measured - quantity.nominal) > 0.01 for quantity in later)
@@ -249,15 +249,15 @@ def test_the_worlds_own_limit_of_time_is_lifted() -> None:
 
 def test_a_schedule_is_measured_in_an_environment_of_gymnasiums() -> None:
     domain = {"parameters": {"gravity": {"scale": 1.0, "in_time": saw(0.5, 40)}}}
-    trial = Trial.prepare(
+    pair = WorldPair.prepare(
         lambda num, seed: make_vec("gym:Hopper-v5", num_envs=num, seed=seed),
         lambda num, seed: make_vec("gym:Hopper-v5", num_envs=num, seed=seed, domain=domain),
         0,
     )
-    found = {quantity.name: quantity for quantity in read_back(trial)}
+    found = {quantity.name: quantity for quantity in read_back(pair)}
     assert not any(quantity.wrong for quantity in found.values())
     assert found["gravity[*] after 21 steps"].measured == pytest.approx(9.81 * 1.25)
-    assert trial.shifted_models[0].opt.gravity[2] == -9.81  # the start's, though the world has gone on
+    assert pair.shifted_models[0].opt.gravity[2] == -9.81  # the start's, though the world has gone on
 
 
 def test_constants_that_stay_those_of_the_start_are_a_wrong_quantity() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from envs import PARAMETERS, Domain, make_vec
-from envs.check.pairs.trial import Trial
+from envs.check.pairs.world_pair import WorldPair
 from envs.check.probes.table import PROBES, read_back
 
 # parameter -> environment, what the domain does, and another number that the probe must be able to tell from it
@@ -74,7 +74,7 @@ WITH = {  # lengths and intervals: measured beside what they belong to
 }
 
 
-def trial_of(env: str, domain: dict[str, Any], intended: dict[str, Any] | None = None) -> Trial:
+def pair_of(env: str, domain: dict[str, Any], intended: dict[str, Any] | None = None) -> WorldPair:
     def make(parameters: dict[str, Any]) -> Any:
         return lambda num, seed: make_vec(
             env,
@@ -86,28 +86,28 @@ def trial_of(env: str, domain: dict[str, Any], intended: dict[str, Any] | None =
         )
 
     aim = None if intended is None else Domain.parse({"parameters": intended})
-    return Trial.prepare(make({}), make(domain), 0, aim)
+    return WorldPair.prepare(make({}), make(domain), 0, aim)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_parameter_is_measured_as_it_is(name: str) -> None:
     env, entry, other = CASES[name]
-    right = read_back(trial_of(env, {name: entry}))
+    right = read_back(pair_of(env, {name: entry}))
     assert [q for q in right if q.wrong] == []
     title = MASSES.get(name, f"{name}[")
     assert any(q.name.startswith(title) and q.known for q in right)
     operation = "set" if "set" in entry else "scale"
-    wrong = read_back(trial_of(env, {name: entry}, {name: {**entry, operation: other}}))
+    wrong = read_back(pair_of(env, {name: entry}, {name: {**entry, operation: other}}))
     assert any(q.wrong for q in wrong)
 
 
 @pytest.mark.parametrize("name", WITH)
 def test_a_length_is_measured_as_it_is(name: str) -> None:
     partner, what, entry, other = WITH[name]
-    right = read_back(trial_of("half_cheetah", {partner: what, name: entry}))
+    right = read_back(pair_of("half_cheetah", {partner: what, name: entry}))
     assert [q for q in right if q.wrong] == []
     assert any(q.name.startswith(f"{name}[") and q.known for q in right)
-    wrong = read_back(trial_of("half_cheetah", {partner: what, name: entry}, {partner: what, name: {"set": other}}))
+    wrong = read_back(pair_of("half_cheetah", {partner: what, name: entry}, {partner: what, name: {"set": other}}))
     assert {q.name.partition("[")[0] for q in wrong if q.wrong} == {name}
 
 
@@ -120,14 +120,14 @@ def test_every_parameter_is_measured_or_read() -> None:
 
 def test_entries_that_nobody_named_are_watched() -> None:
     domain = {"observation_noise": {"select": "qvel.*", "set": 0.1}, "action_noise": {"select": "bthigh", "set": 0.1}}
-    right = {q.name: q for q in read_back(trial_of("half_cheetah", domain))}
+    right = {q.name: q for q in read_back(pair_of("half_cheetah", domain))}
     assert not right["other observations"].wrong
     assert not right["other actions"].wrong
     narrow = {
         "observation_noise": {"select": "qvel.rootx", "set": 0.1},
         "action_noise": {"select": "bthigh", "set": 0.1},
     }
-    wrong = {q.name: q for q in read_back(trial_of("half_cheetah", domain, narrow))}
+    wrong = {q.name: q for q in read_back(pair_of("half_cheetah", domain, narrow))}
     assert wrong["other observations"].wrong
     assert not wrong["other actions"].wrong
 
@@ -151,7 +151,7 @@ COMPOSED: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", COMPOSED)
 def test_parameters_that_share_an_object_are_not_mistaken(name: str) -> None:
     env, domain = COMPOSED[name]
-    assert [q for q in read_back(trial_of(env, domain)) if q.wrong] == []
+    assert [q for q in read_back(pair_of(env, domain)) if q.wrong] == []
 
 
 def test_worlds_that_differ_are_each_held_against_their_own_numbers() -> None:
@@ -162,10 +162,10 @@ def test_worlds_that_differ_are_each_held_against_their_own_numbers() -> None:
         "observation_noise": {"set": {"uniform": [0.01, 0.2]}},
         "actuator_strength": {"one_of": "*", "scale": 0.3},
     }
-    trial = trial_of("half_cheetah", domain)
-    assert len(trial.read_ids) > 1
-    found = read_back(trial)
+    pair = pair_of("half_cheetah", domain)
+    assert len(pair.read_ids) > 1
+    found = read_back(pair)
     assert [q for q in found if q.wrong] == []
     assert {q.name.partition("[")[0] for q in found if q.known} >= set(domain)
-    delay = trial.intention.values("action_delay")
+    delay = pair.expectation.values("action_delay")
     assert len(np.unique(delay)) == 3

@@ -13,7 +13,7 @@ from gymnasium.vector import VectorEnv
 from envs import Domain, DomainVectorEnv
 from envs.check import Gate, Reference, Verdict, check_worlds
 from envs.check.check import _unreached
-from envs.check.pairs.trial import Trial
+from envs.check.pairs.world_pair import WorldPair
 from envs.check.probes.table import read_back
 from envs.check.undeclared import find_undeclared
 
@@ -104,9 +104,9 @@ EXTRAS: dict[str, tuple[Factory, str, float | None]] = {
 def extras_of(make: Factory, intended: dict[str, Any] | None) -> dict[str, float]:
     """Return what is found beside the domain, whose own quantities are all right."""
     domain = None if intended is None else Domain.parse({"parameters": intended})
-    trial = Trial.prepare(hopper, make, 0, domain)
-    assert [q.name for q in read_back(trial) if q.wrong] == []
-    return {q.name: q.measured for q in find_undeclared(trial) if q.wrong}
+    pair = WorldPair.prepare(hopper, make, 0, domain)
+    assert [q.name for q in read_back(pair) if q.wrong] == []
+    return {q.name: q.measured for q in find_undeclared(pair) if q.wrong}
 
 
 @pytest.mark.parametrize("name", EXTRAS)
@@ -151,18 +151,18 @@ def test_noise_that_is_in_step_but_not_at_reset_is_a_wrong_quantity() -> None:
     def late(num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
         return Extra(hopper(num_envs, seed), obs=noisy(0.05), at_reset=False)
 
-    trial = Trial.prepare(hopper, late, 0, Domain.parse({"parameters": NOISE}))
-    wrong = [q for q in read_back(trial) if q.wrong]
+    pair = WorldPair.prepare(hopper, late, 0, Domain.parse({"parameters": NOISE}))
+    wrong = [q for q in read_back(pair) if q.wrong]
     assert [(q.name, q.measured) for q in wrong] == [("observation_noise at reset", 0.0)]
     assert "noise is applied in step, but not at reset" in wrong[0].explain()
-    whole = Trial.prepare(hopper, lambda n, s: Extra(hopper(n, s), obs=noisy(0.05)), 0, trial.intention.domain)
+    whole = WorldPair.prepare(hopper, lambda n, s: Extra(hopper(n, s), obs=noisy(0.05)), 0, pair.expectation.domain)
     assert not [q for q in read_back(whole) if q.wrong]
     for parameter, extra in (
         ("observation_bias", lambda rows: rows + 0.1),
         ("observation_scale", lambda rows: rows * 0.9),
     ):
         domain = Domain.parse({"parameters": {parameter: {"set": 0.1 if parameter.endswith("bias") else 0.9}}})
-        later = Trial.prepare(hopper, lambda n, s, e=extra: Extra(hopper(n, s), obs=e, at_reset=False), 0, domain)
+        later = WorldPair.prepare(hopper, lambda n, s, e=extra: Extra(hopper(n, s), obs=e, at_reset=False), 0, domain)
         wrong = [q for q in read_back(later) if q.wrong]
         assert wrong
         assert all(q.name.endswith(" at reset") for q in wrong)
@@ -191,10 +191,10 @@ def test_what_the_nominal_worlds_show_themselves_is_no_finding() -> None:
         return Extra(hopper(num_envs, seed), obs=noisy_of)
 
     noisy_of = noisy(0.02)
-    trial = Trial.prepare(
+    pair = WorldPair.prepare(
         make, lambda n, s: Extra(SHIFTED(n, s), obs=noisy_of), 0, Domain.parse({"parameters": GRAVITY})
     )
-    assert find_undeclared(trial) == []
+    assert find_undeclared(pair) == []
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_shipped_shifts_have_no_extras(env: str, shift: str) -> None:
     gate = Gate(env, num_threads=1)
     domain = gate.domain(shift)
     for make_part in (gate._build, None):
-        trial = Trial.prepare(gate._reference.make, lambda n, s: gate._build(domain, n, s), 0, make_part=make_part)
-        assert find_undeclared(trial) == []
+        pair = WorldPair.prepare(gate._reference.make, lambda n, s: gate._build(domain, n, s), 0, make_part=make_part)
+        assert find_undeclared(pair) == []
 
 
 def test_a_motor_may_be_weakened_by_its_gear(reference: Reference) -> None:
@@ -216,7 +216,7 @@ def test_a_motor_may_be_weakened_by_its_gear(reference: Reference) -> None:
     assert found.verdict is Verdict.OK, found.message
     assert {q.name: q.measured for q in found.quantities}["actuator_strength[leg_joint]"] == pytest.approx(0.7)
     inverted = also("actuator_gear", -1.0, hopper)
-    other = Trial.prepare(hopper, inverted, 0, Domain.parse({"parameters": {"actuator_strength": {"scale": 1.0}}}))
+    other = WorldPair.prepare(hopper, inverted, 0, Domain.parse({"parameters": {"actuator_strength": {"scale": 1.0}}}))
     assert {q.measured for q in read_back(other) if q.wrong} == {-1.0}
 
 
@@ -224,5 +224,5 @@ def test_a_motor_may_be_weakened_by_its_gear(reference: Reference) -> None:
 def test_no_edit_is_missed_where_a_parameter_starts_at_its_default(scale: float, said: bool) -> None:
     """It is measured where it has moved, whether anyone gets there or not."""
     moving = {"geom_friction": {"scale": scale, "in_time": {"step": [0.5, 30]}}}
-    trial = Trial.prepare(hopper, hopper, 0, Domain.parse({"parameters": moving}))
-    assert ("reaches no running world" in _unreached(trial)) == said
+    pair = WorldPair.prepare(hopper, hopper, 0, Domain.parse({"parameters": moving}))
+    assert ("reaches no running world" in _unreached(pair)) == said

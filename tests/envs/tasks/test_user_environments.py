@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from envs import Domain, DomainVectorEnv, EnvsError, environment, make_vec
-from envs.check.pairs.trial import Trial
+from envs.check.pairs.world_pair import WorldPair
 from envs.check.probes.table import read_back
 
 ROBOT = """
@@ -413,7 +413,7 @@ def test_the_gate_knows_springs_that_pull_elsewhere_and_servos_of_velocity(robot
             f"{robot}:Cart", num_envs=num, seed=seed, domain={"parameters": parameters}, max_episode_steps=None
         )
 
-    found = read_back(Trial.prepare(make({}), make(shifted), 0))
+    found = read_back(WorldPair.prepare(make({}), make(shifted), 0))
     assert [q for q in found if q.wrong] == []
     assert {q.name for q in found if q.known} >= {"rest_pose[slide]", "servo_kd[push]", "actuator_strength[push]"}
 
@@ -426,7 +426,7 @@ def test_the_gate_measures_actions_where_controls_are_others(register: Any, para
     def make(domain: Domain | None) -> Any:
         return lambda num, seed: make_vec(name, num_envs=num, seed=seed, domain=domain)
 
-    found = read_back(Trial.prepare(make(None), make(domain), 0))
+    found = read_back(WorldPair.prepare(make(None), make(domain), 0))
     assert [q for q in found if q.wrong] == []
     assert {q.name for q in found if q.known} >= {f"{parameter}[action.0]", "other actions"}
 

@@ -13,7 +13,7 @@ from envs import ENVS, DomainVectorEnv, EnvsError, environment
 from envs.physics.fidelity import NOMINAL
 from envs.physics.fields import LinkLength, LinkThickness
 from envs.physics.physics import Physics
-from envs.worlds.footing import lowest_points
+from envs.worlds.placement import lowest_points
 
 ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
 FREE = ("hopper", "walker2d", "half_cheetah", "ant", "humanoid", "humanoid_standup")

@@ -22,7 +22,7 @@ from sim2real.advise.advice import choose_num_envs
 from sim2real.advise.ranking import advise_parts, rank
 from sim2real.advise.signals import Reading
 from sim2real.advise.traits import compute_traits
-from sim2real.advise.values import Foretold, compute_returns
+from sim2real.advise.values import ValueErrors, compute_returns
 from sim2real.cli import commands as cli
 from sim2real.errors import UserError
 from sim2real.methods import METHODS, Target
@@ -180,11 +180,11 @@ def test_discounted_returns_bootstrap_where_time_ran_out_and_not_where_the_task_
 
 def test_explained_variance_knows_nothing_of_bias_and_rms_does() -> None:
     returns = np.arange(6.0).reshape(3, 2)
-    shifted = Foretold(returns + 2.0, returns)
+    shifted = ValueErrors(returns + 2.0, returns)
     assert shifted.explained_variance == 1.0
     assert shifted.bias(unit=4.0) == shifted.rms(unit=4.0) == 0.5
-    assert Foretold(np.full((3, 2), 2.5), returns).explained_variance == pytest.approx(0.0)
-    assert math.isnan(Foretold(returns, np.ones((3, 2))).explained_variance)
+    assert ValueErrors(np.full((3, 2), 2.5), returns).explained_variance == pytest.approx(0.0)
+    assert math.isnan(ValueErrors(returns, np.ones((3, 2))).explained_variance)
 
 
 @pytest.mark.thorough

@@ -1,4 +1,4 @@
-"""Advice on SAC agents: what their subject does and says; exact, repeatable, and quiet where nothing differs."""
+"""Advice on SAC agents: what their probed does and says; exact, repeatable, and quiet where nothing differs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from small_runs import SAC, silent, small_config
 from agents import SacPolicy
 from agents.sac.collection import sample_actions
 from sim2real.advise import SIGNALS, Advice, advice_tables, advise
-from sim2real.advise.subjects import SACSubject, make_subject
+from sim2real.advise.probed_learners import ProbedSAC, make_probed
 from sim2real.methods import METHODS
 from sim2real.runs.building import load_agent
 from sim2real.runs.pretraining import pretrain
@@ -40,10 +40,10 @@ def neutral(swinger: RunDirectory) -> Advice:
 
 
 @pytest.fixture
-def subject(swinger: RunDirectory) -> SACSubject:
-    """A subject of its own for every test, so that a test may write into the weights."""
-    found = make_subject("sac", load_agent(swinger, swinger.config())[0])
-    assert isinstance(found, SACSubject)
+def probed(swinger: RunDirectory) -> ProbedSAC:
+    """A probed of its own for every test, so that a test may write into the weights."""
+    found = make_probed("sac", load_agent(swinger, swinger.config())[0])
+    assert isinstance(found, ProbedSAC)
     return found
 
 
@@ -88,50 +88,50 @@ def test_noisy_sensors_are_seen_by_the_encoder_and_its_slow_copy_goes_with_it(sw
     assert set(actions.values()) == {"train"}
 
 
-def test_actions_are_drawn_as_for_the_replay(subject: SACSubject) -> None:
-    policy: SacPolicy = subject.policy
+def test_actions_are_drawn_as_for_the_replay(probed: ProbedSAC) -> None:
+    policy: SacPolicy = probed.policy
     obs = some_obs(6)
     noise = torch.randn((6, 1), generator=torch.Generator().manual_seed(5)).double().numpy()
     expected = policy.unscale_action(sample_actions(policy, obs, torch.Generator().manual_seed(5)))
-    np.testing.assert_allclose(subject.act(obs, noise).actions, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(probed.act(obs, noise).actions, expected, rtol=0, atol=1e-6)
 
 
-def test_an_action_is_saturated_where_tanh_hardly_moves(subject: SACSubject) -> None:
-    output = subject.policy.policy_output
+def test_an_action_is_saturated_where_tanh_hardly_moves(probed: ProbedSAC) -> None:
+    output = probed.policy.policy_output
     with torch.no_grad():
         output.weight.zero_()
         output.bias.copy_(torch.tensor([0.0, -20.0]))
-    inside = subject.act(some_obs(4), np.zeros((4, 1)))
+    inside = probed.act(some_obs(4), np.zeros((4, 1)))
     with torch.no_grad():
         output.bias[0] = math.atanh(0.992)
-    outside = subject.act(some_obs(4), np.zeros((4, 1)))
+    outside = probed.act(some_obs(4), np.zeros((4, 1)))
     assert not inside.saturated.any()
     assert outside.saturated.all()
-    high = float(subject.policy.action_space.high[0])
+    high = float(probed.policy.action_space.high[0])
     np.testing.assert_allclose(inside.actions, 0.0, atol=1e-6)
     np.testing.assert_allclose(outside.actions, 0.992 * high, rtol=1e-5)
 
 
-def test_a_value_is_the_mean_over_critics_and_the_policys_actions(subject: SACSubject) -> None:
-    policy: SacPolicy = subject.policy
+def test_a_value_is_the_mean_over_critics_and_the_policys_actions(probed: ProbedSAC) -> None:
+    policy: SacPolicy = probed.policy
     last = policy.critic.layers[-1]
     with torch.no_grad():
         last.weight.zero_()
         last.bias.copy_(torch.tensor([3.0, 5.0]).reshape(2, 1, 1))
-    np.testing.assert_allclose(subject.value(some_obs(7)), 4.0)
+    np.testing.assert_allclose(probed.value(some_obs(7)), 4.0)
 
 
-def test_a_value_of_a_policy_without_spread_is_that_of_its_mean_action(subject: SACSubject) -> None:
-    policy, obs = subject.policy, some_obs(7)
+def test_a_value_of_a_policy_without_spread_is_that_of_its_mean_action(probed: ProbedSAC) -> None:
+    policy, obs = probed.policy, some_obs(7)
     with torch.no_grad():
         policy.policy_output.weight[1].zero_()
         policy.policy_output.bias[1] = -20.0
         features = policy.encoder(torch.from_numpy(obs))
         expected = policy.critic(features, torch.tanh(policy.policy_out(features)[:, :1])).mean(0).numpy()
-    found = subject.value(obs)
+    found = probed.value(obs)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     assert np.ptp(found) > 0
-    np.testing.assert_array_equal(found, subject.value(obs))
+    np.testing.assert_array_equal(found, probed.value(obs))
 
 
 def test_what_values_hold_besides_rewards_is_said_beside_their_error(neutral: Advice) -> None:

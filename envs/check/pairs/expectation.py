@@ -1,4 +1,4 @@
-"""Intention: the values that a domain asks for, worked out apart from everything that writes or reads them."""
+"""Expectation: the values that a domain asks for, worked out apart from everything that writes or reads them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ...physics.fields.parameters import PARAMETERS
 from ...physics.nominal import Nominal
 from ...vector.vector_env import DomainVectorEnv
 
-__all__ = ["Intention"]
+__all__ = ["Expectation"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-class Intention:
+class Expectation:
     """What every object of every parameter of a domain should be, in every world.
 
     Attributes:

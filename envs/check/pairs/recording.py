@@ -1,4 +1,4 @@
-"""Staging: worlds that start where they are told, do not end, and show what lies before and behind the channels."""
+"""Recording: worlds that start where they are told, do not end, and show what lies before and behind the channels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...physics.physics import Physics
 from ...tasks.task import Task
 from ...vector.vector_env import DomainVectorEnv
 
-__all__ = ["AnyEnv", "Recording", "States", "core", "read_state", "record", "staged", "write_state"]
+__all__ = ["AnyEnv", "Recording", "States", "core", "endless", "read_state", "record", "write_state"]
 
 Array = NDArray[np.float64]
 Actions = NDArray[np.floating]
@@ -61,7 +61,7 @@ def write_state(physics: Physics, states: States, ids: Ids | slice = slice(None)
         physics.bind("act")[ids] = states.act[ids]
 
 
-class _StagedTask:
+class _EndlessTask:
     """A task whose episodes start in given states and do not end."""
 
     def __init__(self, task: Task, states: States | None) -> None:
@@ -82,7 +82,7 @@ class _StagedTask:
 
 
 @contextmanager
-def staged(env: AnyEnv, states: States | None = None) -> Iterator[Task]:
+def endless(env: AnyEnv, states: States | None = None) -> Iterator[Task]:
     """Let the worlds start in `states` (num_envs, ...), their own ones if None, and not end, nor by a limit of time.
 
     Yields their task.
@@ -91,7 +91,7 @@ def staged(env: AnyEnv, states: States | None = None) -> Iterator[Task]:
     """
     worlds = core(env)
     task, limit = worlds.task, worlds.max_episode_steps
-    worlds.task, worlds.max_episode_steps = cast(Task, _StagedTask(task, states)), None
+    worlds.task, worlds.max_episode_steps = cast(Task, _EndlessTask(task, states)), None
     try:
         yield task
     finally:
@@ -144,7 +144,7 @@ def record(env: AnyEnv, actions: Actions, seed: int, kick: float = 0.0, follow: 
     worlds = core(env)
     physics, rows, moving = worlds.physics, _Rows(), _Rows()
     sound = np.ones(worlds.num_envs, np.bool_)
-    with staged(env) as task:
+    with endless(env) as task:
         obs, _ = env.reset(seed=seed)
         rows.add(truth=task.observe(physics), obs=obs, state=_state(physics), time=physics.bind("time"))
         physics.qvel[:] += kick

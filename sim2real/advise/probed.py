@@ -1,4 +1,4 @@
-"""Subject: the agent that is looked at, whatever learner made it, and what it sees of worlds side by side."""
+"""ProbedAgent: the agent that is looked at, whatever learner made it, and what it sees of worlds side by side."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from agents import PPO, SAC, Encoder
 from agents.policy import diagnostics
 from agents.rollouts import history
 
-__all__ = ["Acted", "Array", "Features", "Seen", "Sight", "Subject"]
+__all__ = ["Acted", "Array", "Features", "PolicyView", "ProbedAgent", "Seen"]
 
 Array = NDArray[np.float64]
 Features = dict[str, torch.Tensor]
 Seen = NDArray[np.float32]
 
 
-class Sight:
+class PolicyView:
     """Turns observations (num_envs, obs_dim) into a policy's inputs (num_envs, input_dim)."""
 
     def __init__(self, space: Any, num_envs: int) -> None:
@@ -68,8 +68,8 @@ class Acted(NamedTuple):
     saturated: NDArray[np.bool_]
 
 
-class Subject(ABC):
-    """What the measures ask of an agent; a subclass a learner. Its inputs are what `sight` makes of observations.
+class ProbedAgent(ABC):
+    """What the measures ask of an agent; a subclass a learner. Its inputs are what `view` makes of observations.
 
     Attributes:
         policy: its network.
@@ -91,9 +91,9 @@ class Subject(ABC):
     def _tensor(self, seen: Seen) -> torch.Tensor:
         return torch.from_numpy(seen).to(self._device)
 
-    def sight(self, num_envs: int) -> Sight:
+    def view(self, num_envs: int) -> PolicyView:
         """Return what it sees of `num_envs` worlds, no episode begun: windows where its encoder reads them."""
-        return Sight(self._space, num_envs)
+        return PolicyView(self._space, num_envs)
 
     @abstractmethod
     def act(self, seen: Seen, noise: Array) -> Acted:

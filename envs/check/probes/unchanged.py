@@ -1,4 +1,4 @@
-"""Untouched: channels and model leave alone everything that no parameter of the domain names."""
+"""Unchanged: channels and model leave alone everything that no parameter of the domain names."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ...physics.fidelity import NOMINAL
 from ...physics.fields.parameters import PARAMETERS
 from ...physics.parameter import ChannelParameter, MorphologyParameter
 from ..pairs.readings import differing_fields
-from ..pairs.trial import Trial
 from ..pairs.verdict import Quantity
+from ..pairs.world_pair import WorldPair
 
 __all__ = ["probe_untouched"]
 
@@ -19,19 +19,19 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-def probe_untouched(trial: Trial) -> list[Quantity]:
+def probe_untouched(pair: WorldPair) -> list[Quantity]:
     """Return the largest difference between what went in and what came out, where there should be none.
 
     Readings, controls and forces on bodies are looked at if the domain touches any of them; of the running models, all
     numbers, and those that differ though nothing names them are a finding.
     """
-    quantities = _other_fields(trial)
-    sound = trial.free.sound
+    quantities = _other_fields(pair)
+    sound = pair.free.sound
     for way, names in _WAYS.items():
-        if not any(_way(name) == way for name in trial.intention.names):
+        if not any(_way(name) == way for name in pair.expectation.names):
             continue
-        came_in, came_out = (x[:, sound] for x in _signals(trial, way))
-        alone = ~_touched(trial, way, came_out.shape[2])
+        came_in, came_out = (x[:, sound] for x in _signals(pair, way))
+        alone = ~_touched(pair, way, came_out.shape[2])
         if alone.any():
             largest = float(np.abs(came_out - came_in)[:, :, alone].max(initial=0.0))
             how = f"the largest change of {names} that nothing in the domain names"
@@ -40,16 +40,16 @@ def probe_untouched(trial: Trial) -> list[Quantity]:
     return quantities
 
 
-def _other_fields(trial: Trial) -> list[Quantity]:
+def _other_fields(pair: WorldPair) -> list[Quantity]:
     """Return how many fields of the running models differ that should not, if any do."""
-    entries = trial.intention.domain.entries
+    entries = pair.expectation.domain.entries
     if any(isinstance(PARAMETERS[entry.parameter], MorphologyParameter) for entry in entries):
         return []  # compiled from another description: anything may differ
     named = {field for entry in entries for field in getattr(PARAMETERS[entry.parameter], "fields", ())}
-    differing = {f for model in trial.shifted_models for f in differing_fields(model, trial.nominal_model)}
-    if trial.intention.domain.fidelity != NOMINAL:
+    differing = {f for model in pair.shifted_models for f in differing_fields(model, pair.nominal_model)}
+    if pair.expectation.domain.fidelity != NOMINAL:
         differing = {field for field in differing if not field.startswith("opt.")}
-    other = sorted(differing - named - _DERIVED - _other_ways(trial))
+    other = sorted(differing - named - _DERIVED - _other_ways(pair))
     if not other:
         return []
     how = f"the number of fields that differ and that nothing in the domain names ({', '.join(other)})"
@@ -58,18 +58,16 @@ def _other_fields(trial: Trial) -> list[Quantity]:
     ]
 
 
-def _other_ways(trial: Trial) -> set[str]:
+def _other_ways(pair: WorldPair) -> set[str]:
     """Return fields by which a parameter may be applied in another way than ours, to the same effect.
 
     The strength of a motor, whose force does not depend on the joint, may be scaled by its gear as well as by its gain;
     that of a servo may not, as the gear also scales what it measures.
     """
-    if not trial.intention.has("actuator_strength"):
+    if not pair.expectation.has("actuator_strength"):
         return set()
-    nominal = trial.nominal_model
-    geared = {
-        i for m in trial.shifted_models for i in np.flatnonzero((m.actuator_gear != nominal.actuator_gear).any(1))
-    }
+    nominal = pair.nominal_model
+    geared = {i for m in pair.shifted_models for i in np.flatnonzero((m.actuator_gear != nominal.actuator_gear).any(1))}
     servos = nominal.actuator_biasprm.any(axis=1) | (nominal.actuator_gaintype != mujoco.mjtGain.mjGAIN_FIXED)
     return {"actuator_gear"} if not any(servos[i] for i in geared) else set()
 
@@ -111,22 +109,22 @@ def _way(name: str) -> str | None:
     return first if first in _WAYS else "body" if parameter.per == "body" else None
 
 
-def _signals(trial: Trial, way: str) -> tuple[Array, Array]:
+def _signals(pair: WorldPair, way: str) -> tuple[Array, Array]:
     """Return what goes in and what comes out, (num_steps, num_envs, n) each."""
     if way == "action":
-        return trial.free.actions, trial.free.ctrl
+        return pair.free.actions, pair.free.ctrl
     if way == "observation":
-        return trial.free.truth, trial.free.obs
-    forces = trial.free.forces[:, :, 1:].reshape(*trial.free.forces.shape[:2], -1)
+        return pair.free.truth, pair.free.obs
+    forces = pair.free.forces[:, :, 1:].reshape(*pair.free.forces.shape[:2], -1)
     return np.zeros(forces.shape), forces
 
 
-def _touched(trial: Trial, way: str, dim: int) -> Mask:
+def _touched(pair: WorldPair, way: str, dim: int) -> Mask:
     """Return which of the entries any parameter of the domain names, (dim,)."""
     touched = np.zeros(dim, np.bool_)
-    for name in trial.intention.names:
+    for name in pair.expectation.names:
         if _way(name) != way:
             continue
-        named = trial.intention.named(name)
+        named = pair.expectation.named(name)
         touched |= np.ones(dim, np.bool_) if len(named) == 1 else np.repeat(named, dim // len(named))
     return touched

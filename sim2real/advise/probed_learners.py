@@ -1,4 +1,4 @@
-"""SUBJECTS: how to look at an agent, a row per learner."""
+"""PROBED_LEARNERS: how to look at an agent, a row per learner."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 
 from envs import unknown_name
 
-from .subject import Acted, Array, Seen, Subject
+from .probed import Acted, Array, ProbedAgent, Seen
 
-__all__ = ["SUBJECTS", "PPOSubject", "SACSubject", "make_subject"]
+__all__ = ["PROBED_LEARNERS", "ProbedPPO", "ProbedSAC", "make_probed"]
 
 # A squashed action never reaches its bound: within this share of it, tanh has lost 98 % of its slope (1 - 0.99^2).
 _AT_BOUND = 0.99
@@ -19,7 +19,7 @@ _DRAWS = 8  # actions that a state's value is the mean over
 _SEED = 0  # of those draws: the same for every batch, so that equal states have equal values
 
 
-class PPOSubject(Subject):
+class ProbedPPO(ProbedAgent):
     """A PPO agent: mean action plus noise as in its rollouts, and the values of its value head."""
 
     @torch.no_grad()
@@ -42,10 +42,10 @@ class PPOSubject(Subject):
         self.policy.value_of(self.policy.value_encoder(batch))
 
 
-class SACSubject(Subject):
+class ProbedSAC(ProbedAgent):
     """A SAC agent: actions drawn as in its replay, and the mean of its critics.
 
-    Its critics foretell soft returns: rewards, and temperature times the entropy of every later step (Haarnoja et al.
+    Its critics predict soft returns: rewards, and temperature times the entropy of every later step (Haarnoja et al.
     2018, arXiv 1812.05905, equation 3). The bonus is not taken out: values stand above returns by it even where they
     are right (below them where the entropy is negative), on source and target alike. So the error itself says little of
     the critics, and what rises from source to target much.
@@ -81,11 +81,11 @@ class SACSubject(Subject):
         self.policy.critic(features, self.policy.sample(features, noise).action)
 
 
-SUBJECTS: dict[str, type[Subject]] = {"ppo": PPOSubject, "sac": SACSubject}
+PROBED_LEARNERS: dict[str, type[ProbedAgent]] = {"ppo": ProbedPPO, "sac": ProbedSAC}
 
 
-def make_subject(algorithm: str, agent: Any) -> Subject:
+def make_probed(algorithm: str, agent: Any) -> ProbedAgent:
     """Return how to look at an agent of `algorithm`; EnvsError with the valid names if there is no way."""
-    if algorithm not in SUBJECTS:
-        raise unknown_name("algorithm to advise on", algorithm, SUBJECTS)
-    return SUBJECTS[algorithm](agent)
+    if algorithm not in PROBED_LEARNERS:
+        raise unknown_name("algorithm to advise on", algorithm, PROBED_LEARNERS)
+    return PROBED_LEARNERS[algorithm](agent)

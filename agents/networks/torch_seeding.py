@@ -1,4 +1,4 @@
-"""torch's global generators, lent: for the initialisers and the Dropout of modules that know no other."""
+"""Seeding torch's global generators for a while: for the initialisers and the Dropout of modules that know no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trial: nominal and shifted worlds side by side, as the probes find them."""
+"""WorldPair: nominal and shifted worlds side by side, as the probes find them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ...domain.distributions import Constant
 from ...domain.domain import Domain
 from ...physics.fields.parameters import PARAMETERS
 from ...physics.nominal import object_names
-from .intention import Intention
-from .staging import AnyEnv, Recording, core, record
+from .expectation import Expectation
+from .recording import AnyEnv, Recording, core, record
 
-__all__ = ["Trial", "WorldsFactory", "body_ids", "geom_ids", "joint_ids"]
+__all__ = ["WorldPair", "WorldsFactory", "body_ids", "geom_ids", "joint_ids"]
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -32,13 +32,13 @@ _NUM_READ = 3  # worlds whose models are read one by one, if worlds differ
 
 
 @dataclass(frozen=True)
-class Trial:
+class WorldPair:
     """What a probe may look at.
 
     Attributes:
         nominal: worlds as built.
-        shifted: the worlds in question; both just reset, but for a trial that is `later` than another.
-        intention: what the shifted ones should be.
+        shifted: the worlds in question; both just reset, but for a pair that is `later` than another.
+        expectation: what the shifted ones should be.
         seed: of everything random.
         make_nominal: builds nominal worlds anew.
         make_part: builds the shifted worlds with another domain, if they are built from one.
@@ -47,7 +47,7 @@ class Trial:
 
     nominal: AnyEnv
     shifted: AnyEnv
-    intention: Intention
+    expectation: Expectation
     seed: int
     make_nominal: WorldsFactory
     make_part: PartFactory | None = None
@@ -60,25 +60,25 @@ class Trial:
         seed: int,
         intended: Domain | None = None,
         make_part: PartFactory | None = None,
-    ) -> Trial:
+    ) -> WorldPair:
         """Build and reset both kinds of worlds; `intended` None is the shifted worlds' own domain."""
         nominal, shifted = make_nominal(NUM_WORLDS, seed), make_shifted(NUM_WORLDS, seed)
         nominal.reset(seed=seed)
         shifted.reset(seed=seed)
         domain = core(shifted).domain if intended is None else intended
-        intention = Intention(domain, core(nominal).worlds.nominal, core(shifted))
-        return Trial(nominal, shifted, intention, seed, make_nominal, make_part)
+        expectation = Expectation(domain, core(nominal).worlds.nominal, core(shifted))
+        return WorldPair(nominal, shifted, expectation, seed, make_nominal, make_part)
 
-    def alone(self, parameters: tuple[str, ...]) -> Trial | None:
-        """Return a trial of worlds in which nothing but these parameters is shifted; None if there is no way."""
+    def alone(self, parameters: tuple[str, ...]) -> WorldPair | None:
+        """Return a pair of worlds in which nothing but these parameters is shifted; None if there is no way."""
         if self.make_part is None:
             return None
-        make_part, whole = self.make_part, self.intention.domain
+        make_part, whole = self.make_part, self.expectation.domain
         domain = Domain(tuple(e for e in whole.entries if e.parameter in parameters), whole.fidelity)
-        return Trial.prepare(lambda n, s: self.nominal, lambda n, s: make_part(domain, n, s), self.seed)
+        return WorldPair.prepare(lambda n, s: self.nominal, lambda n, s: make_part(domain, n, s), self.seed)
 
-    def later(self, num_steps: int, faultless: Mask) -> Trial:
-        """Return a trial of the same worlds as they are now, `num_steps` control steps into the episode.
+    def later(self, num_steps: int, faultless: Mask) -> WorldPair:
+        """Return a pair of the same worlds as they are now, `num_steps` control steps into the episode.
 
         Only models and readings may be looked at, and before the worlds run on.
 
@@ -86,16 +86,16 @@ class Trial:
             num_steps: taken since the start.
             faultless: (num_envs,) the worlds that have not had a fault since; at least one.
         """
-        now = Intention(self.intention.domain, self.intention.nominal, core(self.shifted), num_steps)
-        return replace(self, intention=now, faultless=faultless)
+        now = Expectation(self.expectation.domain, self.expectation.nominal, core(self.shifted), num_steps)
+        return replace(self, expectation=now, faultless=faultless)
 
     @cached_property
     def read_ids(self) -> Ids:
         """Return the worlds that are read one by one, (k,): one if all are alike, else those that have moved most."""
-        entries = self.intention.domain.entries
+        entries = self.expectation.domain.entries
         alike = all(isinstance(e.distribution, Constant) and not e.one_of for e in entries)
         ids = np.arange(NUM_WORLDS) if self.faultless is None else np.flatnonzero(self.faultless)
-        ids = ids[np.argsort(-self.intention.distance[ids], kind="stable")]
+        ids = ids[np.argsort(-self.expectation.distance[ids], kind="stable")]
         return ids[: 1 if alike else _NUM_READ]
 
     def of_sound_worlds(self, values: Array) -> Array:
@@ -146,7 +146,7 @@ class Trial:
     @cached_property
     def moving_fields(self) -> tuple[str, ...]:
         """Return the fields of the model that profiles of the domain move within the episode."""
-        moving = filter(self.intention.moves, self.intention.names)
+        moving = filter(self.expectation.moves, self.expectation.names)
         return tuple(dict.fromkeys(f for name in moving for f in getattr(PARAMETERS[name], "fields", ())))
 
     @cached_property

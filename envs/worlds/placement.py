@@ -1,4 +1,4 @@
-"""Footing: a robot built differently stands on the same ground, and is of the same material.
+"""Placement: a robot built differently stands on the same ground, and is of the same material.
 
 Longer legs would start inside the floor, and a stated total mass would make the rest of the robot lighter.
 """
