@@ -99,6 +99,7 @@ def test_a_bundle_takes_no_nan(tmp_path: Path) -> None:
     save_bundle(tmp_path / "b", weights={"mask": torch.tensor([-math.inf])}, state={}, meta={})  # of a user's module
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("changes", [{}, SAC_RUN], ids=["ppo", "sac"])
 def test_a_run_that_diverges_keeps_its_good_checkpoint_and_goes_on_from_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]

@@ -232,6 +232,7 @@ def test_frozen_it_does_not_move_by_a_bit(cell: str, cache: bool) -> None:
     assert all(after[part] != before[part] for part in heads)
 
 
+@pytest.mark.thorough
 def test_from_source_to_target_and_again(tmp_path: Path) -> None:
     """Pretrained, evaluated, loaded and carried over: the policy is the same one, and zero-shot is its own score."""
     encoder = {**MEMORY, "length": 4}

@@ -166,6 +166,7 @@ def test_it_learns_freezes_and_continues_like_any_other(mine: str) -> None:
     assert parts.digests(again.policy) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cache", [True, False])
 def test_its_statistics_stand_still_under_sac_and_those_of_its_slow_copy(mine: str, cache: bool) -> None:
     settings = {

@@ -190,6 +190,7 @@ def test_the_method_is_the_default_but_for_who_acts() -> None:
     assert replace(plan, average=None) == default
 
 
+@pytest.mark.thorough
 def test_a_run_leaves_what_it_was_judged_by(tmp_path: Path) -> None:
     """Zero-shot from where a run ended is the run's last return, also where a map carries the entries over."""
     config = small_config(**SAC_RUN)

@@ -222,6 +222,7 @@ CARRIED = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", CARRIED)
 def test_no_method_acts_at_random_on_the_target(method: str, source: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever `random_start` says: every action is the policy's own, whose noise is next to nothing."""
@@ -241,6 +242,7 @@ def test_no_method_acts_at_random_on_the_target(method: str, source: Bundle, mon
     assert max(off) < 1e-4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", OFF_POLICY)
 def test_continuing_is_not_having_stopped(method: str, source: Bundle, tmp_path: Path) -> None:
     """Twice N steps at once; and N, a bundle on disk, another object, N more: weights, replays, classifiers equal."""

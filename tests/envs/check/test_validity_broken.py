@@ -187,6 +187,7 @@ def test_a_schedule_is_measured_where_it_has_gone(name: str) -> None:
         assert any(abs(quantity.measured - quantity.nominal) > 0.01 for quantity in later)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("late", [None, 1])
 @pytest.mark.parametrize("name", MOVING)
 def test_a_schedule_that_is_late_or_stands_still_is_a_wrong_quantity(name: str, late: int | None) -> None:

@@ -54,6 +54,7 @@ def test_severity_zero_is_null() -> None:
     assert not any(q.wrong for q in found.quantities)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_answer_on_any_number_of_threads() -> None:
     found = [check_shift("inverted_pendulum", "noisy", seed=3, num_threads=n).to_mapping() for n in (1, 1, 2)]
     assert found[0] == found[1] == found[2]
@@ -155,6 +156,7 @@ def test_what_is_not_applicable_is_no_failure(monkeypatch: pytest.MonkeyPatch, t
     assert "matches nothing" in found["slippery"]["message"]
 
 
+@pytest.mark.thorough
 def test_a_policy_is_evaluated_in_both_worlds(tmp_path: Path) -> None:
     """A policy without skill, but its return is what it is in both."""
     pretrain(small_config(), tmp_path / "run", resume=False, num_threads=1, report=silent)

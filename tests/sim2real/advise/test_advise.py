@@ -125,6 +125,7 @@ def test_steps_are_spent_exactly(cartpole: RunDirectory, neutral: Advice) -> Non
         advise(cartpole, "same", steps=499)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_advice_and_another_seed_another(cartpole: RunDirectory) -> None:
     first, again, other = (advise(cartpole, "noisy", steps=500, seed=s, num_threads=1) for s in (3, 3, 4))
     assert first.to_mapping() == again.to_mapping()
@@ -289,6 +290,7 @@ def test_the_command_prints_tables_and_writes_json(
     assert content["checkpoint"] == cartpole.final().digest
 
 
+@pytest.mark.thorough
 def test_only_a_teacher_is_advised_to_try_what_needs_one(tmp_path: Path, neutral: Advice) -> None:
     assert not {"rma", "oracle", "wsrl"} & set(neutral.scores)
     assert {"zero_shot", "scratch", "progressive"} <= set(neutral.scores)

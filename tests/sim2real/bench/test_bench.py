@@ -92,6 +92,7 @@ def test_a_bench_ends_when_all_that_is_left_fails_with_its_source(tmp_path: Path
     assert "its source agent failed" in (by_method["zero_shot"].error or "")
 
 
+@pytest.mark.thorough
 def test_a_run_of_another_configuration_in_a_jobs_place_does_not_count(tmp_path: Path) -> None:
     file, out = write_bench(tmp_path, [0]), tmp_path / "out"
     bench = begin(file, out)
@@ -264,6 +265,7 @@ def test_ctrl_c_leaves_a_bench_that_continues(tmp_path: Path) -> None:
     assert {entry["status"] for entry in ledger.values()} == {"finished"}
 
 
+@pytest.mark.thorough
 def test_a_script_without_a_main_guard_is_told_what_is_missing(tmp_path: Path) -> None:
     file = write_bench(tmp_path, [0])
     script = tmp_path / "script.py"

@@ -288,6 +288,7 @@ def test_times_that_nobody_missed_have_the_interval_of_their_mean() -> None:
     assert found == interval([times], mean, np.random.default_rng(0))
 
 
+@pytest.mark.thorough
 def test_coverage_of_the_restricted_mean_of_three_runs() -> None:
     """Plain t covers 86 % where four runs of ten are censored."""
     rng = np.random.default_rng(0)
