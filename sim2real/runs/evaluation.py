@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -158,11 +159,8 @@ class EvaluationWorlds:
 
 def evaluate(agent: Policy, env: str, domain: Domain, **keywords: Any) -> Evaluation:
     """Evaluate once, in worlds built for that; arguments and errors are those of EvaluationWorlds."""
-    worlds = EvaluationWorlds(env, domain, **keywords)
-    try:
+    with closing(EvaluationWorlds(env, domain, **keywords)) as worlds:
         return worlds.evaluate(agent)
-    finally:
-        worlds.close()
 
 
 def settle_faults(returns: Array, lengths: NDArray[np.int64], faulty: NDArray[np.bool_], limit: int | None) -> Array:

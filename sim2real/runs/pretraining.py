@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,10 @@ def _carry_out(
         meta=origin,
         report=report,
     )
-    if bundle is not None:
-        training.restore(bundle)
-    training.finish()
-    evaluated.close()
+    with closing(evaluated):
+        if bundle is not None:
+            training.restore(bundle)
+        training.finish()
     _close(config, run, agent, monitor, training)
 
 

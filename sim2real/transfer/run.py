@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +66,11 @@ class TransferRun:
                 monitor.adaptation(agent.adaptation)
         else:
             training.restore(bundle)
-        if trains:
-            training.finish()
-        else:
-            self._zero_shot(worlds, monitor, seen)
-        worlds.close()
+        with closing(worlds):
+            if trains:
+                training.finish()
+            else:
+                self._zero_shot(worlds, monitor, seen)
         self._close(monitor, training)
 
     def _source_statistics(self) -> RunningNormalizer | None:
@@ -118,11 +119,8 @@ class TransferRun:
         configuration of this run (see `source_home`).
         """
         home = self.prepared.home
-        worlds = self._worlds("source", home, home.source_domain(home.make_task()))
-        try:
+        with closing(self._worlds("source", home, home.source_domain(home.make_task()))) as worlds:
             return worlds.evaluate(self.prepared.agent)
-        finally:
-            worlds.close()
 
     def _close(self, monitor: Monitor, training: Training) -> None:
         """Evaluate on the source again, write hyper-parameters, digests and the final ledger."""
