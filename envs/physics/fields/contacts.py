@@ -13,7 +13,15 @@ from ..idle import Reasons, disabled, moved_bodies
 from ..nominal import object_names
 from ..parameter import Array, Ids
 
-__all__ = ["GroundContacts", "geom_name", "ground_contacts", "ground_pairs", "idle_geoms", "uniform_factor"]
+__all__ = [
+    "DecidedContacts",
+    "GroundContacts",
+    "geom_name",
+    "ground_contacts",
+    "ground_pairs",
+    "idle_geoms",
+    "uniform_factor",
+]
 
 Mask = NDArray[np.bool_]
 
@@ -44,6 +52,31 @@ class GroundContacts:
         return GroundContacts(
             self.robot[chosen], self.ground[used], self.mixed[np.ix_(chosen, used)], self.condim[chosen]
         )
+
+
+@dataclass(frozen=True)
+class DecidedContacts:
+    """The contacts with the ground in which a coefficient of a moving geom acts.
+
+    Attributes:
+        robot: (n,) the moving geoms, in the order of the model.
+        mixed: of those whose own coefficient, or the ground's, decides.
+        place: (k,) where the geoms of `mixed` stand in `robot`.
+        pairs: (p,) the <contact><pair> elements, which state their own coefficients.
+        owner: (p,) where the moving geom of each stands in `robot`.
+    """
+
+    robot: Ids
+    mixed: GroundContacts
+    place: Ids
+    pairs: Ids
+    owner: Ids
+
+    @staticmethod
+    def join(mixed: GroundContacts, pairs: Ids, geoms: Ids) -> DecidedContacts:
+        """Join what mixing decides and the `pairs` (p,), each of a moving geom of `geoms` (p,)."""
+        robot = np.union1d(mixed.robot, geoms).astype(np.intp)
+        return DecidedContacts(robot, mixed, np.searchsorted(robot, mixed.robot), pairs, np.searchsorted(robot, geoms))
 
 
 def ground_contacts(model: mujoco.MjModel) -> GroundContacts:

@@ -11,7 +11,15 @@ from ..idle import Reasons
 from ..nominal import Nominal
 from ..parameter import POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
-from .contacts import GroundContacts, geom_name, ground_contacts, ground_pairs, idle_geoms, uniform_factor
+from .contacts import (
+    DecidedContacts,
+    GroundContacts,
+    geom_name,
+    ground_contacts,
+    ground_pairs,
+    idle_geoms,
+    uniform_factor,
+)
 
 __all__ = ["GeomFriction"]
 
@@ -22,25 +30,6 @@ _OF_PAIR = (
     slice(2, 3),
     slice(3, 5),
 )  # the columns of pair_friction: along both tangents, spin, about both
-
-
-@dataclass(frozen=True)
-class _Contacts:
-    """The contacts with the ground in which this friction acts.
-
-    Attributes:
-        robot: (n,) the moving geoms, in the order of the model.
-        mixed: of those whose own coefficient, or the ground's, decides.
-        place: (k,) where the geoms of `mixed` stand in `robot`.
-        pairs: (p,) the <contact><pair> elements, which state their own coefficients.
-        owner: (p,) where the moving geom of each stands in `robot`.
-    """
-
-    robot: Ids
-    mixed: GroundContacts
-    place: Ids
-    pairs: Ids
-    owner: Ids
 
 
 @dataclass(frozen=True)
@@ -69,14 +58,13 @@ class GeomFriction:
         """Return what it is, in one line."""
         return f"effective {_KINDS[self.column]} friction of a geom on the ground"
 
-    def _contacts(self, model: mujoco.MjModel) -> _Contacts:
+    def _contacts(self, model: mujoco.MjModel) -> DecidedContacts:
         every, (pairs, geoms) = ground_contacts(model), ground_pairs(model)
         kept = every.condim >= _CONDIM[self.column]
         mixed = every.of(kept & (self._mixed(every, model.geom_friction[None])[0] > 0))
         acts = (model.pair_dim[pairs] >= _CONDIM[self.column]) & (self._paired(model.pair_friction[pairs]) > 0)
         pairs, geoms = pairs[acts], geoms[acts]
-        robot = np.union1d(mixed.robot, geoms).astype(np.intp)
-        return _Contacts(robot, mixed, np.searchsorted(robot, mixed.robot), pairs, np.searchsorted(robot, geoms))
+        return DecidedContacts.join(mixed, pairs, geoms)
 
     def objects(self, nominal: Nominal) -> tuple[str, ...]:
         """Return the moving geoms whose contacts with the ground have this friction."""
@@ -105,7 +93,7 @@ class GeomFriction:
         """Return the larger coefficient of (..., 5) of pairs, (...)."""
         return np.asarray(friction[..., _OF_PAIR[self.column]].max(axis=-1))
 
-    def _effective(self, contacts: _Contacts, friction: Array, pair: Array) -> Array:
+    def _effective(self, contacts: DecidedContacts, friction: Array, pair: Array) -> Array:
         """Return the largest coefficient of each geom's contacts, (num, n)."""
         effective: Array = np.zeros((len(friction), len(contacts.robot)))
         effective[:, contacts.place] = self._mixed(contacts.mixed, friction)

@@ -11,31 +11,20 @@ from ..idle import Reasons
 from ..nominal import Nominal
 from ..parameter import POSITIVE, Array, Ids, Rule, Writer
 from ..physics import Physics
-from .contacts import GroundContacts, geom_name, ground_contacts, ground_pairs, idle_geoms, uniform_factor
+from .contacts import (
+    DecidedContacts,
+    GroundContacts,
+    geom_name,
+    ground_contacts,
+    ground_pairs,
+    idle_geoms,
+    uniform_factor,
+)
 
 __all__ = ["ContactReference"]
 
 _NAMES = (("contact_time_constant", "s"), ("contact_damping_ratio", "1"))  # the columns of geom_solref
 _TINY = 1e-15  # mjMINVAL: weights below it count as none
-
-
-@dataclass(frozen=True)
-class _Contacts:
-    """The contacts with the ground whose reference a geom decides.
-
-    Attributes:
-        robot: (n,) the moving geoms, in the order of the model.
-        mixed: of those that have no <contact><pair> with the ground.
-        place: (k,) where the geoms of `mixed` stand in `robot`.
-        pairs: (p,) the <contact><pair> elements of the others, which state their own reference.
-        owner: (p,) where the moving geom of each stands in `robot`.
-    """
-
-    robot: Ids
-    mixed: GroundContacts
-    place: Ids
-    pairs: Ids
-    owner: Ids
 
 
 @dataclass(frozen=True)
@@ -68,10 +57,8 @@ class ContactReference:
         what = ("time constant, small is stiff,", "damping ratio, 1 does not bounce,")[self.column]
         return f"{what} of a geom's contact with the ground"
 
-    def _contacts(self, model: mujoco.MjModel) -> _Contacts:
-        mixed, (pairs, geoms) = self._mixed(model), self._pairs(model)
-        robot = np.union1d(mixed.robot, geoms).astype(np.intp)
-        return _Contacts(robot, mixed, np.searchsorted(robot, mixed.robot), pairs, np.searchsorted(robot, geoms))
+    def _contacts(self, model: mujoco.MjModel) -> DecidedContacts:
+        return DecidedContacts.join(self._mixed(model), *self._pairs(model))
 
     def _mixed(self, model: mujoco.MjModel) -> GroundContacts:
         contacts = ground_contacts(model)
