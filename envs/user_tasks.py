@@ -56,7 +56,8 @@ def find_task(name: str) -> Callable[..., Task]:
     if package.partition(".")[0] in sys.stdlib_module_names and package not in sys.modules:  # importing is executing
         raise EnvsError(f"env {name!r}: {package!r} is one of Python's own modules, and has no environments")
     if place == "gym":
-        import_from(Path.cwd())  # the package of `gym:<package>:<id>`
+        if package:  # without one nothing of the working directory is named, and so nothing of it may be imported
+            import_from(Path.cwd())
         return cast(Callable[..., Task], partial(GymTask, thing))
     module = _import(name, place)
     classes = {k: v for k, v in vars(module).items() if inspect.isclass(v) and not k.startswith("_")}

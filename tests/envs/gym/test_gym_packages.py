@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from envs import DomainVectorEnv, EnvsError, make_vec
+from envs import DomainVectorEnv, EnvsError, environment, make_vec
 from sim2real.cli import commands as cli
 
 PACKAGE = """
@@ -96,3 +96,15 @@ def test_a_package_without_the_environment(package: tuple[Path, str]) -> None:
     sys.path.append(str(folder))
     with pytest.raises(EnvsError, match=r"gym:robots_\w+:Other-v0: not registered with Gymnasium"):
         make_vec(f"{env.rpartition(':')[0]}:Other-v0", num_envs=1)
+
+
+def test_a_bare_id_imports_nothing_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory may be a run of somebody else's, with a file that is called like a package that we look for."""
+    mark = tmp_path / "mark"
+    (tmp_path / "gymnasium_robotics.py").write_text(f"open({str(mark)!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(EnvsError, match=r"^gym:NoSuchReach-v0: not registered"):
+        environment("gym:NoSuchReach-v0").make_task()
+    assert not mark.exists()
+    assert str(tmp_path) not in sys.path
