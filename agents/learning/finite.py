@@ -71,7 +71,7 @@ def require_finite_actions(learner: _Learner, obs: NDArray[Any], actions: NDArra
     """Check `actions` (num_envs, action_dim) before worlds are stepped by them.
 
     Raises:
-        DivergedError: naming the learner and the step.
+        DivergedError: naming the learner and the step, or the encoder, when it makes NaN of what is finite.
         AgentsError: when it was the observations (num_envs, obs_dim) that were not finite.
     """
     if np.isfinite(actions).all():
@@ -79,7 +79,15 @@ def require_finite_actions(learner: _Learner, obs: NDArray[Any], actions: NDArra
     if not np.isfinite(obs).all():
         entries = np.flatnonzero(~np.isfinite(obs).all(axis=0)).tolist()
         raise AgentsError(f"observations are not finite by step {learner.num_timesteps:,}: entries {entries}")
-    raise _diverged(learner, ["actions", *_bad_tensors(learner.policy)])
+    bad, encoder = _bad_tensors(learner.policy), learner.policy.encoder
+    with torch.no_grad():
+        features = encoder(torch.as_tensor(obs, device=next(learner.policy.parameters()).device))
+    if not bad and not is_finite(features):
+        raise DivergedError(
+            f"encoder kind {encoder.kind!r} gives non-finite features by step {learner.num_timesteps:,}, though "
+            "observations and weights are finite"
+        )
+    raise _diverged(learner, ["actions", *bad])
 
 
 def require_finite_learner(learner: _Learner) -> None:

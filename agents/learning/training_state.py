@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import AgentsError, CheckpointError, is_number
+from ..networks.encoders import Encoder
 from ..plan.phase_runner import PhaseRunner
 from ..plan.regularisers import Penalties
 from ..policy import parts
@@ -96,11 +97,13 @@ def below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> Tensors:
 def get_training_state(learner: Continuable) -> tuple[Tensors, dict[str, Any]]:
     """Return (tensors, JSON) of a learner between two updates; see `Learner.get_training_state`.
 
-    AgentsError if its encoder acts by something that is no parameter or buffer, which nobody would save.
+    AgentsError if one of its encoders acts by something that is no parameter or buffer, which nobody would save.
     """
     if learner._last_obs is None or learner.ep_info_buffer is None:
         raise CheckpointError("the learner has not started: there is no training state before the first learn()")
-    learner.policy.encoder.require_saved()
+    for module in learner.policy.modules():
+        if isinstance(module, Encoder):  # the value head's own, and slow copies, too
+            module.require_saved()
     tensors = {_WORLDS + name: _tensor(value) for name, value in _adapter(learner.env).get_state().items()}
     if learner.source_env is not None:
         source = _adapter(learner.source_env).get_state()

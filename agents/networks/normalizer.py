@@ -6,9 +6,9 @@ import torch
 
 from .moments import RunningMoments
 
-__all__ = ["RunningNormalizer"]
+__all__ = ["CLIP", "RunningNormalizer"]
 
-_CLIP = 10.0  # normalised observations stay within this many standard deviations, as VecNormalize does
+CLIP = 10.0  # normalised observations stay within this many standard deviations, as VecNormalize does
 _EPS = 1e-8  # added to the variance: an entry that never moves gives 0, not 0 / 0
 
 
@@ -29,7 +29,7 @@ class RunningNormalizer(RunningMoments):
             return x.float()
         mean = self.mean.to(x.device, torch.float32)
         scale = torch.rsqrt(self.var + _EPS).to(x.device, torch.float32)
-        return ((x.float() - mean) * scale).clamp(-_CLIP, _CLIP)
+        return ((x.float() - mean) * scale).clamp(-CLIP, CLIP)
 
     def z_score(self, x: torch.Tensor) -> torch.Tensor:
         """Return how far a batch lies from what was seen: mean |(x - mean) / std| an entry, not clipped.

@@ -83,6 +83,7 @@ class TransferRun:
         """Record the policy as it is; the same evaluation worlds would give the same return at every later step."""
         self.run.append_curve({"step": 0, **self._point(worlds, 0, monitor, seen)})
         meta = {**self._meta(), "training": None}
+        self.prepared.agent.policy.encoder.require_saved()
         self.run.save_checkpoint(0, weights=parts.tensors(self.prepared.agent.policy), state={}, meta=meta)
 
     def _meta(self) -> dict[str, Any]:

@@ -38,6 +38,11 @@ class Encoder(BaseFeaturesExtractor):
         super().__init__(observation_space, features_dim)
         self.normalizer = RunningNormalizer(obs_dim if statistics_dim is None else statistics_dim)
 
+    @property
+    def kind(self) -> str:
+        """What it is, for messages."""
+        return type(self).__name__
+
     def normalize(self, obs: torch.Tensor) -> torch.Tensor:
         """Return normalised observations (N, obs_dim), float32, without a gradient through the statistics."""
         normalized: torch.Tensor = self.normalizer(obs)

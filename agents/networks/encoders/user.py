@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -16,8 +17,10 @@ from gymnasium import spaces
 from torch import nn
 
 from ...errors import AgentsError, unknown_name
+from ..torch_seeding import seeded
 from .encoder import Encoder, vector_dim
-from .unsaved import unsaved_state, use_copy
+from .second_import import second_imports
+from .unsaved import call_some_times, unsaved_state
 
 __all__ = ["UserEncoder", "find_module_class", "is_user_encoder"]
 
@@ -79,31 +82,47 @@ class UserEncoder(Encoder):
 
     def __init__(self, observation_space: spaces.Space[object], kind: str, options: Mapping[str, Any]) -> None:
         """Find, build and probe the class; AgentsError naming `kind` if any of it fails."""
-        obs_dim = vector_dim(observation_space)
-        cls = find_module_class(kind)
+        self._kind, self._options, self._obs_dim = kind, options, vector_dim(observation_space)
+        module, width = self._make(find_module_class(kind))
+        super().__init__(observation_space, width)
+        self.module = module
+        with self._naming():
+            first, self._second = second_imports(kind.rpartition(":")[0])
+        with first.active(), seeded(1):
+            used, _ = self._make(first.find(kind.rpartition(":")[2]))
+            with self._naming(""):
+                call_some_times(used, self._obs_dim)
+            self._require_saved(used)
+
+    def _make(self, cls: type[nn.Module]) -> tuple[nn.Module, int]:
+        """Return a new module, which has been called once, and its F; AgentsError if it cannot be built or called."""
         try:
-            module = cls(obs_dim, **options)
+            module = cls(self._obs_dim, **copy.deepcopy(dict(self._options)))
         except Exception as error:  # as above
             reason = f"{type(error).__name__}: {error}"
             raise AgentsError(
-                f"encoder kind {kind!r}: {cls.__name__}({obs_dim}, **{dict(options)}) fails: {reason}"
+                f"encoder kind {self._kind!r}: {cls.__name__}({self._obs_dim}, **{dict(self._options)}) fails: {reason}"
             ) from error
-        super().__init__(observation_space, _probe_width(kind, module, obs_dim))
-        self.module = module
-        self._kind, self._obs_dim, self._build = kind, obs_dim, partial(cls, obs_dim, **options)
-        if (used := use_copy(module, obs_dim)) is not None:
-            self._require_saved(used)
+        return module, _probe_width(self._kind, module, self._obs_dim)
+
+    @property
+    def kind(self) -> str:
+        """`module:Class`, as the settings have it."""
+        return self._kind
 
     def apply(self, fn: Callable[[nn.Module], None]) -> Self:
         """Leave the module as its class made it: what would come here is stable-baselines3's initialisation."""
         return self
 
     def require_saved(self) -> None:
-        """Raise AgentsError if the module acts by anything but its parameters and buffers."""
+        """Raise AgentsError if the module acts by anything but its parameters and buffers, or if nobody can say."""
         self._require_saved(self.module)
 
     def _require_saved(self, module: nn.Module) -> None:
-        unsaved = unsaved_state(module, self._build, self._obs_dim)
+        with self._second.active(), seeded(2):
+            new, _ = self._make(self._second.find(self._kind.rpartition(":")[2]))
+        with self._naming():
+            unsaved = unsaved_state(module, new, self._second, self._obs_dim)
         if unsaved is None:
             return
         names = ", ".join(unsaved) or "something that is no attribute of it"
@@ -111,6 +130,14 @@ class UserEncoder(Encoder):
             f"encoder kind {self._kind!r}: what it puts out depends on {names}, which is neither a parameter nor a "
             "buffer: it would be neither saved, carried over nor frozen; make it one, e.g. by register_buffer"
         )
+
+    @contextmanager
+    def _naming(self, what: str = "cannot check that a checkpoint saves all that it acts by: ") -> Iterator[None]:
+        """Name the encoder, and `what` it is about, in an AgentsError."""
+        try:
+            yield
+        except AgentsError as error:
+            raise AgentsError(f"encoder kind {self._kind!r}: {what}{error}") from error
 
     def encode(self, normalized: torch.Tensor) -> torch.Tensor:
         """Return features (N, features_dim) of normalised observations (N, obs_dim)."""
