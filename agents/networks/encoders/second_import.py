@@ -16,6 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ...errors import AgentsError
+from ..torch_seeding import seeded
 
 __all__ = ["SecondImport", "second_imports", "shared_values"]
 
@@ -96,7 +97,8 @@ def second_imports(place: str) -> tuple[SecondImport, SecondImport]:
     """
     module = sys.modules[place]
     if module not in _imports:
-        _imports[module] = (SecondImport(place), SecondImport(place))
+        with seeded(1):  # what a module draws as it is imported differs between the two, and from what it drew first
+            _imports[module] = (SecondImport(place), SecondImport(place))
     return _imports[module]
 
 

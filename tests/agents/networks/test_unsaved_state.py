@@ -26,7 +26,6 @@ import numpy as np
 import torch
 from torch import nn
 import my_helper
-IMPORTS = []
 TOTAL = {"mean": 0.0}
 
 class Base(nn.Module):
@@ -202,6 +201,13 @@ def test_a_module_that_cannot_be_imported_twice_is_refused(mine: str, tmp_path: 
             build(f"{mine}:Fine")
     finally:
         del sys._once  # type: ignore[attr-defined]
+
+
+def test_what_a_module_draws_as_it_is_imported_is_named(mine: str, tmp_path: Path) -> None:
+    drawn = "DRAWN = torch.randn(5)\nclass Drawn(Base):\n    def act(self, out, x):\n        return out + DRAWN\n"
+    (tmp_path / "my_states.py").write_text(MODULE + drawn)
+    with pytest.raises(AgentsError, match=r"depends on my_states\.DRAWN, which"):
+        build(f"{mine}:Drawn")
 
 
 def test_what_the_user_has_imported_stays_as_it_is(mine: str, tmp_path: Path) -> None:
