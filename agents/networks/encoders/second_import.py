@@ -109,7 +109,7 @@ def shared_values(modules: Mapping[str, ModuleType]) -> dict[str, Any]:
         label = place.rpartition("/")[2]
         for name, value in list(vars(module).items()):
             if isinstance(value, type) and value.__module__ == module.__name__:
-                found |= {f"{label}.{name}.{key}": held for key, held in vars(value).items() if _is_data(key, held)}
+                found |= {f"{label}.{name}.{key}": entry for key, entry in vars(value).items() if _is_data(key, entry)}
             elif _is_data(name, value):
                 found[f"{label}.{name}"] = value
     return found
