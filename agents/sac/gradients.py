@@ -7,9 +7,9 @@ from torch import nn
 
 from ..networks.backprop import Stack
 from ..networks.encoders import MlpEncoder
+from ..networks.ensemble_stack import EnsembleStack
 from ..plan.regularisers.kl_source import KlTerm
 from .batches import Batch
-from .ensemble_stack import EnsembleStack
 from .policy import SacPolicy
 from .settings import SACSettings
 from .squash import Sample, output_gradient, sample_gradient, split_output, squash_sample

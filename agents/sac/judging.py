@@ -7,18 +7,14 @@ import torch
 from stable_baselines3.common.utils import explained_variance
 
 from ..learning.returns import compute_gae
-from ..replay.replay import Replay
+from ..off_policy.replay import Replay
 from .policy import SacPolicy
 
-__all__ = ["JUDGE_EVERY", "judge_critics"]
-
-JUDGE_EVERY = 64  # steps of every world between two judgements, each of them on all of these steps
+__all__ = ["judge_critics"]
 
 
 @torch.no_grad()
-def judge_critics(
-    policy: SacPolicy, replay: Replay, gamma: float, generator: torch.Generator, num_steps: int = JUDGE_EVERY
-) -> float:
+def judge_critics(policy: SacPolicy, replay: Replay, gamma: float, generator: torch.Generator, num_steps: int) -> float:
     """Return the explained variance of the smallest Q(s, a) on returns (lambda = 1) of the last `num_steps` steps.
 
     A soft value counts entropy as reward (arXiv 1812.05905, equation 3): the return is the sum of

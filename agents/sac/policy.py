@@ -8,8 +8,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 from stable_baselines3.common.policies import BasePolicy
 from torch import nn
 
@@ -19,6 +21,7 @@ from ..networks.ensemble import Ensemble
 from ..networks.freezing import is_frozen
 from ..networks.rules import require_bounded_actions
 from ..networks.torch_seeding import seeded
+from ..off_policy.target_networks import copy_buffers, copy_parameters, moving_pairs, polyak_update
 from ..plan.surgery import Adapters
 from ..policy.parts import Member
 from .settings import SACSettings
@@ -112,8 +115,7 @@ class SacPolicy(BasePolicy):
         fast = (*self.policy_hidden.parameters(), *self.policy_output.parameters())
         pairs = zip(self.policy_average.parameters(), fast, strict=True)
         moving = [(slow, own) for slow, own in pairs if slow.requires_grad]
-        if moving:
-            torch._foreach_lerp_([slow for slow, _ in moving], [own for _, own in moving], weight)
+        polyak_update([slow for slow, _ in moving], [own for _, own in moving], weight)
 
     def gaussian(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return means and logs of standard deviations before the tanh, each (N, A), of raw observations (N, D)."""
@@ -153,25 +155,26 @@ class SacPolicy(BasePolicy):
         self.encoder.update_statistics(obs)
         self.share_buffers()
 
-    @torch.no_grad()
     def share_buffers(self) -> None:
         """Give the encoder's slow copy the buffers of the encoder, exactly."""
-        for slow, fast in zip(self.encoder_target.buffers(), self.encoder.buffers(), strict=True):
-            slow.copy_(fast)
+        copy_buffers(self.encoder_target, self.encoder)
 
     def slow_pairs(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield (slow, fast) of all parameters that move now: averaging what stands still would drift by 1e-7."""
+        """Yield (slow, fast) of all parameters that train now, of the encoder, then of the critics."""
         for slow, fast in ((self.encoder_target, self.encoder), (self.critic_target, self.critic)):
-            for target, parameter in zip(slow.parameters(), fast.parameters(), strict=True):
-                if parameter.requires_grad and target.requires_grad:
-                    yield target, parameter
+            yield from moving_pairs(slow.parameters(), fast.parameters())
+
+    def restart_encoder_target(self) -> None:
+        """Restart the slow copy at the encoder's weights, where both train from now on."""
+        copy_parameters(self.encoder_target, self.encoder)
 
     @torch.no_grad()
-    def restart_encoder_target(self) -> None:
-        """Let the slow copy begin anew from the encoder, where both are to move from now on."""
-        for slow, fast in zip(self.encoder_target.parameters(), self.encoder.parameters(), strict=True):
-            if fast.requires_grad and slow.requires_grad:
-                slow.copy_(fast)
+    def sample_actions(self, obs: NDArray[np.float32], generator: torch.Generator) -> NDArray[np.float32]:
+        """Return scaled actions (N, A) drawn for raw observations (N, obs_dim); noise is drawn on the CPU."""
+        noise = torch.randn((len(obs), *self.action_space.shape), generator=generator).to(self.device)
+        features = self.encoder(torch.from_numpy(obs).to(self.device))
+        drawn: NDArray[np.float32] = self.sample(features, noise).action.cpu().numpy()
+        return drawn
 
 
 def make_policy(

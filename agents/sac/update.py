@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 
 from ..learning.optimizer import trained_parameters
+from ..off_policy.target_networks import polyak_update
 from ..plan.regularisers import ActivePenalties, PenaltyTerms
 from ..plan.regularisers.kl_source import KlTerm
 from .batches import Batch
@@ -98,9 +99,7 @@ class Updater:
                     batch, temperature, self._by_policy, self._policy_terms.policy
                 )
             losses |= self._step(policy, self._by_policy, self._policy_terms)
-        if self._slow:
-            with torch.no_grad():
-                torch._foreach_lerp_(self._slow, self._fast, self._settings.tau)
+        polyak_update(self._slow, self._fast, self._settings.tau)
         return losses
 
     def _temperature_gradient(self, log_prob: torch.Tensor) -> torch.Tensor:

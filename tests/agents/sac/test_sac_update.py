@@ -13,9 +13,10 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from agents import Phase, TransferPlan, parts
 from agents.networks.backprop import Stack
 from agents.networks.ensemble import Ensemble, EnsembleLayerNorm, EnsembleLinear
+from agents.networks.ensemble_stack import EnsembleStack
+from agents.off_policy.pools import Pool
 from agents.sac import SAC
-from agents.sac.batches import Batch, Pool, iterate_batches
-from agents.sac.ensemble_stack import EnsembleStack
+from agents.sac.batches import Batch, iterate_batches
 from agents.sac.gradients import HandGradients
 from agents.sac.loss import AutogradGradients, compute_critic_loss, compute_policy_loss, compute_targets
 from agents.sac.squash import sample_gradient, squash_sample

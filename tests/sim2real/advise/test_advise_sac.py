@@ -14,7 +14,6 @@ from rich.console import Console
 from small_runs import SAC, silent, small_config
 
 from agents import SacPolicy
-from agents.sac.collection import sample_actions
 from sim2real.advise import SIGNALS, Advice, advice_tables, advise
 from sim2real.advise.probed_learners import ProbedSAC, make_probed
 from sim2real.methods import METHODS
@@ -92,7 +91,7 @@ def test_actions_are_drawn_as_for_the_replay(probed: ProbedSAC) -> None:
     policy: SacPolicy = probed.policy
     obs = some_obs(6)
     noise = torch.randn((6, 1), generator=torch.Generator().manual_seed(5)).double().numpy()
-    expected = policy.unscale_action(sample_actions(policy, obs, torch.Generator().manual_seed(5)))
+    expected = policy.unscale_action(policy.sample_actions(obs, torch.Generator().manual_seed(5)))
     np.testing.assert_allclose(probed.act(obs, noise).actions, expected, rtol=0, atol=1e-6)
 
 

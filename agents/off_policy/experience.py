@@ -13,11 +13,11 @@ from ..errors import CheckpointError
 from ..learning.training_state import below
 from ..networks.encoders import Encoder
 from ..plan.regularisers import Origin
-from ..replay.feature_cache import FeatureCache
-from ..replay.replay import Replay
 from ..rollouts.transition import Transition
-from .batches import Pool
-from .policy import SacPolicy
+from .collection import SamplingPolicy
+from .feature_cache import FeatureCache
+from .pools import Pool
+from .replay import Replay
 from .source_stream import SourceStream
 
 __all__ = ["Experience"]
@@ -65,9 +65,9 @@ class Experience:
         """Take the steps in the source's worlds that come before the first of the learner's own, if any are wanted."""
         if self.stream is not None and not self.stream.begun:
             assert origin is not None  # SourceData.check
-            self.stream.begin(cast(SacPolicy, origin.policy()), generator)
+            self.stream.begin(cast(SamplingPolicy, origin.policy()), generator)
 
-    def follow(self, policy: SacPolicy, num_steps: int, generator: torch.Generator) -> float | None:
+    def follow(self, policy: SamplingPolicy, num_steps: int, generator: torch.Generator) -> float | None:
         """Do at the source what belongs to `num_steps` more world-steps of the learner; see `SourceStream.follow`."""
         return None if self.stream is None else self.stream.follow(policy, self.replay, num_steps, generator)
 

@@ -9,8 +9,8 @@ from probes import LinearWorld, make_policy_env
 
 from agents import AgentsError, CheckpointError, freeze, parts, unfreeze
 from agents.networks.encoders import MlpEncoder
-from agents.replay.feature_cache import FeatureCache
-from agents.replay.replay import Replay
+from agents.off_policy.feature_cache import FeatureCache
+from agents.off_policy.replay import Replay
 from agents.rollouts.transition import Transition
 from agents.rollouts.vec_adapter import VectorAdapter
 from agents.sac import SAC

@@ -6,23 +6,52 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..learning.finite import require_finite_actions
+from ..networks.encoders import Encoder
 from ..networks.freezing import is_frozen
 from ..rollouts.stepping import step_worlds
 from ..rollouts.transition import Transition
-from .policy import SacPolicy
 
-__all__ = ["Collector", "collect", "draw_actions", "sample_actions"]
+__all__ = ["Collector", "SamplingPolicy", "collect", "draw_actions"]
+
+
+class SamplingPolicy(Protocol):
+    """What collecting needs of a policy."""
+
+    encoder: Encoder
+    action_space: spaces.Box
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        ...
+
+    def sample_actions(self, obs: NDArray[np.float32], generator: torch.Generator) -> NDArray[np.float32]:
+        """Return scaled actions (N, A) drawn for raw observations (N, obs_dim)."""
+        ...
+
+    def unscale_action(self, scaled_action: NDArray[Any]) -> NDArray[Any]:
+        """Return actions of [-1, 1] in units of the action space."""
+        ...
+
+    def set_training_mode(self, mode: bool) -> None:
+        """Switch training or evaluation."""
+        ...
+
+    def update_statistics(self, obs: torch.Tensor) -> None:
+        """Merge raw observations (N, obs_dim) into the normaliser."""
+        ...
 
 
 class Collector(Protocol):
     """What collecting needs of a learner."""
 
-    policy: SacPolicy
+    policy: Any  # a SamplingPolicy
     device: torch.device
     action_space: Any
     generator: torch.Generator
@@ -48,22 +77,14 @@ class Collector(Protocol):
         ...
 
 
-@torch.no_grad()
-def sample_actions(policy: SacPolicy, obs: NDArray[np.float32], generator: torch.Generator) -> NDArray[np.float32]:
-    """Return scaled actions (B, action_dim) that `policy` draws for raw observations (B, obs_dim)."""
-    noise = torch.randn((len(obs), *policy.action_space.shape), generator=generator).to(policy.device)
-    features = policy.encoder(torch.from_numpy(obs).to(policy.device))
-    drawn: NDArray[np.float32] = policy.sample(features, noise).action.cpu().numpy()
-    return drawn
-
-
 def draw_actions(learner: Collector, obs: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return scaled actions (B, action_dim) within [-1, 1] for raw observations (B, obs_dim)."""
     shape = len(obs), *learner.action_space.shape
     if learner.acts_at_random:
         uniform: NDArray[np.float32] = (2.0 * torch.rand(shape, generator=learner.generator) - 1.0).numpy()
         return uniform
-    return sample_actions(learner.policy, obs, learner.generator)
+    drawn: NDArray[np.float32] = learner.policy.sample_actions(obs, learner.generator)
+    return drawn
 
 
 def collect(learner: Collector, env: VecEnv, callback: BaseCallback, num_steps: int) -> bool:

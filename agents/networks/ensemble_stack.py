@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from ..networks.backprop import activate, activation_gradient, gradient_of
-from ..networks.ensemble import Ensemble, EnsembleLayerNorm, EnsembleLinear
+from .backprop import activate, activation_gradient, gradient_of
+from .ensemble import Ensemble, EnsembleLayerNorm, EnsembleLinear
 
 __all__ = ["EnsembleStack"]
 

@@ -13,10 +13,10 @@ from probes import Probe
 
 from agents import SAC, Phase, SourceData, TransferPlan, parts
 from agents.errors import CheckpointError
-from agents.replay.darc import ClassifierSettings, DomainClassifiers
-from agents.replay.replay import Replay
+from agents.off_policy import source_stream
+from agents.off_policy.darc import ClassifierSettings, DomainClassifiers
+from agents.off_policy.replay import Replay
 from agents.rollouts.transition import Transition
-from agents.sac import source_stream
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

@@ -14,14 +14,12 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..errors import CheckpointError
 from ..learning.training_state import below
 from ..plan.source_data import SourceData
-from ..replay.darc import ClassifierSettings, DomainClassifiers
-from ..replay.feature_cache import FeatureCache
-from ..replay.replay import Replay
 from ..rollouts.stepping import step_worlds
-from .batches import Pool
-from .collection import sample_actions
-from .policy import SacPolicy
-from .settings import SACSettings
+from .collection import SamplingPolicy
+from .darc import ClassifierSettings, DomainClassifiers
+from .feature_cache import FeatureCache
+from .pools import Pool
+from .replay import Replay
 
 __all__ = ["SourceStream"]
 
@@ -34,12 +32,15 @@ class SourceStream:
     What is collected is kept as it is, so that a run that is continued takes no step of the source again.
     """
 
-    def __init__(self, wanted: SourceData, worlds: VecEnv, policy: SacPolicy, settings: SACSettings, seed: int) -> None:
-        """Begin with nothing; `policy` says how large transitions are, `seed` draws the classifiers' weights."""
+    def __init__(self, wanted: SourceData, worlds: VecEnv, policy: SamplingPolicy, buffer_size: int, seed: int) -> None:
+        """Begin with nothing; `policy` says how large transitions are, `seed` draws the classifiers' weights.
+
+        `buffer_size` bounds the replay where the source is stepped all along.
+        """
         self.wanted, self._worlds = wanted, worlds
         obs_dim, action_dim = worlds.observation_space.shape[0], policy.action_space.shape[0]  # type: ignore[index]
         steps = -(-wanted.steps // worlds.num_envs) * worlds.num_envs
-        capacity = max(steps, settings.buffer_size) if wanted.per_target_step else steps
+        capacity = max(steps, buffer_size) if wanted.per_target_step else steps
         self.replay = Replay(max(capacity, worlds.num_envs), obs_dim, action_dim, worlds.num_envs, policy.device)
         self.cache = FeatureCache(self.replay, policy.device)
         self.classifiers: DomainClassifiers | None = None
@@ -53,7 +54,7 @@ class SourceStream:
         """Whether the steps before the target's first have been taken."""
         return self._obs is not None
 
-    def begin(self, source: SacPolicy, generator: torch.Generator) -> None:
+    def begin(self, source: SamplingPolicy, generator: torch.Generator) -> None:
         """Take the steps that come before the target's first, by the policy of the `source`."""
         self._obs = np.asarray(self._worlds.reset(), np.float32)
         num_steps = -(-self.wanted.steps // self._worlds.num_envs)
@@ -61,7 +62,9 @@ class SourceStream:
         if self.classifiers is not None:
             self.classifiers.measure(self.replay.recent(num_steps))
 
-    def follow(self, policy: SacPolicy, target: Replay, target_steps: int, generator: torch.Generator) -> float | None:
+    def follow(
+        self, policy: SamplingPolicy, target: Replay, target_steps: int, generator: torch.Generator
+    ) -> float | None:
         """Do here what belongs to `target_steps` more world-steps of the target, in its replay `target`.
 
         Steps by the `policy` that learns, then updates of the classifiers; returns their loss, None without any.
@@ -76,13 +79,13 @@ class SourceStream:
         self.owed_updates -= num
         return self.classifiers.learn(self.replay, target, num, generator) if num else None
 
-    def _step(self, policy: SacPolicy, num_steps: int, generator: torch.Generator) -> None:
+    def _step(self, policy: SamplingPolicy, num_steps: int, generator: torch.Generator) -> None:
         """Step all worlds `num_steps` times, into the replay."""
         space = policy.action_space
         policy.set_training_mode(False)
         for _ in range(num_steps):
             assert self._obs is not None
-            scaled = sample_actions(policy, self._obs, generator)
+            scaled = policy.sample_actions(self._obs, generator)
             transition, _ = step_worlds(self._worlds, np.clip(policy.unscale_action(scaled), space.low, space.high))
             rows = self.replay.add(self._obs, scaled, transition)
             if self.cache.valid:
