@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
 from ..networks.backprop import Stack
 from ..networks.encoders import MlpEncoder
 from ..plan.regularisers.kl_source import KlTerm
-from .loss import Losses, normalize_advantages
+from .collection import Batch, Columns
 from .policy import AgentPolicy
 from .settings import PPOSettings
-from .table import Batch, Columns
+from .update import Losses, normalize_advantages
 
 __all__ = ["HandGradients"]
 
@@ -31,6 +33,8 @@ class HandGradients:
     d(log-prob)/d(log std) = z^2 - 1; dL/d(value) = 2 vf_coef (value - return) / N; dL/d(log std) of the
     entropy is -ent_coef.
     """
+
+    accumulates: ClassVar[bool] = False
 
     def __init__(
         self, policy: AgentPolicy, columns: Columns, settings: PPOSettings, max_rows: int, kl: KlTerm | None = None

@@ -27,9 +27,10 @@ from ..plan.budget import rollout_steps
 from ..plan.phase_runner import PhaseRunner
 from ..plan.plan import pretrain_plan
 from .collection import collect
+from .gradients import HandGradients
 from .policy import AgentPolicy, make_policy
 from .settings import PPOSettings
-from .update import run_update
+from .update import AutogradGradients, run_update
 
 __all__ = ["PPO"]
 
@@ -165,7 +166,8 @@ class PPO(Learner, stable_baselines3.PPO):
         trained = trained_parameters(self.policy.optimizer)
         terms = self.active_penalties().bind(trained, done)
         with self.lend_randomness():
-            log = run_update(self.policy, rollout, self.settings, self.policy.optimizer, rates, terms)
+            make_gradients = HandGradients if HandGradients.supports(self.policy) else AutogradGradients
+            log = run_update(self.policy, rollout, self.settings, self.policy.optimizer, rates, terms, make_gradients)
         require_finite(self, {"loss": log.mean_loss}, trained)
         self._n_updates += log.epochs
         for name, value in log.values.items():

@@ -1,14 +1,15 @@
-"""One PPO update: a lean loop over epochs and minibatches that never waits for a number.
+"""One PPO update: the loss of a minibatch, and a lean loop over epochs and minibatches that never waits for a number.
 
-Losses stay tensors until the end; the gradients of all trained parameters are pieces of one vector, so that
-clipping them (Pascanu et al. 2013, arXiv 1211.5063) is two operations. Where every layer is known, gradients
-come from `HandGradients`, else from autograd.
+Source of the loss: Schulman et al. 2017, arXiv 1707.06347, equations 7 and 9, as stable-baselines3 computes it:
+advantages are normalised a minibatch, values are not clipped. Losses stay tensors until the end; the gradients of all
+trained parameters are pieces of one vector, so that clipping them (Pascanu et al. 2013, arXiv 1211.5063) is two
+operations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import torch
 
@@ -16,15 +17,14 @@ from ..learning.optimizer import trained_parameters
 from ..learning.returns import Rollout
 from ..networks.backprop import gather_gradients
 from ..plan.regularisers import PenaltyTerms
-from .gradients import HandGradients
-from .loss import Losses, compute_loss
+from ..plan.regularisers.kl_source import KlTerm
+from .collection import Batch, Columns, make_table
 from .policy import AgentPolicy
 from .settings import PPOSettings
-from .table import Batch, make_table
 
-__all__ = ["UpdateLog", "autograd_gradients", "run_update"]
+__all__ = ["AutogradGradients", "Losses", "UpdateLog", "compute_loss", "normalize_advantages", "run_update"]
 
-Gradients = Callable[[Batch], Losses]
+MakeGradients = Callable[[AgentPolicy, Columns, PPOSettings, int, KlTerm | None], "Gradients"]
 
 
 class UpdateLog(NamedTuple):
@@ -35,15 +35,89 @@ class UpdateLog(NamedTuple):
     mean_loss: float = 0.0  # over all minibatches: not finite if the loss of any was not
 
 
-def autograd_gradients(loss: Callable[[Batch], Losses]) -> Gradients:
-    """Return a function that computes `loss` and adds its gradients to `.grad`, which it zeroes before."""
+class Losses(NamedTuple):
+    """Of one minibatch, each a tensor (); those of the policy are None where only the value trains."""
 
-    def gradients(batch: Batch) -> Losses:
-        losses = loss(batch)
+    total: torch.Tensor
+    value: torch.Tensor
+    policy: torch.Tensor | None = None
+    entropy: torch.Tensor | None = None  # minus the entropy, as stable-baselines3 logs it
+    clip_fraction: torch.Tensor | None = None
+    approx_kl: torch.Tensor | None = None  # http://joschu.net/blog/kl-approx.html
+    kl_source: torch.Tensor | None = None  # the penalty of that name, where one acts
+
+
+def normalize_advantages(advantages: torch.Tensor) -> torch.Tensor:
+    """Return advantages (N,) with mean 0 and standard deviation 1; a single one stays as it is."""
+    if len(advantages) < 2:
+        return advantages
+    std, mean = torch.std_mean(advantages)
+    return (advantages - mean) / (std + 1e-8)
+
+
+def compute_loss(
+    policy: AgentPolicy, batch: Batch, columns: Columns, settings: PPOSettings, kl: KlTerm | None = None
+) -> Losses:
+    """Return the losses of one minibatch, differentiable through `total`."""
+    features = batch.policy_inputs
+    if not columns.policy_cached and (columns.shared or not columns.value_only):
+        features = policy.encoder.encode(features)
+    value_features = features if columns.shared else batch.value_inputs
+    if not columns.shared and not columns.value_cached:
+        value_features = policy.value_encoder.encode(value_features)
+    error = policy.value_of(value_features) - batch.returns
+    value_loss = torch.dot(error, error) / len(error)
+    if columns.value_only:
+        return Losses(settings.vf_coef * value_loss, value_loss)
+    mean = policy.action_mean(features)
+    z = (batch.actions - mean) * torch.exp(-policy.log_std)
+    log_ratio = policy.log_density(z) - batch.log_probs
+    ratio = torch.exp(log_ratio)
+    advantages = normalize_advantages(batch.advantages)
+    clipped = torch.clamp(ratio, 1.0 - settings.clip_range, 1.0 + settings.clip_range)
+    policy_loss = -torch.minimum(advantages * ratio, advantages * clipped).mean()
+    entropy_loss = -policy.entropy()
+    total = policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
+    held = None if kl is None else kl.loss(batch.source, mean, policy.log_std)
+    if held is not None:
+        total = total + held
+    with torch.no_grad():
+        approx_kl = (ratio - 1.0 - log_ratio).mean()
+        clip_fraction = (ratio != clipped).float().mean()
+    return Losses(total, value_loss, policy_loss, entropy_loss, clip_fraction, approx_kl, held)
+
+
+class Gradients(Protocol):
+    """Computes the losses of minibatches and leaves their gradients in `.grad` of everything that trains.
+
+    Attributes:
+        accumulates: whether it adds to `.grad`, which must be zero before; else it overwrites what the loss reaches.
+    """
+
+    accumulates: ClassVar[bool]
+
+    def __call__(self, batch: Batch) -> Losses:
+        """Return the losses, detached."""
+        ...
+
+
+class AutogradGradients:
+    """Gradients of `compute_loss` by autograd: for any layers, and what faster ways are tested against."""
+
+    accumulates: ClassVar[bool] = True
+
+    def __init__(
+        self, policy: AgentPolicy, columns: Columns, settings: PPOSettings, max_rows: int, kl: KlTerm | None = None
+    ) -> None:
+        """Prepare for minibatches with these `columns`; their size, at most `max_rows`, makes no difference."""
+        self._arguments = policy, columns, settings, kl
+
+    def __call__(self, batch: Batch) -> Losses:
+        """Return the losses of one minibatch and add its gradients to `.grad`."""
+        policy, columns, settings, kl = self._arguments
+        losses = compute_loss(policy, batch, columns, settings, kl)
         losses.total.backward()  # type: ignore[no-untyped-call]
         return Losses(*(None if value is None else value.detach() for value in losses))  # type: ignore[arg-type]
-
-    return gradients
 
 
 def run_update(
@@ -53,12 +127,13 @@ def run_update(
     optimizer: torch.optim.Optimizer,
     rates: Mapping[str, float],
     penalties: PenaltyTerms,
+    make_gradients: MakeGradients = AutogradGradients,
 ) -> UpdateLog:
     """Train on a rollout for `settings.num_epochs` epochs, or until `target_kl` stops it.
 
     `rates` are the units that train. Without any of `policy_head`, `log_std` and `adapters` among them only the value
     loss is computed; without any parameter (statistics alone) there is nothing to descend. `penalties` are part of the
-    loss: gradients are clipped with theirs among them.
+    loss: gradients are clipped with theirs among them. `make_gradients` is AutogradGradients, or a faster way.
     """
     trained = trained_parameters(optimizer)
     if not sum(parameter.numel() for parameter in trained):
@@ -67,12 +142,7 @@ def run_update(
     value_only = not {"policy_head", "log_std", "adapters"} & {unit.split(".")[0] for unit in rates}
     kl = None if value_only else penalties.policy
     table, columns = make_table(policy, rollout, settings.cache_features, value_only, kl)
-    by_hand = HandGradients.supports(policy)
-    gradients: Gradients
-    if by_hand:
-        gradients = HandGradients(policy, columns, settings, min(settings.batch_size, len(table)), kl)
-    else:
-        gradients = autograd_gradients(lambda batch: compute_loss(policy, batch, columns, settings, kl))
+    gradients = make_gradients(policy, columns, settings, min(settings.batch_size, len(table)), kl)
     vector = gather_gradients(trained)
     limit = float("inf") if settings.target_kl is None else 1.5 * settings.target_kl
     records: list[Losses] = []
@@ -82,7 +152,7 @@ def run_update(
     while epochs < settings.num_epochs and not stopped:
         last_epoch = len(records)
         for rows in rollout.minibatches(table, settings.batch_size):
-            if not by_hand or penalties.weights:  # by hand, what the loss does not reach is never written
+            if gradients.accumulates or penalties.weights:  # otherwise what the loss does not reach is never written
                 vector.zero_()
             losses = gradients(columns.batch(rows))
             values = penalties.add_gradients()

@@ -30,9 +30,9 @@ from agents.networks.backprop import gather_gradients
 from agents.plan.regularisers import REGULARISERS, ActivePenalties, Origin
 from agents.plan.regularisers.fisher import compute_diagonal_fisher
 from agents.plan.regularisers.kl_source import KlTerm, compute_gaussian_kl
+from agents.ppo.collection import make_table
 from agents.ppo.gradients import HandGradients
-from agents.ppo.loss import compute_loss
-from agents.ppo.table import make_table
+from agents.ppo.update import compute_loss
 
 torch.set_num_threads(1)  # networks this small are slower on more
 

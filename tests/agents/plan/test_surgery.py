@@ -28,9 +28,8 @@ from agents import (
 )
 from agents.networks.backprop import Stack
 from agents.plan.surgery import operate
-from agents.ppo.loss import compute_loss
-from agents.ppo.table import make_table
-from agents.ppo.update import autograd_gradients
+from agents.ppo.collection import make_table
+from agents.ppo.update import AutogradGradients
 from agents.sac import SAC
 
 torch.set_num_threads(1)  # networks this small are slower on more
@@ -416,7 +415,7 @@ def test_gradients_with_kept_features_are_those_without(kind: str, widths: list[
         assert columns.policy_cached == (cache and not corrected)
         batch = columns.batch(table[:48])
         agent.policy.zero_grad()
-        autograd_gradients(lambda rows, c=columns: compute_loss(agent.policy, rows, c, agent.settings))(batch)
+        AutogradGradients(agent.policy, columns, agent.settings, len(table))(batch)
         trained = {name: p for name, p in agent.policy.named_parameters() if p.requires_grad}
         assert all(p.grad is not None for p in trained.values())
         found.append({name: p.grad.clone() for name, p in trained.items() if p.grad is not None})

@@ -31,9 +31,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import AGENTS, PPO, AgentsError, Phase, PPOSettings, TransferPlan, VectorAdapter, make_agent, parts
 from agents.learning.returns import compute_gae
+from agents.ppo.collection import make_table
 from agents.ppo.gradients import HandGradients
-from agents.ppo.loss import compute_loss
-from agents.ppo.table import make_table
+from agents.ppo.update import compute_loss
 
 torch.set_num_threads(1)  # networks this small are slower on more
 
