@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from agents import Bundle, CheckpointError, load_bundle, save_bundle
+from agents import Bundle, CheckpointError, bundle_digest, load_bundle, save_bundle
 from envs import is_number
 
 from ..errors import UserError
@@ -25,9 +25,9 @@ _logger = logging.getLogger(__name__)
 class Checkpoints:
     """The folder `checkpoints` of a run: a bundle a step; what has other names there is nobody's business."""
 
-    def __init__(self, folder: Path) -> None:
-        """Name the folder; nothing is touched."""
-        self.folder = folder
+    def __init__(self, folder: Path, require_own: Callable[[Path, Bundle], None]) -> None:
+        """Name the folder; nothing is touched. `require_own` raises CheckpointError on another run's bundle."""
+        self.folder, self._require_own = folder, require_own
 
     def save(self, step: int, *, weights: Any, state: Any, meta: Mapping[str, Any]) -> None:
         """Write the bundle of `step` and drop the oldest ones."""
@@ -50,12 +50,12 @@ class Checkpoints:
 
         Raises:
             UserError: when there is none yet.
-            CheckpointError: when it does not verify.
+            CheckpointError: when it does not verify, or is another run's.
         """
         steps = self._steps()
         if not steps:
             raise UserError(f"{self.folder}: no checkpoint was written yet")
-        return _load(self._path(steps[-1]))
+        return self._load(self._path(steps[-1]))
 
     def latest_sound(self) -> Bundle | None:
         """Return the newest checkpoint that verifies, to continue from; None if none was written yet.
@@ -66,7 +66,7 @@ class Checkpoints:
         problems = []
         for step in reversed(self._steps()):
             try:
-                bundle = _load(self._path(step))
+                bundle = self._load(self._path(step))
             except CheckpointError as error:
                 problems.append(str(error))
                 continue
@@ -79,6 +79,15 @@ class Checkpoints:
                 "and begin it anew"
             )
         return None
+
+    def newest_digest(self) -> str:
+        """Return the digest of the newest checkpoint, of which there is one."""
+        return bundle_digest(self._path(self._steps()[-1]))
+
+    def _load(self, path: Path) -> Bundle:
+        bundle = _load(path)
+        self._require_own(path, bundle)
+        return bundle
 
     def _path(self, step: int) -> Path:
         return self.folder / f"{step:010d}"

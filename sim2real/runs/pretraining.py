@@ -93,9 +93,8 @@ def _close(config: RunConfig, run: RunDirectory, agent: Learner, monitor: Monito
     final = Final(source_return=curve[-1]["return"])
     monitor.hyper_parameters("pretrain", config, config.agent, "", "", final, config.budget.source_steps)
     monitor.close()
-    run.write_ledger(
+    run.finish(
         {
-            "status": "finished",
             **training.counts(),
             "eval_steps": sum(point["eval_steps"] for point in curve),
             "source_return": curve[-1]["return"],

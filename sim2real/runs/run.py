@@ -23,7 +23,7 @@ import yaml
 
 from agents import Bundle, CheckpointError
 
-from ..config.config import DEVICES, RunConfig, config_digest, content_digest, validate
+from ..config.config import RunConfig, validate
 from ..config.trust import code_of_run, code_record, require_same_code
 from ..config.user_code import Code
 from ..errors import UserError
@@ -33,6 +33,7 @@ from ..files.locking import working_on
 from ..files.reading import load_yaml
 from ..versions import collect_versions
 from .checkpoints import Checkpoints
+from .identity import make_manifest, require_own, require_same_run, same_but_for_device
 from .run_logs import RunLogs
 
 __all__ = ["RunDirectory"]
@@ -51,7 +52,7 @@ class RunDirectory:
         """Name the folder, and what code it may load (see `code_of_run`). Nothing is read yet."""
         self.path = path.resolve()
         self._trust, self._approved = trust, approved
-        self._checkpoints = Checkpoints(self.path / "checkpoints")
+        self._checkpoints = Checkpoints(self.path / "checkpoints", self._require_own)
         self._logs = RunLogs(self.path)
         self._require_ours: Callable[[], None] = lambda: None
 
@@ -73,16 +74,17 @@ class RunDirectory:
         Raises:
             UserError: when the folder holds another run, or this one and `resume` is not asked for.
         """
-        manifest = {**identity, "seed": config.seed, "config": config_digest(config)}
+        manifest = make_manifest(config, identity)
         run = cls(path)
         if path.exists() and not path.is_dir():
             raise UserError(f"{path}: is a file; --out names a folder")
         if path.is_dir() and any(path.iterdir()):
             run._require_same(manifest, config, resume)
             return run
-        record = code_record(config.code, _dump(config))
+        content = config.model_dump(mode="json")
+        record = code_record(config.code, content)
         files = {
-            "config.resolved.yaml": yaml.safe_dump(_dump(config), sort_keys=False),
+            "config.resolved.yaml": yaml.safe_dump(content, sort_keys=False),
             "manifest.json": to_json({**manifest, "versions": collect_versions(), **record}),
         }
         if not make_folder(run.path, files):
@@ -111,15 +113,7 @@ class RunDirectory:
                 "choose another --out, or add --resume to continue it"
             )
         require_same_code(there, config.code, self.path)
-        found = {**{key: there.get(key) for key in manifest}, "config": self.content()}
-        wanted = {**manifest, "config": _dump(config)}
-        if all(there.get(key) == value for key, value in manifest.items()):
-            return
-        parents = "" if there.get("parent") == manifest.get("parent") else " (parent: the source agent's checkpoint)"
-        raise UserError(
-            f"{self.path}: --resume continues the same run only; differs in {describe_differences(found, wanted)}"
-            f"{parents}; choose another --out, or ask for what is there"
-        )
+        require_same_run(self.path, there, self.content(), manifest, config)
 
     @classmethod
     def open(cls, path: Path, *, trust: bool = False, approved: Code | None = None) -> RunDirectory:
@@ -165,8 +159,7 @@ class RunDirectory:
             raise UserError(f"{self._config_file}: cannot be read ({error.strerror})") from None
         if not isinstance(content, dict):
             raise UserError(f"{self._config_file}: damaged: expected a mapping")
-        # a run may go on, or act, on another machine than where it began: its device may be edited, nothing else
-        if self.manifest().get("config") not in {content_digest({**content, "device": name}) for name in DEVICES}:
+        if self.manifest().get("config") not in same_but_for_device(content):
             raise UserError(
                 f"{self._config_file}: was changed after the run had begun (manifest.json has another digest); undo "
                 "the change, or make another run with it"
@@ -185,6 +178,10 @@ class RunDirectory:
         """Replace the ledger."""
         write_json(self.path / "ledger.json", content)
 
+    def finish(self, content: Mapping[str, Any]) -> None:
+        """Write the last ledger: the run has reached its end, with the newest checkpoint."""
+        self.write_ledger({"status": "finished", **content, "checkpoint": self._checkpoints.newest_digest()})
+
     @property
     def finished(self) -> bool:
         """Whether the run has reached its end."""
@@ -192,12 +189,9 @@ class RunDirectory:
 
     @property
     def complete(self) -> bool:
-        """Whether the run has reached its end and its last checkpoint is sound: there is nothing left to do."""
-        if not self.finished:
-            return False
+        """Whether the run has reached its end and that is sound, as `final` has it: there is nothing left to do."""
         try:
-            self.final()
-            return bool(self.curve())
+            return self.finished and self.final() is not None
         except (UserError, CheckpointError):
             return False
 
@@ -232,20 +226,31 @@ class RunDirectory:
         """Return the newest checkpoint; of a run that has finished the one of its end, and no older one.
 
         Raises:
-            UserError: when there is none yet, or that of the end is missing.
-            CheckpointError: when it does not verify.
+            UserError: when there is none yet, or that of the end or the end of the curve is missing.
+            CheckpointError: when it does not verify, or is another run's.
         """
         try:
             bundle = self._checkpoints.newest()
         except CheckpointError as error:
             raise CheckpointError(f"{error}; --resume goes on from the one before: {self._again()}") from None
-        end = self.curve()[-1:] if self.finished else []
-        if end and end[0].get("step") != bundle.meta.get("step"):
-            raise UserError(
-                f"{self.path}: the checkpoint of its end, step {end[0].get('step')}, is missing; --resume goes on from "
-                f"the one before: {self._again()}"
-            )
+        if self.finished:
+            self._require_end(bundle)
         return bundle
+
+    def _require_end(self, bundle: Bundle) -> None:
+        """Raise UserError unless a finished run's `bundle` and curve are at its end, which is not before its budget."""
+        end, step = self.ledger().get("steps"), bundle.meta["step"]
+        least = self.content()["budget"]["source_steps"] if self.manifest().get("kind") == "pretrain" else 0
+        if step != end or step < least:
+            raise UserError(
+                f"{self.path}: the checkpoint of its end, step {end if step != end else least}, is missing; --resume "
+                f"goes on from step {step}: {self._again()}"
+            )
+        self._logs.require_end(end)
+
+    def _require_own(self, path: Path, bundle: Bundle) -> None:
+        """Raise CheckpointError unless the `bundle` in `path` is one of this run."""
+        require_own(path, bundle, self.manifest(), self.content(), self.ledger())
 
     def latest_sound(self) -> Bundle | None:
         """Return the newest checkpoint that verifies, to continue from; see `Checkpoints.latest_sound`."""
@@ -257,15 +262,17 @@ class RunDirectory:
         What is not as it was when the run began, or at `bundle`, is said: package versions, logs that are gone.
 
         Raises:
-            UserError: when the curve is shorter than it was at `bundle`.
+            UserError: when the curve is shorter than it was at `bundle`; nothing is changed then.
         """
+        lengths = bundle.meta["clock"]["logs"] if bundle else {}
+        self._logs.require(lengths)
         if self.finished:
             _logger.warning(
                 "%s: had finished, but the checkpoint of its end is not sound: that part is done again", self.path
             )
             self.write_ledger({**self.ledger(), "status": "running"})
         self._say_what_changed(bundle)
-        self._logs.cut(bundle.meta["clock"]["logs"] if bundle else {})
+        self._logs.cut(lengths)
 
     def _say_what_changed(self, bundle: Bundle | None) -> None:
         """Warn of other package versions than the run was made with, and of events that are gone."""
@@ -286,10 +293,7 @@ class RunDirectory:
         self._logs.append_curve(point)
 
     def curve(self) -> list[dict[str, Any]]:
-        """Return all evaluations so far, oldest first."""
+        """Return all evaluations so far, oldest first; UserError where a finished run's do not reach its end."""
+        if self.finished:
+            self._logs.require_end(self.ledger().get("steps"))
         return self._logs.curve()
-
-
-def _dump(config: RunConfig) -> dict[str, Any]:
-    """Return the configuration as JSON values, which its digest is of."""
-    return config.model_dump(mode="json")

@@ -135,9 +135,8 @@ class TransferRun:
         monitor.close()
         frozen = [row.part for row in agent.plan.table(agent.policy) if row.action == "frozen"]
         source, companion = self.prepared.source, agent.source_env
-        self.run.write_ledger(
+        self.run.finish(
             {
-                "status": "finished",
                 **training.counts(),
                 "source_steps": companion.counts["steps"] if isinstance(companion, VectorAdapter) else 0,
                 "adaptation": agent.adaptation and agent.adaptation._asdict(),
