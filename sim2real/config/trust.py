@@ -8,13 +8,14 @@ author chose may be executed. Weights and logs are data; what remains are names 
   then in the working directory, and loaded: who runs a configuration runs its code. Python's own modules alone are
   refused, and a class is called only once it has shown what it is.
 - A module that a run names is loaded only if the run was made here and the file is the one it was made with. A run
-  that names code keeps `code` in its manifest, module -> path and sha256, and a `signature`: an HMAC over these and
-  config.resolved.yaml, by a key that only this user can read ($XDG_STATE_HOME/sim2real/key, ~/.local/state by
+  that names code keeps `code` in its manifest, module -> path, sha256 and files, and a `signature`: an HMAC over these
+  and config.resolved.yaml, by a key that only this user can read ($XDG_STATE_HOME/sim2real/key, ~/.local/state by
   default). So a folder made or edited elsewhere shows as such, and a copy of one's own run still works.
 - A module that lies inside a folder of a run or of a benchmark is not loaded, whoever names it.
 
-`--trust` allows the last two, and shows file and digest. The digest is that of the module itself, not of what it
-imports beside it. Bytecode that lies beside a module (`__pycache__`) is never executed.
+`--trust` allows the last two, and shows file and digest. A run also keeps the digests of what the module imports and
+names beside it (see `code_files`), and these files count as the module does. Bytecode that lies beside a module
+(`__pycache__`) is never executed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from rich.console import Console
 from ..errors import UserError
 from ..files.files import read_json
 from ..files.reading import load_yaml
+from .code_files import changed_files, files_of
 from .user_code import PILLARS, Code, CodeFile, code_at, find_module, module_of, require_first, use_code
 
 __all__ = ["code_for", "code_of_names", "code_of_run", "code_record", "require_same_code"]
@@ -84,9 +86,14 @@ def code_record(code: Code, config: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not code:
         return {}
-    record = {name: {"path": str(file.path), "sha256": file.sha256} for name, file in sorted(code.items())}
+    record = {name: _entry(file, config) for name, file in sorted(code.items())}
     signature = _sign(record, config, _key(make=True))
     return {"code": record, **({} if signature is None else {"signature": signature})}
+
+
+def _entry(file: CodeFile, config: Mapping[str, Any]) -> dict[str, Any]:
+    files = files_of(file, config)
+    return {"path": str(file.path), "sha256": file.sha256, **({"files": files} if files else {})}
 
 
 def require_same_code(manifest: Mapping[str, Any], code: Code, run: Path) -> None:
@@ -96,11 +103,16 @@ def require_same_code(manifest: Mapping[str, Any], code: Code, run: Path) -> Non
         UserError: naming both files.
     """
     for name, file in code.items():
-        path, digest = _recorded(manifest, name)
+        path, digest, files = _recorded(manifest, name)
         if digest not in (None, file.sha256):
             raise UserError(
                 f"{run}: was made with module {name!r} of {path} (sha256 {digest}), and here it is {file.describe()}; "
                 "put that file back, or choose another --out"
+            )
+        if changed := changed_files(file, files):
+            raise UserError(
+                f"{run}: was made with other files beside module {name!r}: {', '.join(changed)}; put them back, or "
+                "choose another --out"
             )
 
 
@@ -148,7 +160,7 @@ def _code_of_run(run: Path, names: Mapping[str, Any], trust: bool, approved: Cod
     own = signature is not None and hmac.compare_digest(signature, str(manifest.get("signature")))
     code = {}
     for name in names:
-        path, digest = _recorded(manifest, name)
+        path, digest, files = _recorded(manifest, name)
         file = _locate(name, path, digest, run)
         if file is None:
             raise UserError(f"{run}: {_absent(name, [*([path] if path else []), run, Path.cwd()])}")
@@ -159,6 +171,8 @@ def _code_of_run(run: Path, names: Mapping[str, Any], trust: bool, approved: Cod
             _allow(trust, f"{found}, and the run was not made here by this user")
         elif file.sha256 != digest:
             _allow(trust, f"{found}, and the run was made with {path} (sha256 {digest})")
+        elif changed := changed_files(file, files):
+            _allow(trust, f"{found}, and the run was made with other files beside it: {', '.join(changed)}")
         elif (around := _run_around(file.path)) is not None:
             _allow(trust, f"{found}, inside {around}")
         code[name] = file
@@ -172,11 +186,17 @@ def _locate(name: str, path: Path | None, digest: str | None, run: Path) -> Code
     return next((file for file in found if file.sha256 == digest), next(iter(found), None))
 
 
-def _recorded(manifest: Mapping[str, Any], name: str) -> tuple[Path | None, str | None]:
-    held = manifest.get("code")
-    entry = held.get(name) if isinstance(held, dict) else None
-    path, digest = (entry.get("path"), entry.get("sha256")) if isinstance(entry, dict) else (None, None)
-    return (Path(path) if isinstance(path, str) else None), (digest if isinstance(digest, str) else None)
+def _recorded(manifest: Mapping[str, Any], name: str) -> tuple[Path | None, str | None, Mapping[str, Any]]:
+    """Return path, digest and files of a module, as far as the manifest says."""
+    code = manifest.get("code")
+    entry = code.get(name) if isinstance(code, dict) else None
+    entry = entry if isinstance(entry, dict) else {}
+    path, digest, files = entry.get("path"), entry.get("sha256"), entry.get("files")
+    return (
+        Path(path) if isinstance(path, str) else None,
+        digest if isinstance(digest, str) else None,
+        files if isinstance(files, dict) else {},
+    )
 
 
 def _absent(name: str, places: list[Path]) -> str:

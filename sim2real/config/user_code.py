@@ -1,30 +1,17 @@
-"""Modules of the user's own: which file a name means, and how that file is imported by its path.
-
-A module that lies beside a configuration is imported as `<folder>/<module>`, dots of the folder as `%2E`. So two
-folders may each have a `robot.py`. Its import statements, also those inside functions, find what lies beside it,
-whatever other folders hold: each such module has an `__import__` of its own. They never find another standard library,
-`envs`, `agents` or `sim2real` there. What is on Python's path, in site-packages or on PYTHONPATH, is imported under its
-own name.
-"""
+"""Modules of the user's own: which file a name means, and that this one is imported (see `user_imports`)."""
 
 from __future__ import annotations
 
-import builtins
-import functools
 import hashlib
 import importlib
-import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import ModuleType
-from typing import Any
-
-from envs import import_from
 
 from ..errors import UserError
+from .user_imports import DIGESTS, PILLARS, add_folder, find_on_path, keep_plain, prefix_of
 
 __all__ = [
     "PILLARS",
@@ -37,10 +24,6 @@ __all__ = [
     "require_first",
     "use_code",
 ]
-
-_folders: list[str] = []  # users' folders on Python's path
-PILLARS = ("envs", "agents", "sim2real")
-_digests: dict[str, str] = {}  # file -> sha256 that a configuration was read with
 
 
 @dataclass(frozen=True)
@@ -62,7 +45,7 @@ class CodeFile:
     @property
     def import_name(self) -> str:
         """The name under which this file, and no other, is imported."""
-        return self.name if self.folder is None else f"{_prefix(self.folder)}{self.name}"
+        return self.name if self.folder is None else f"{prefix_of(self.folder)}{self.name}"
 
     def describe(self) -> str:
         """Return file and digest in words."""
@@ -126,21 +109,12 @@ def _file_in(parts: Sequence[str], search: Sequence[str] | None) -> Path | None:
     """Return the source file of a dotted name below the folders `search`; None: on Python's path but for users'."""
     spec: ModuleSpec | None = None
     for part in parts:
-        spec = _find_on_path(part) if search is None else PathFinder.find_spec(part, search)
+        spec = find_on_path(part) if search is None else PathFinder.find_spec(part, search)
         if spec is None:
             return None
         search = list(spec.submodule_search_locations or ())
     origin = Path(spec.origin) if spec is not None and spec.origin else None
     return origin.absolute() if origin is not None and origin.suffix != ".pyc" and origin.is_file() else None
-
-
-def _find_on_path(top: str) -> ModuleSpec | None:
-    """Return the spec of `top` as an import would find it, if no user's folder were on the path."""
-    for finder in sys.meta_path:
-        own = [place for place in sys.path if place not in _folders] if finder is PathFinder else None
-        if (spec := finder.find_spec(top, own)) is not None:
-            return spec
-    return None
 
 
 def use_code(code: Code) -> None:
@@ -150,24 +124,12 @@ def use_code(code: Code) -> None:
         UserError: when a file has changed since it was read or imported, or another file of that name comes first.
     """
     for file in code.values():
-        known = _digests.get(str(file.path))
+        known = DIGESTS.get(str(file.path))
         if known not in (None, file.sha256) and file.import_name in sys.modules:
             raise UserError(f"{file.path}: was imported with sha256 {known} and is now {file.sha256}; start anew")
-        _digests[str(file.path)] = file.sha256
+        DIGESTS[str(file.path)] = file.sha256
         if file.folder is not None:
-            _put_first(file.folder)
-
-
-def _put_first(folder: Path) -> None:
-    """Put a folder on Python's path behind all that is no user's: the latest is where `import_module` looks first."""
-    place = str(folder.resolve())
-    if place in _folders and place in sys.path:
-        sys.path.remove(place)
-    import_from(folder)
-    if sys.path[-1] == place:
-        first = min((sys.path.index(other) for other in _folders if other in sys.path), default=len(sys.path) - 1)
-        sys.path.insert(first, sys.path.pop())
-        _folders.append(place)
+            add_folder(file.folder)
 
 
 def require_first(file: CodeFile) -> None:
@@ -177,82 +139,8 @@ def require_first(file: CodeFile) -> None:
     first = Path(loaded) if loaded else _file_in(file.name.split("."), None)
     if first is not None and first.resolve() != file.path.resolve():
         raise UserError(f"module {file.name!r}: {file.path} is meant, and {first} comes before it; rename {top!r}")
+    keep_plain(top)
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _prefix(folder: Path) -> str:
-    return folder.as_posix().rstrip("/").replace(".", "%2E") + "/"
-
-
-class _Source(SourceFileLoader):
-    """Runs a user's source: never bytecode that lies beside it, and only with the digest it was found with."""
-
-    def get_code(self, fullname: str) -> Any:
-        """Compile the source; ImportError when it has changed since its digest was taken."""
-        path = self.get_filename(fullname)
-        data = self.get_data(path)
-        digest = hashlib.sha256(data).hexdigest()
-        if _digests.get(path, digest) != digest:
-            raise ImportError(f"{path}: has changed: sha256 {digest}, expected {_digests[path]}")
-        return self.source_to_code(data, path)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run it; its import statements look beside it first."""
-        own = _import_beside(module.__name__.rpartition("/")[0] + "/")
-        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": own}
-        super().exec_module(module)
-
-
-class _Finder:
-    """Finds `<folder>/<module>` for folders that `import_from` has put on Python's path, in child processes too."""
-
-    @staticmethod
-    def find_spec(fullname: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
-        """Return the spec of a source file or of a folder of them; None for any other name."""
-        place, slash, name = fullname.rpartition("/")
-        folder = place.replace("%2E", ".") or "/"
-        if not slash or folder not in sys.path:
-            return None
-        spec = PathFinder.find_spec(name.rpartition(".")[2], [folder] if path is None else path)
-        if spec is None:
-            return None
-        below = spec.submodule_search_locations
-        if spec.loader is None or not isinstance(spec.loader, SourceFileLoader):
-            own = ModuleSpec(fullname, spec.loader, origin=spec.origin, is_package=below is not None)
-            own.submodule_search_locations = None if below is None else list(below)
-            return own
-        source = _Source(fullname, spec.loader.path)
-        return importlib.util.spec_from_file_location(
-            fullname, spec.loader.path, loader=source, submodule_search_locations=below and list(below)
-        )
-
-
-def _import_beside(prefix: str) -> Callable[..., Any]:
-    """Return the `__import__` of modules in the folder of `prefix`."""
-    folder = prefix[:-1].replace("%2E", ".") or "/"
-    lies_beside = functools.cache(lambda top: _lies_in(folder, top))  # an import may stand where every step passes
-
-    def own_import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
-        """Import `name`, from beside the module where it lies there."""
-        if level == 0 and lies_beside(name.partition(".")[0]):
-            name = prefix + name
-        return builtins.__import__(name, globals, locals, fromlist, level)
-
-    return own_import
-
-
-def _lies_in(folder: str, top: str) -> bool:
-    """Whether the module `top` lies in `folder` as source; a folder without `__init__` counts if nothing else does."""
-    if top in sys.stdlib_module_names or top in PILLARS:
-        return False
-    spec = PathFinder.find_spec(top, [folder])
-    if spec is None or spec.loader is not None:
-        return spec is not None and isinstance(spec.loader, SourceFileLoader)
-    others = [place for place in sys.path if place != folder]
-    return top not in sys.modules and PathFinder.find_spec(top, others) is None
-
-
-sys.meta_path.append(_Finder)
