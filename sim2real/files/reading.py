@@ -48,6 +48,7 @@ _TAGS = (
     None,  # the constructor for all others: it says which tag it does not know
 )
 _NAMELESS = re.compile(r'\s+in "<unicode string>",')  # how PyYAML calls what it did not open itself
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -204,10 +205,25 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         """Construct a value; what Python cannot make of a tagged or very long one is an error of the file."""
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            self._require_plain_number(node, value)
+            return value
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             problem = f"{_quoted(node.value)} cannot be read as {node.tag.rpartition(':')[2]}: {error}"
             raise ConstructorError(None, None, problem, node.start_mark) from None
+
+    def _require_plain_number(self, node: Node, value: Any) -> None:
+        """Raise on a number that is another one in YAML 1.2 and to most who read it: `1:30` is 90 here, `010` is 8."""
+        if not isinstance(node, ScalarNode) or node.style is not None or not isinstance(value, int | float):
+            return
+        text, how = node.value, ""
+        if ":" in text:
+            how, instead = "to the base of 60", f"{value}"
+        elif _OCTAL.fullmatch(text) and value != (decimal := int(text)):
+            how, instead = "as octal digits", f"{decimal} or {value}"
+        if how:
+            problem = f"{_quoted(text)} is read {how}, {value}: write {instead}, or '{text}' in quotes for a text"
+            raise ConstructorError(None, None, problem, node.start_mark)
 
     def _require(self, holds: bool, problem: str, place: Any) -> None:
         if not holds:

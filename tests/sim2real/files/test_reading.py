@@ -25,6 +25,9 @@ from sim2real.files.reading import load_json, load_yaml, parse_json, parse_yaml
         ("a: !!python/object/apply:os.system [x]", ("could not determine a constructor", "os.system")),
         ("a: !!int x", ("'x' cannot be read as int", "line 1")),
         ("a: " + "9" * 5000, ("cannot be read as int",)),
+        ("a: 0\nb: 1:30", ("'1:30' is read to the base of 60, 90: write 90, or '1:30' in quotes", "line 2")),
+        ("a: [-1:30.5]", ("'-1:30.5' is read to the base of 60, -90.5: write -90.5",)),
+        ("010: x", ("'010' is read as octal digits, 8: write 10 or 8, or '010' in quotes", "line 1")),
         ("a: !!binary aGk=", ("could not determine a constructor",)),
         ("? [a]\n: b", ("a key must be one word or number",)),
     ],
@@ -53,6 +56,11 @@ def test_aliases_and_merge_keys_count_with_what_they_stand_for() -> None:
     for text, word in ((bomb, "200,000 values"), (merges, "200,000 values"), (chain, "nested more than 64 deep")):
         with pytest.raises(ValueError, match=word):
             parse_yaml(text)
+
+
+def test_numbers_in_quotes_and_of_one_meaning_are_read() -> None:
+    text = "['1:30', \"010\", 0x1F, 0b11, 007, 0, -0, 1_000, 0.5]"
+    assert parse_yaml(text) == ["1:30", "010", 31, 3, 7, 0, 0, 1000, 0.5]
 
 
 def test_dates_are_texts() -> None:
