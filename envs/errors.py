@@ -90,6 +90,8 @@ def number_hint(value: Any, *, whole: bool = False) -> str:
         return f": that is a {kind}, write {int(number)}" if number.is_integer() and abs(number) <= 2.0**53 else ""
     if plain != value:
         return f": that is a text, write {plain.strip()}"
+    if not is_number(number) and any(letter.isdigit() for letter in value):
+        return f": that is an infinite number, the largest is {sys.float_info.max:.2g}"
     if not is_number(number):  # inf, nan
         return (
             f": that is a text, write {'-' if value.strip().startswith('-') else ''}.{value.strip(' +-')[:3].lower()}"

@@ -105,7 +105,7 @@ def _checked(name: str, task_class: type) -> Callable[..., Task]:
             lacking = [member for member in _ATTRIBUTES if not hasattr(task, member)]
         except EnvsError:
             raise
-        except Exception as error:  # as above
+        except (Exception, SystemExit) as error:  # as above
             raise EnvsError(
                 f"env {name!r}: cannot be made with options {options}: {type(error).__name__}: {error}"
             ) from error

@@ -80,7 +80,7 @@ class GymContract:
         """
         try:
             returned = env.reset(seed=seed)
-        except Exception as error:  # whatever the environment raises is its author's to read
+        except (Exception, SystemExit) as error:  # whatever the environment raises is its author's to read
             raise self._raised("reset(seed=...)", error) from error
         if not isinstance(returned, tuple) or len(returned) != 2 or not isinstance(returned[1], Mapping):
             raise self._broken("reset", "return (observation, info), info a dict", _describe(returned))
@@ -97,7 +97,7 @@ class GymContract:
             returned = env.step(action if self._is_row else action.reshape(self._action_shape))
         except mujoco.FatalError:
             raise
-        except Exception as error:  # as above
+        except (Exception, SystemExit) as error:  # as above
             raise self._raised("step", error) from error
         if not isinstance(returned, tuple) or len(returned) != 5:
             raise self._broken("step", f"return five values, {_STEP}", _describe(returned))
@@ -160,7 +160,7 @@ class GymContract:
     def _broken(self, method: str, rule: str, shown: str) -> EnvsError:
         return EnvsError(f"{self.name}: {method} must {rule} (Gymnasium's interface); got {shown}")
 
-    def _raised(self, call: str, error: Exception) -> EnvsError:
+    def _raised(self, call: str, error: BaseException) -> EnvsError:
         place = traceback.extract_tb(error.__traceback__)[-1]
         return EnvsError(
             f"{self.name}: {call} raises {type(error).__name__}: {str(error) or 'without a message'} "
@@ -180,7 +180,7 @@ def close_envs(name: str, envs: Iterable[Any]) -> None:
     for env in envs:
         try:
             env.close()
-        except Exception as error:  # as above
+        except (Exception, SystemExit) as error:  # as above
             _logger.warning("%s: close raises %s: %s", name, type(error).__name__, error)
 
 

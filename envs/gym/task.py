@@ -75,7 +75,11 @@ class GymTask:
             close_envs(f"gym:{env_id}", [probe])
 
     def _find(self) -> Any:
-        package, _, env_id = self._id.rpartition(":")
+        package, colon, env_id = self._id.rpartition(":")
+        if colon and not package:
+            raise EnvsError(
+                f"gym:{self._id}: names no package between its colons; write gym:{env_id} or gym:<package>:{env_id}"
+            )
         if package:
             _import_package(self._id, package)
         for plugin in _PLUGINS:
@@ -93,7 +97,7 @@ class GymTask:
         try:
             with compile_quietly():
                 return gymnasium.make(self._id, **{"disable_env_checker": True, **self._options}).unwrapped
-        except Exception as error:  # whatever the environment raises is its user's to read
+        except (Exception, SystemExit) as error:  # whatever the environment raises is its user's to read
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = str(error) or f"raised in {place.filename}, line {place.lineno}, without a word"
             raise EnvsError(

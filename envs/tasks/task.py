@@ -143,7 +143,7 @@ def make_physics(
     _check_attributes(task, owner)
     try:
         spec = task.spec()
-    except Exception as error:  # whatever the task raises is its author's to read
+    except (Exception, SystemExit) as error:  # whatever the task raises is its author's to read
         kind = "" if isinstance(error, EnvsError) else f"{type(error).__name__}: "
         raise EnvsError(f"{owner}: its model cannot be loaded: {kind}{error}") from error
     if not isinstance(spec, mujoco.MjSpec):
@@ -201,7 +201,7 @@ def check_arrays(task: Task, physics: Physics) -> None:
         try:
             with np.errstate(all="ignore"):
                 return getattr(task, method)(*arguments)
-        except Exception as error:  # whatever the task raises is its author's to read
+        except (Exception, SystemExit) as error:  # whatever the task raises is its author's to read
             raise EnvsError(f"{owner}.{method}: raises {type(error).__name__}: {error}") from error
 
     if not isinstance(task, _BringsPhysics):

@@ -197,7 +197,7 @@ class RunConfig(Strict):
             if steps % num:
                 raise ValueError(
                     f"budget.{key}: {steps} is not a multiple of num_envs {num}, and steps are counted exactly; "
-                    f"nearest {max(steps // num, 1) * num} or {(steps // num + 1) * num}"
+                    f"nearest {' or '.join(map(str, sorted({max(steps // num, 1) * num, (steps // num + 1) * num})))}"
                 )
         return self
 
