@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from envs import unknown_name
+from envs import bound, unknown_name
 
 from ..config.config import validate
 from ..config.trust import require_same_code
@@ -39,6 +40,8 @@ from .grid import Job, make_jobs
 from .launcher import Outcome, require_main_guard, run_jobs
 
 __all__ = ["Bench"]
+
+_logger = logging.getLogger(__name__)
 
 
 class Bench:
@@ -154,8 +157,15 @@ class Bench:
         return len(failures)
 
     def results(self) -> BenchResults:
-        """Return what all jobs have measured so far, failed and missing ones included."""
-        ledger = self._ledger()
+        """Return what all jobs have measured so far, failed and missing ones included.
+
+        A ledger that is damaged hides nothing but why jobs failed: what they measured is in their runs.
+        """
+        try:
+            ledger = self._ledger()
+        except UserError as error:
+            _logger.warning("%s", error)
+            ledger = {}
         records = tuple(
             collect_record(self.path, job, ledger.get(job.path, {}).get("error"))
             for job in self.jobs
@@ -179,15 +189,17 @@ class Bench:
 
     def report(self) -> ReportPaths:
         """Write the report and return where it is."""
-        require_plain(self.path, ("report",))
         return write_report(self.results(), self.path / "report")
 
-    def _ledger(self) -> dict[str, Any]:
+    def _ledger(self) -> dict[str, dict[str, Any]]:
+        """Return how jobs ended, as far as the file says; an entry that is none is left out, and that is said."""
         file = self.path / "ledger.json"
         ledger = read_json(file) if file.is_file() else {}
-        if not isinstance(ledger, dict) or not all(isinstance(row, dict) for row in ledger.values()):
+        if not isinstance(ledger, dict):
             raise UserError(f"{file}: damaged: expected how each job ended; remove it, finished jobs are found without")
-        return ledger
+        if odd := [name for name, row in ledger.items() if not isinstance(row, dict)]:
+            _logger.warning("%s: damaged: %s: no entry of a job, left out", file, bound(", ".join(odd), 200))
+        return {name: row for name, row in ledger.items() if name not in odd}
 
 
 def _read(file: Path) -> Any:

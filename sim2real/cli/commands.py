@@ -238,7 +238,8 @@ def report(
     if out is None and (len(paths) > 1 or paths[0].is_file()):
         raise UserError("--out: say where the report of several places, or of a results.json, is to be")
     results = merge_results({str(path): read_results(path) for path in paths})
-    _show(write_report(results, out or paths[0] / "report"), results)
+    place = paths[0] / "report" if out is None else out.resolve()  # a link that the user names is the user's own
+    _show(write_report(results, place), results)
 
 
 def _given(**options: Any) -> dict[str, Any]:

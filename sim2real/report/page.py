@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ..files.files import write_atomic
+from ..files.files import require_plain, write_atomic
 from ..files.printable import printable
 from ..stats import HARM, MIN_SEEDS, ORACLE, QUANTITIES, REFERENCE, Group, Summary, Word, sort_by, summarise
 from ..stats.records import BenchResults
@@ -28,6 +28,9 @@ from .target_tables import make_effects, make_quantities
 from .view import make_budgets, make_settings
 
 __all__ = ["ReportPaths", "make_page", "write_report"]
+
+
+_FILES = ("report.html", "report.md", "summary.csv", "results.json")  # in the order of ReportPaths
 
 
 @dataclass(frozen=True)
@@ -130,20 +133,22 @@ def make_page(results: BenchResults, summary: Summary) -> str:
 
 
 def write_report(results: BenchResults, out_dir: Path) -> ReportPaths:
-    """Write results.json, summary.csv, report.md and report.html to `out_dir`, each whole or not at all."""
+    """Write results.json, summary.csv, report.md and report.html to `out_dir`, each whole or not at all.
+
+    Raises:
+        UserError: when `out_dir` or one of these files is a symbolic link: a folder may have come from somebody else.
+    """
+    require_plain(out_dir.parent, (out_dir.name,), below=False)
+    require_plain(out_dir, _FILES, below=False)
     out_dir.mkdir(parents=True, exist_ok=True)
     summary = summarise(results)
-    texts = {
-        "results.json": make_json(results, summary),
-        "summary.csv": make_csv(summary),
-        "report.md": make_markdown(results, summary),
-        "report.html": make_page(results, summary),
-    }
-    for name, text in texts.items():
-        write_atomic(out_dir / name, text)
-    return ReportPaths(
-        html=out_dir / "report.html",
-        markdown=out_dir / "report.md",
-        csv=out_dir / "summary.csv",
-        json=out_dir / "results.json",
+    texts = (
+        make_page(results, summary),
+        make_markdown(results, summary),
+        make_csv(summary),
+        make_json(results, summary),
     )
+    paths = ReportPaths(*(out_dir / name for name in _FILES))
+    for name, text in zip(_FILES, texts, strict=True):
+        write_atomic(out_dir / name, text)
+    return paths
