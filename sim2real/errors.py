@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import traceback
 
 from agents import AgentsError
 from envs import EnvsError, bound
 
-__all__ = ["USER_ERRORS", "UserError", "explain"]
+__all__ = ["USER_ERRORS", "UserError", "explain", "explain_exit"]
 
 
 class UserError(Exception):
@@ -40,3 +41,18 @@ def explain(error: Exception) -> str:
     what = f"{error.strerror or error}"
     remedy = f"; {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else ""
     return f"{error.filename}: {what}{remedy}" if error.filename else f"{what}{remedy}"
+
+
+def explain_exit(error: SystemExit) -> str | None:
+    """Return which code has ended the process, where it is neither ours nor the command line's; else None.
+
+    A task, an encoder or an environment that calls `sys.exit()` would end the command without a word.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    frame, line = frames[-1]
+    if frame.f_globals.get("__name__", "").partition(".")[0] in ("sim2real", "typer", "click"):
+        return None
+    return (
+        f"{frame.f_code.co_filename}, line {line}, in {frame.f_code.co_qualname}: ends the process by "
+        f"SystemExit({error.code!r}); raise an error that says what is wrong, or end the episode"
+    )

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..config.config import RunConfig, validate
 from ..config.user_code import Code, use_code
-from ..errors import USER_ERRORS, explain
+from ..errors import USER_ERRORS, explain, explain_exit
 from ..files.files import require_plain
 from ..runs.pretraining import pretrain
 from ..runs.run import RunDirectory
@@ -43,6 +43,8 @@ def work(content: Mapping[str, Any], root: str, connection: Connection, code: Co
         connection.send((True, ""))
     except USER_ERRORS as error:
         connection.send((False, explain(error)))
+    except SystemExit as error:
+        connection.send((False, explain_exit(error) or f"exit {error.code}"))
     except Exception:  # whatever it is, it belongs into the report and not only onto a screen
         connection.send((False, traceback.format_exc(limit=-3).strip()))
     finally:

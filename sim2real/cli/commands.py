@@ -18,7 +18,7 @@ from ..bench import Bench, load_bench_config, merge_results, read_results
 from ..config.config import load_config
 from ..config.seeding import derive_seed
 from ..config.space_map import SpaceMatch
-from ..errors import USER_ERRORS, UserError, explain
+from ..errors import USER_ERRORS, UserError, explain, explain_exit
 from ..methods import DEFAULT_METHODS, METHODS
 from ..report import FIGURES, ReportPaths, write_report
 from ..runs.building import load_agent
@@ -271,6 +271,11 @@ def main() -> None:
         sys.exit(2)
     except USER_ERRORS as error:
         error_console.print(f"error: {explain(error)}", style="red", soft_wrap=True)
+        sys.exit(2)
+    except SystemExit as end:
+        if (reason := explain_exit(end)) is None:
+            raise
+        error_console.print(f"error: {reason}", style="red", soft_wrap=True)
         sys.exit(2)
     except Interrupted as interruption:
         error_console.print(f"interrupted; {interruption}", style="yellow")

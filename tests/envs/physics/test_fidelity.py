@@ -138,6 +138,7 @@ def test_describe() -> None:
         ({"cone": {"elliptic": 1}}, r"unknown fidelity.cone .*valid: elliptic, pyramidal"),
         ({"integrator": 4}, "unknown fidelity.integrator 4"),
         ({"sim_dt": [0.1]}, r"fidelity.sim_dt: must be a number > 0, got \[0.1\]"),
+        ({"sim_dt": "1e400"}, "got '1e400': that is an infinite number, the largest is 1.8e.308"),
         ({"sim_dt": "1e-3"}, "fidelity.sim_dt: must be a number > 0, got '1e-3': that is a text, write 1.0e-3"),
         ({"sim_dt": 10**400}, "fidelity.sim_dt: must be at most 1000, got 1000"),
         ({"iterations": 2**40}, "fidelity.iterations: must be at most"),

@@ -17,8 +17,9 @@ import yaml
 from rich.console import Console
 from small_runs import small_content
 
-from sim2real.bench import Bench, load_bench_config
+from sim2real.bench import Bench, load_bench_config, read_results
 from sim2real.errors import UserError
+from sim2real.report import write_report
 from sim2real.stats.results_file import load_results
 from sim2real.versions import collect_versions
 
@@ -247,6 +248,23 @@ def test_one_unreadable_run_does_not_hide_the_others(tmp_path: Path) -> None:
         (folder / "curve.jsonl").write_text('{"step": 8, "return": 1, "return_sd": 0}\n' * 2)
     assert {r.status for r in bench.results().records} == {"failed"}
     assert "damaged" in bench.report().markdown.read_text()
+
+
+@pytest.mark.parametrize("text", ['{"odd": 7, "x": [[1]], "status": "finished"}', "[1]", "no JSON"])
+def test_a_damaged_ledger_of_a_bench_hides_no_run(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bench = begin(write_bench(tmp_path, [0]), tmp_path / "out")
+    (bench.path / "ledger.json").write_text(text)
+    assert {r.status for r in bench.results().records} == {"missing"}
+    assert "ledger.json: damaged: " in caplog.text
+
+
+def test_a_report_is_not_written_through_a_link(tmp_path: Path) -> None:
+    bench, victim = begin(write_bench(tmp_path, [0]), tmp_path / "out"), tmp_path / "victim"
+    victim.mkdir()
+    (bench.path / "report").symlink_to(victim)
+    with pytest.raises(UserError, match=r"report: is a symbolic link \(to .*victim\)"):
+        write_report(read_results(bench.path), bench.path / "report")
+    assert not any(victim.iterdir())
 
 
 def test_ctrl_c_leaves_a_bench_that_continues(tmp_path: Path) -> None:

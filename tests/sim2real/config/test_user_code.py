@@ -12,6 +12,7 @@ import pytest
 import yaml
 from small_runs import small_content
 
+from sim2real.cli import commands as cli
 from sim2real.config.code_files import files_of
 from sim2real.config.config import load_config
 from sim2real.config.user_code import find_module, use_code
@@ -38,6 +39,9 @@ def by_imported_function():
     from importlib import import_module
     assert importlib.util is util and importlib.import_module("json") is __import__("json")
     return import_module("sub.deep").PAY
+
+def leave():
+    raise SystemExit(3)
 
 def by_exec():
     found = {}
@@ -125,3 +129,17 @@ def test_a_run_knows_the_files_that_its_module_reads(tmp_path: Path) -> None:
             RunDirectory.create(run.path, config, identity, resume=True)
         (tmp_path / name).write_text(texts[name])
     assert RunDirectory.open(run.path).config() == config
+
+
+def test_an_exit_of_a_users_code_is_said_to_be_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "robot.py").write_text(ROBOT_PY)
+    for app, arguments, code in ((take(tmp_path).leave, [], 2), (cli.app, ["--help"], 0), (cli.app, ["--odd"], 2)):
+        monkeypatch.setattr(cli, "app", app)
+        monkeypatch.setattr(sys, "argv", ["sim2real", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert (end.value.code or 0) == code
+        found = capsys.readouterr().err
+        assert ("robot.py, line 22, in leave: ends the process by SystemExit(3)" in found) == (not arguments), found
