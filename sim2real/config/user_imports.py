@@ -2,7 +2,7 @@
 
 A module that lies beside a configuration is imported as `<folder>/<module>`, dots of the folder as `%2E`. So two
 folders may each have a `robot.py`. Its import statements, also those inside functions, and its
-`importlib.import_module` find what lies beside it, whatever other folders hold: each such module has an `__import__` of
+`importlib.import_module` find what lies beside it, whatever lies in others: each such module has an `__import__` of
 its own. They never find another standard library, `envs`, `agents` or `sim2real` there. What is on Python's path, in
 site-packages or on PYTHONPATH, is imported under its own name. A plain name that lies in several users' folders, and
 nowhere else, is refused where it is asked for in another way.
