@@ -173,7 +173,15 @@ def _lies_in(folder: str, top: str) -> bool:
     loaded = sys.modules.get(top)
     places = [*getattr(loaded, "__path__", ()), *filter(None, [getattr(loaded, "__file__", None)])]
     users = any(_resolved(str(Path(place).parent)) in _known for place in places)
-    return (loaded is None or users) and PathFinder.find_spec(top, others) is None
+    if loaded is not None and not users:
+        return False
+    found = PathFinder.find_spec(top, others)
+    if found is None or found.loader is not None:
+        return found is None
+    # such a folder on the path, as of another user's that a new process has there, has no right over the one beside
+    return not any(
+        "-packages" in part for place in found.submodule_search_locations or () for part in Path(place).parts
+    )
 
 
 def _resolved(place: str) -> str:
