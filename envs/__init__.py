@@ -20,6 +20,7 @@ from .physics.fields.parameters import PARAMETERS
 from .physics.logs import route_messages
 from .physics.physics import available_cores
 from .shifts import SHIFTS, Shift
+from .tasks.groups import Group, observation_groups, observe, privileged_names
 from .tasks.task import Task
 from .user_tasks import import_from
 from .vector.task_check import check_task
@@ -35,6 +36,7 @@ __all__ = [
     "Environment",
     "EnvsError",
     "Fidelity",
+    "Group",
     "Shift",
     "Task",
     "available_cores",
@@ -47,6 +49,9 @@ __all__ = [
     "make",
     "make_vec",
     "number_hint",
+    "observation_groups",
+    "observe",
+    "privileged_names",
     "unknown_name",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,7 @@ def make_vec(
     max_episode_steps: int | None = -1,
     autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     render_mode: None = None,
+    groups: Sequence[str] | None = None,
     task_options: Mapping[str, Any] | None = None,
     **task_kwargs: Any,
 ) -> DomainVectorEnv:
@@ -113,6 +114,7 @@ def make_vec(
         max_episode_steps: control steps until truncation; -1 the task's own number, None never.
         autoreset_mode: SAME_STEP, NEXT_STEP, or DISABLED: ended worlds wait for `reset`; also as text.
         render_mode: None: these worlds cannot be rendered.
+        groups: names of the observation groups shown, `policy` among them; None: all that the task itself has.
         task_options: options of the task, also those that are called like an argument of this function.
         **task_kwargs: options of the task.
 
@@ -129,6 +131,7 @@ def make_vec(
         num_threads=num_threads,
         max_episode_steps=max_episode_steps,
         autoreset_mode=autoreset_mode,
+        groups=groups,
     )
 
 
@@ -138,6 +141,7 @@ def make(
     *,
     domain: Domain | Mapping[str, Any] | None = None,
     render_mode: None = None,
+    groups: Sequence[str] | None = None,
     task_options: Mapping[str, Any] | None = None,
     **task_kwargs: Any,
 ) -> SingleEnv:
@@ -147,7 +151,7 @@ def make(
         EnvsError: as `make_vec`.
     """
     task = _make_task("make", name, task_options, task_kwargs)
-    return SingleEnv(task, _domain(domain, task), render_mode=render_mode)
+    return SingleEnv(task, _domain(domain, task), render_mode=render_mode, groups=groups)
 
 
 def _make_task(caller: str, name: str, options: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> Task:

@@ -26,7 +26,8 @@ from .vector.task_check import check_task
 __all__ = ["find_task", "import_from", "is_user_task"]
 
 _METHODS = ("spec", "reset", "observe", "measure", "reward", "info", "terminated")  # of the class
-_ATTRIBUTES = ("frame_skip", "max_episode_steps", "cheap", "observation_names")  # of the class or the instance
+_ATTRIBUTES = ("frame_skip", "max_episode_steps", "cheap")  # of the class or the instance
+_SHOWS = ("observation_names", "observation_groups")  # one of these
 _HOME = Path(__file__).parent
 _RUN: weakref.WeakSet[type] = weakref.WeakSet()  # classes that `check_task` has been through
 
@@ -103,6 +104,7 @@ def _checked(name: str, task_class: type) -> Callable[..., Task]:
         try:
             task = task_class(**options)
             lacking = [member for member in _ATTRIBUTES if not hasattr(task, member)]
+            lacking += [] if any(hasattr(task, member) for member in _SHOWS) else [" or ".join(_SHOWS)]
         except EnvsError:
             raise
         except (Exception, SystemExit) as error:  # as above

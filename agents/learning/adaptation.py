@@ -1,8 +1,8 @@
 """Adaptation: the student of an rma encoder learns from its teacher, in worlds of the source, without any reward.
 
 Source: Kumar et al. 2021, arXiv 2107.04034, section III-B: the policy acts on what the student finds, as it will where
-nobody tells it anything, and the student is regressed on what the teacher is told of these very worlds. So it is
-corrected where it goes itself, not where the teacher would have gone (DAgger, Ross et al. 2011, arXiv 1011.0686).
+nobody shows it `privileged`, and the student is regressed on what the teacher makes of that in these very worlds. So
+it is corrected where it goes itself, not where the teacher would have gone (DAgger, Ross et al. 2011, arXiv 1011.0686).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from ..errors import DivergedError, FrozenError, PlanError
 from ..networks.encoders import RmaEncoder
 from ..plan.adaptation import Adaptation
 from ..policy import parts
+from ..policy.actor import mean_action
+from ..rollouts.groups import POLICY, PRIVILEGED, GroupSpace
 from ..rollouts.vec_adapter import VectorAdapter
 from .finite import all_finite
 
@@ -37,15 +39,15 @@ class AdaptationLog(NamedTuple):
 
 
 def adapt(policy: Any, worlds: VecEnv | None, adaptation: Adaptation, seed: int) -> AdaptationLog:
-    """Regress the student of the policy's rma encoder on its teacher in `worlds` of the source that tell parameters.
+    """Regress the student of the policy's rma encoder on its teacher in `worlds` of the source that show `privileged`.
 
     The worlds are reset first, and count their steps; the policy acts by its mean, as it does when it is evaluated.
     Everything but the student stands still, which is proven; from then on the student speaks. `seed` decides the
     minibatches.
 
     Raises:
-        PlanError: when the encoder is another one, its teacher was never told anything, there are no such worlds, their
-            spaces are not the policy's, or they tell nothing.
+        PlanError: when the encoder is another one, its teacher has learned nothing, there are no such worlds, or their
+            spaces are not the policy's.
         FrozenError: when something else has moved.
         DivergedError: when the student's errors or weights are not finite.
     """
@@ -74,13 +76,18 @@ def _encoder_of(policy: Any) -> RmaEncoder:
     if not isinstance(encoder, RmaEncoder):
         raise PlanError(f"an adaptation needs an encoder of kind 'rma', not {type(encoder).__name__}")
     if not encoder.extrinsics.normalizer.seen:
-        raise PlanError("the teacher was never told a world's parameters: there is nothing to learn from it")
+        raise PlanError(f"the teacher was never shown {PRIVILEGED!r}: there is nothing to learn from it")
     return encoder
 
 
 def _require_same_spaces(policy: Any, worlds: VecEnv) -> None:
     """Raise PlanError unless `worlds` show what the policy reads and take what it gives."""
-    here, there = ((e.observation_space.shape, e.action_space.shape) for e in (policy, worlds))
+    shown: Any = worlds.observation_space
+    if not isinstance(shown, GroupSpace) or PRIVILEGED not in shown.groups:
+        raise PlanError(f"adaptation needs worlds of the source that show the group {PRIVILEGED!r}")
+    own: Any = policy.observation_space
+    here = own.groups[POLICY].shape, policy.action_space.shape
+    there = shown.groups[POLICY].shape, worlds.action_space.shape
     if here != there:
         raise PlanError(
             f"adaptation: worlds of the source show {there[0]} and take {there[1]}, the policy reads {here[0]} and "
@@ -130,12 +137,9 @@ def _collect(
     seen = []
     for _ in range(num_steps):
         seen.append(obs)
-        actions, _ = policy.predict(obs, deterministic=True)
-        obs = worlds.step_arrays(actions).obs
-    windows, told = encoder.split(encoder.normalize(torch.from_numpy(np.concatenate(seen)).to(policy.device)))
-    if not bool((told[:, -1] == 1.0).all()):
-        raise PlanError("the worlds tell no parameters: adaptation needs worlds of the source that do")
-    return obs, encoder.slots(windows), encoder.extrinsics(told)
+        obs = worlds.step_arrays(mean_action(policy, obs)).obs
+    windows, entries = encoder.split(encoder.normalize(torch.from_numpy(np.concatenate(seen)).to(policy.device)))
+    return obs, encoder.slots(windows), encoder.extrinsics(entries)
 
 
 def _regress(

@@ -87,26 +87,10 @@ class Learner(BaseAlgorithm):
         self, env: Any, verbose: int = 0, monitor_wrapper: bool = True
     ) -> VecEnv:
         if isinstance(env, VectorEnv):
-            encoder = self.settings.encoder
-            env = VectorAdapter(env, history=encoder.history, parameters=encoder.parameters)
+            env = VectorAdapter(env, layout=self.settings.layout())
         wrapped = BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
         require_bounded_actions(type(self).__name__, wrapped.action_space)
         return wrapped
-
-    def tell_parameters(self) -> None:
-        """Let the learner's own worlds tell it their parameters, if its encoder reads any: they are the source's.
-
-        Without it they tell nothing; worlds handed to `apply_plan` as `source_env` tell theirs to an adaptation alone.
-        Raises AgentsError if the worlds cannot tell those that the encoder was made for.
-        """
-        self._let_tell(self.env)
-
-    def _let_tell(self, env: VecEnv) -> None:
-        if not self.settings.encoder.parameters:
-            return
-        if not isinstance(env, VectorAdapter):
-            raise AgentsError(f"{env} cannot tell the parameters of its worlds: give the learner a gymnasium VectorEnv")
-        env.tell_parameters()
 
     def seed_everything(self) -> None:
         """Seed the learner's generator, and the worlds unless they were made with a seed of their own."""
@@ -179,8 +163,6 @@ class Learner(BaseAlgorithm):
         companion = None if source_env is None else self._wrap_env(source_env)
         source_tensors = None if source_tensors is None else acting_tensors(source_tensors)
         require_possible(plan, self, source_tensors, companion, source_state is not None)
-        if companion is not None and plan.adaptation is not None:
-            self._let_tell(companion)  # whoever else looks at the source sees it untold, as nothing tells on the target
         policy = self.make_fresh_policy()
         loaded = carry_over(policy, plan, source_tensors)
         if plan.surgery is not None:

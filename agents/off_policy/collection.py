@@ -13,7 +13,6 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ..learning.finite import require_finite_actions
 from ..networks.encoders import Encoder
-from ..networks.freezing import is_frozen
 from ..rollouts.stepping import step_worlds
 from ..rollouts.transition import Transition
 
@@ -110,7 +109,7 @@ def collect(learner: Collector, env: VecEnv, callback: BaseCallback, num_steps: 
         callback.update_locals(locals())
         if not callback.on_step():
             return False
-    if not is_frozen(policy.encoder.normalizer):
+    if not policy.encoder.statistics_stand_still:
         policy.update_statistics(torch.from_numpy(np.concatenate(seen)))
     callback.on_rollout_end()
     return True

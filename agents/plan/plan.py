@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from ..errors import PlanError, is_number, unknown_name
 from ..policy.parts import Parted, count, part_names, unit_names
-from ..policy.patterns import PARTS, best_pattern, specificity
+from ..policy.patterns import PARTS, ancestors, best_pattern, specificity
 from ..policy.policy_average import PolicyAverage
 from .adaptation import Adaptation
 from .exploration import Exploration
@@ -38,7 +38,7 @@ class PlanRow(NamedTuple):
     """One row of a plan's table: a part, or a unit where its units differ; what becomes of it, size, rates."""
 
     part: str
-    action: str  # kept | reset | frozen
+    action: str  # kept | reset | frozen; of an encoder whose group the target does not show, also what it reads then
     parameters: int
     rates: dict[str, float | None]  # phase name -> scale, None where the part stays still
 
@@ -162,14 +162,29 @@ class TransferPlan:
                 raise PlanError(f"phase {phase.name!r} trains {list(phase.trains)}, which hold nothing in this policy")
 
     def table(self, policy: Parted) -> list[PlanRow]:
-        """Return a row for every part of the policy, one for every unit where those differ; PlanError as `check`."""
+        """Return a row for every part of the policy, one for every unit where those differ; PlanError as `check`.
+
+        The encoder of an observation group that these worlds do not show has a row of its own.
+        """
         self.check(policy)
+        absent = getattr(getattr(policy, "observation_space", None), "absent", {})
         rows: list[PlanRow] = []
         for part in part_names(policy):
-            units = [self._row(policy, unit) for unit in unit_names(policy, (part,))]
-            alike = all(row.action == units[0].action and row.rates == units[0].rates for row in units)
-            rows += [units[0]._replace(part=part, parameters=count(policy, part))] if alike else units
+            units = unit_names(policy, (part,))
+            hidden = {f"{part}.{group}": group for group in absent}
+            rows += self._rows(policy, part, [unit for unit in units if not _lies_in(unit, hidden)])
+            for name, group in hidden.items():
+                for row in self._rows(policy, name, [unit for unit in units if _lies_in(unit, (name,))]):
+                    rows.append(row._replace(action=f"{row.action}; {group} is not shown: its mean is read"))
         return rows
+
+    def _rows(self, policy: Parted, name: str, units: list[str]) -> list[PlanRow]:
+        """Return a row called `name` for all `units` if they are alike, else one for each."""
+        if not units:
+            return []
+        rows = [self._row(policy, unit) for unit in units]
+        alike = all(row.action == rows[0].action and row.rates == rows[0].rates for row in rows)
+        return [rows[0]._replace(part=name, parameters=count(policy, *units))] if alike else rows
 
     def _row(self, policy: Parted, unit: str) -> PlanRow:
         rates = {phase.name: self.rate(phase, unit) for phase in self.phases}
@@ -203,6 +218,10 @@ class TransferPlan:
             return cls(dict(fields.pop("parts")), **fields)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise PlanError(f"not a plan: {type(error).__name__}: {error}") from error
+
+
+def _lies_in(unit: str, names: Iterable[str]) -> bool:
+    return bool(set(ancestors(unit)) & set(names))
 
 
 def _require_found(where: str, patterns: Iterable[str], policy: Parted) -> None:

@@ -8,15 +8,16 @@ the action, the last layer of the policy head has rows of action entries. Layers
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from gymnasium import spaces
 from torch import nn
 
 from ..errors import AgentsError
-from ..networks.encoders import Encoder
+from ..networks.encoders import Encoder, GroupEncoder
 from ..networks.moments import RunningMoments
+from ..rollouts.groups import POLICY
 from .parts import Member, Parted
 from .space_map import Axes, AxisEntries, Segment
 
@@ -31,6 +32,11 @@ class ActingPolicy(Parted, Protocol):
     @property
     def action_space(self) -> spaces.Space[Any]:
         """The space of actions, a Box of one axis."""
+        ...
+
+    @property
+    def reads(self) -> Mapping[str, Sequence[str]]:
+        """Head (`policy`, `value`) -> the observation groups it reads."""
         ...
 
 
@@ -62,22 +68,41 @@ def entry_axes(policy: ActingPolicy) -> Axes:
     """
     members, shape = policy.members(), policy.action_space.shape or (0,)
     axes: dict[str, tuple[AxisEntries, ...]] = {}
-    features: dict[str, Segments] = {}
+    features: dict[str, dict[str, Segments]] = {}
     for part in ("encoder", "value_encoder", "encoder_target"):
         for prefix, encoder in members.get(part, {}).items():
             assert isinstance(encoder, Encoder)
-            own, features[part] = _encoder_axes(prefix, encoder)
+            own, features[part] = _group_axes(prefix, encoder)
             axes.update(own)
-    value_features = features.get("value_encoder", features["encoder"])
-    axes.update(input_axes(members.get("policy_head", {}), features["encoder"]))
+    reads = policy.reads
+    value_features = _picked(features.get("value_encoder", features["encoder"]), reads["value"])
+    axes.update(input_axes(members.get("policy_head", {}), _picked(features["encoder"], reads["policy"])))
     axes.update(input_axes(members.get("value_head", {}), value_features))
     for part in ("critic", "critic_target"):
-        axes.update(input_axes(members.get(part, {}), (*features["encoder"], "action")))
+        axes.update(input_axes(members.get(part, {}), (*value_features, "action")))
     for name, rows in _action_rows(members.get("policy_head", {}), shape[0]).items():
         axes[name] = (*axes.get(name, ()), rows)
     for prefix in members.get("log_std", {}):
         axes[prefix] = (AxisEntries(0, ("action",), zero=False),)
     return axes
+
+
+def _group_axes(prefix: str, encoder: Encoder) -> tuple[Axes, dict[str, Segments]]:
+    """Return the axes of the tensors of all groups' encoders, and what the features of each group stand for.
+
+    Spaces differ in the entries of `policy`; other groups are as wide on both sides.
+    """
+    if not isinstance(encoder, GroupEncoder):
+        axes, segments = _encoder_axes(prefix, encoder)
+        return axes, {POLICY: segments}
+    axes, segments = _encoder_axes(f"{prefix}.{POLICY}", encoder.of(POLICY))
+    others = {name: (encoder.of(name).features_dim,) for name in encoder.names if name != POLICY}
+    return axes, {POLICY: segments, **others}
+
+
+def _picked(features: Mapping[str, Segments], groups: Sequence[str]) -> Segments:
+    """Return what the features of `groups` stand for, one after the other."""
+    return tuple(segment for name, segments in features.items() if name in groups for segment in segments)
 
 
 def _encoder_axes(prefix: str, encoder: Encoder) -> tuple[Axes, Segments]:

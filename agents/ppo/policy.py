@@ -11,10 +11,11 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import MlpExtractor
 from stable_baselines3.common.type_aliases import Schedule
 
 from ..networks.activations import activation_class
-from ..networks.encoders import Encoder, encoder_class
+from ..networks.encoders import Encoder, GroupEncoder
 from ..networks.freezing import is_frozen
 from ..networks.rules import require_bounded_actions
 from ..networks.torch_seeding import seeded
@@ -44,6 +45,7 @@ class AgentPolicy(ActorCriticPolicy):
     ) -> None:
         """Build all parts; AgentsError unless actions are one bounded vector."""
         require_bounded_actions("PPO", action_space)
+        self._settings, self.reads = settings, settings.head_groups()
         super().__init__(
             observation_space,
             action_space,
@@ -51,12 +53,23 @@ class AgentPolicy(ActorCriticPolicy):
             net_arch={"pi": list(settings.policy_head), "vf": list(settings.value_head)},
             activation_fn=activation_class(settings.head_activation),
             log_std_init=settings.log_std_init,
-            features_extractor_class=encoder_class(settings.encoder.kind),
-            features_extractor_kwargs=settings.encoder.arguments(),
             share_features_extractor=settings.shared_encoder,
         )
         self.return_scale = ReturnScale()
         self.adapters: Adapters | None = None  # what a surgery adds
+
+    def make_features_extractor(self) -> Encoder:
+        """Return an encoder as the settings say."""
+        return self._settings.make_encoder(self.observation_space)
+
+    def _build_mlp_extractor(self) -> None:
+        """Build the hidden layers of both heads, each for the features that it reads."""
+        super()._build_mlp_extractor()
+        if isinstance(self.encoder, GroupEncoder):
+            for head, network in (("policy", "policy_net"), ("value", "value_net")):
+                width = self.encoder.width_of(self.reads[head])
+                own = MlpExtractor(width, self.net_arch, self.activation_fn, self.device)
+                setattr(self.mlp_extractor, network, getattr(own, network))
 
     @property
     def encoder(self) -> Encoder:
@@ -100,6 +113,7 @@ class AgentPolicy(ActorCriticPolicy):
 
     def action_mean(self, features: torch.Tensor) -> torch.Tensor:
         """Return the mean action (N, action_dim) for the encoder's features (N, F)."""
+        features = self.encoder.pick(features, self.reads["policy"])
         hidden, output = self.mlp_extractor.policy_net, self.action_net
         if self.adapters is not None:
             return self.adapters.head_output(features, hidden, output)
@@ -116,7 +130,7 @@ class AgentPolicy(ActorCriticPolicy):
 
         A surgery may have widened them: the value head reads as many as it was built for.
         """
-        read = features[:, : self.features_dim].contiguous()
+        read = self.value_encoder.pick(features[:, : self.features_dim].contiguous(), self.reads["value"])
         values: torch.Tensor = self.value_net(self.mlp_extractor.value_net(read))
         return values.squeeze(-1)
 

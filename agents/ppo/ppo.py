@@ -99,7 +99,7 @@ class PPO(Learner, stable_baselines3.PPO):
             return  # it has a memory of its own
         settings, obs_dim = self.settings, math.prod(self.observation_space.shape or ())
         action_dim = math.prod(self.action_space.shape or ())
-        encoder = settings.encoder.estimated_widths(obs_dim)
+        encoder = settings.encoder_widths(self.observation_space)
         heads = (encoder[-1], *settings.policy_head, action_dim), (encoder[-1], *settings.value_head, 1)
         weights = sum(map(num_weights, (encoder, *heads)))
         samples = settings.num_steps * self.n_envs

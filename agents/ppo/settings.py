@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,9 @@ class PPOSettings(LearnerSettings):
     learner = "PPO"
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    encoders: Mapping[str, EncoderSettings] = field(default_factory=dict, hash=False)  # group -> its encoder
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)  # policy, value -> groups
+    privileged: tuple[str, ...] = ()  # entries of the group privileged; filled in from the source
     policy_head: tuple[int, ...] = (64, 64)  # hidden widths between features and action mean
     value_head: tuple[int, ...] = (64, 64)  # hidden widths between features and value
     head_activation: str = "tanh"  # of both heads; one of ACTIVATIONS

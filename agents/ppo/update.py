@@ -178,7 +178,7 @@ def _update_statistics(policy: AgentPolicy, rollout: Rollout, rates: Mapping[str
     """
     obs = torch.from_numpy(rollout.observations.reshape(-1, rollout.observations.shape[-1]))
     for part, encoder in (("encoder", policy.encoder), ("value_encoder", policy.value_encoder)):
-        if f"{part}.normalizer" in rates:
+        if any(unit.startswith(f"{part}.") and unit.endswith(".normalizer") for unit in rates):
             encoder.update_statistics(obs)
 
 

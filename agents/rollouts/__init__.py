@@ -1,3 +1,5 @@
-"""How an agent meets its worlds: the vector adapter, transitions, windows over the last steps."""
+"""How an agent meets its worlds: the vector adapter, rows of observation groups, transitions, windows."""
 
-__all__: list[str] = []
+from .groups import GroupSpace, RowBuilder, RowLayout
+
+__all__ = ["GroupSpace", "RowBuilder", "RowLayout"]

@@ -16,8 +16,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from ..errors import AgentsError, CheckpointError
 from ..memory import require_memory
-from .history import HistoryWindow, WindowSpace
-from .privileged import PrivilegedSpace, PrivilegedWindow
+from .groups import POLICY, PRIVILEGED, RowBuilder, RowLayout, make_row_space, require_shape
 from .transition import Transition
 
 __all__ = ["VectorAdapter"]
@@ -34,11 +33,10 @@ class VectorAdapter(VecEnv):
     Where the environment names its `reward_terms`, which every step's infos hold as arrays (num_envs,), ended episodes
     report the sum of each as `reward/<term>`, without a leading `reward_`.
 
-    With `history` above 1, observations are windows over the last `history` steps (see WindowSpace): an ended
-    world's final observation is the window of the episode that ended, its observation that of the new one.
-
-    With names of world `parameters` there is room for those behind the window (see PrivilegedSpace). It stays empty
-    unless `tell_parameters` is called, so that no world tells what it must not.
+    Observations are rows of the groups that `layout` names, see `groups`; of an environment that shows a single vector,
+    the group `policy`, they are that vector. With `history` above 1, short for a layout, they are windows over its last
+    `history` steps (see WindowSpace): an ended world's final observation is the window of the episode that ended, its
+    observation that of the new one.
     """
 
     def __init__(
@@ -46,7 +44,7 @@ class VectorAdapter(VecEnv):
         env: VectorEnv[Any, Any, Any],
         seed: int | None = None,
         history: int = 1,
-        parameters: Sequence[str] = (),
+        layout: RowLayout | None = None,
     ) -> None:
         """Adapt `env`; `seed` is for the first reset only. AgentsError if the environment does not fit."""
         mode = env.metadata.get("autoreset_mode")
@@ -55,21 +53,13 @@ class VectorAdapter(VecEnv):
                 f"autoreset mode of {env} is {mode}: worlds must reset in the step they end in "
                 "(autoreset_mode=AutoresetMode.SAME_STEP)"
             )
-        space = env.single_observation_space
-        if not isinstance(space, spaces.Box) or len(space.shape) != 1:
-            raise AgentsError(f"observations must be one vector (Box of one axis), not {space}")
         self.env = env
-        low, high = space.low.astype(np.float32), space.high.astype(np.float32)
-        seen: spaces.Box = spaces.Box(low, high, dtype=np.float32)
-        slots = history * (space.shape[0] + math.prod(env.single_action_space.shape or ()) + 1)
-        require_memory({"encoder.length": 8 * slots * (env.num_envs + 4)})  # windows of all worlds, and their bounds
-        if parameters:
-            seen = PrivilegedSpace(seen, env.single_action_space, history, parameters)
-        elif history != 1:
-            seen = WindowSpace(seen, env.single_action_space, history)
+        layout = RowLayout({POLICY: history}) if layout is None else layout
+        _require_room(env, layout)
+        _require_privileged(env, layout)
+        seen = make_row_space(env.single_observation_space, env.single_action_space, layout)
         super().__init__(env.num_envs, seen, env.single_action_space)
-        self._window = seen.window(env.num_envs) if isinstance(seen, WindowSpace) else None
-        self._told: PrivilegedWindow | None = None  # the window, once the worlds tell their parameters
+        self._rows = RowBuilder(seen, env.num_envs)
         if seed is not None:
             self._seeds = [seed + world for world in range(self.num_envs)]
         self.steps = 0  # world-steps taken
@@ -78,7 +68,6 @@ class VectorAdapter(VecEnv):
         self._returns = np.zeros(self.num_envs)
         self._terms = {name: np.zeros(self.num_envs) for name in getattr(env, "reward_terms", ())}
         self._lengths = np.zeros(self.num_envs, np.int64)
-        self._obs = np.zeros((self.num_envs, *space.shape), np.float32)
         self._start = time.monotonic()
         self._actions: NDArray[Any] | None = None
 
@@ -87,44 +76,19 @@ class VectorAdapter(VecEnv):
         """World-steps taken, episodes ended, and how many of those the task itself ended."""
         return {"steps": self.steps, "episodes": self.episodes, "terminations": self.terminations}
 
-    def tell_parameters(self) -> None:
-        """Let the worlds tell their parameters from the next reset on: for worlds of the source, never for a target's.
-
-        Raises AgentsError if the environment has no `world_parameters()`, or others than this adapter has room for.
-        """
-        if not isinstance(self._window, PrivilegedWindow):
-            raise AgentsError("there is no room for world parameters: name them, VectorAdapter(env, parameters=...)")
-        assert isinstance(self.observation_space, PrivilegedSpace)
-        wanted, names = self.observation_space.parameters, getattr(self.env, "world_parameter_names", None)
-        if names is None:
-            raise AgentsError(f"{self.env} has no world_parameter_names: its worlds cannot tell their parameters")
-        if tuple(names) != wanted:
-            raise AgentsError(f"worlds tell {', '.join(names) or 'nothing'}, wanted are {', '.join(wanted)}")
-        self._told = self._window
-
-    def _begin(self, window: HistoryWindow, ids: NDArray[np.intp] | None = None) -> None:
-        """Start an episode in worlds `ids` (None: all) of the window; what they tell is constant until the next."""
-        window.begin(self._obs if ids is None else self._obs[ids], ids)
-        if self._told is not None:
-            self._told.tell(self.env.world_parameters())  # type: ignore[attr-defined]
-
     def reset(self) -> NDArray[np.float32]:
-        """Reset all worlds and return observations (num_envs, obs_dim), or windows."""
+        """Reset all worlds and return their rows (num_envs, dim)."""
         obs, _ = self.env.reset(seed=self._seeds[0], options=self._options[0] or None)
         self._reset_seeds()
         self._reset_options()
-        self._obs = np.array(obs, np.float32)
         for total in (self._returns, *self._terms.values(), self._lengths):
             total[:] = 0
-        if self._window is None:
-            return self._obs.copy()
-        self._begin(self._window)
-        return self._window.window()
+        self._rows.begin(obs)
+        return self._rows.rows()
 
     def step_arrays(self, actions: NDArray[Any]) -> Transition:
         """Step all worlds by `actions` (num_envs, action_dim), within the bounds of the action space."""
         obs, reward, terminated, truncated, infos = self.env.step(actions)
-        self._obs = np.array(obs, np.float32)
         reward = np.array(reward, np.float64)
         terminated, truncated = np.array(terminated, bool), np.array(truncated, bool)
         ended = np.flatnonzero(terminated | truncated)
@@ -133,41 +97,33 @@ class VectorAdapter(VecEnv):
             total += infos[name]
         self._lengths += 1
         self.steps += self.num_envs
-        final_obs = np.empty((0, *self._obs.shape[1:]), np.float32)
         episodes: list[dict[str, float]] = []
         if ended.size:
-            final_obs = self._read_final_obs(infos, ended)
             episodes = self._close_episodes(ended, terminated)
-        seen = self._obs.copy()
-        if self._window is not None:
-            seen, final_obs = self._remember(actions, ended, final_obs)
+        seen, final_obs = self._remember(actions, obs, ended, infos)
         return Transition(seen, reward, terminated, truncated, ended, final_obs, episodes, infos)
 
     def _remember(
-        self, actions: NDArray[Any], ended: NDArray[np.intp], final_obs: NDArray[np.float32]
+        self, actions: NDArray[Any], obs: Any, ended: NDArray[np.intp], infos: Mapping[str, Any]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the windows after a step, (num_envs, D), and the last ones (num_ended, D) of ended episodes."""
-        assert self._window is not None
-        reached = self._obs.copy()
-        reached[ended] = final_obs
-        self._window.push(actions, reached)
-        seen = self._window.window()
+        """Return the rows after a step, (num_envs, dim), and the last ones (num_ended, dim) of ended episodes."""
         if not ended.size:
+            self._rows.push(actions, obs)
+            seen = self._rows.rows()
             return seen, seen[ended]
-        self._begin(self._window, ended)
-        return self._window.window(), seen[ended]
+        self._require_final_obs(infos, ended)
+        self._rows.push(actions, _replaced(obs, infos["final_obs"], ended))
+        final = self._rows.rows()[ended]
+        self._rows.begin(_picked(obs, ended), ended)
+        return self._rows.rows(), final
 
-    def _read_final_obs(self, infos: Mapping[str, Any], ended: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the last observations (num_ended, obs_dim) of the ended worlds."""
+    def _require_final_obs(self, infos: Mapping[str, Any], ended: NDArray[np.intp]) -> None:
+        """Raise AgentsError unless the environment hands the last observations of all ended worlds over."""
         if "final_obs" not in infos:
             raise AgentsError(f"worlds {ended.tolist()} ended without infos['final_obs']: {self.env} must hand it over")
         mask = np.asarray(infos.get("_final_obs", np.ones(self.num_envs, bool)))
         if not mask[ended].all():
             raise AgentsError(f"worlds {ended[~mask[ended]].tolist()} ended but infos['_final_obs'] does not say so")
-        rows = infos["final_obs"][ended]
-        return (
-            np.stack([np.asarray(row, np.float32) for row in rows]) if rows.dtype == object else rows.astype(np.float32)
-        )
 
     def _close_episodes(self, ended: NDArray[np.intp], terminated: NDArray[np.bool_]) -> list[dict[str, float]]:
         """Count the ended episodes; return r (return), l (steps), t (seconds so far), terms, and start new ones."""
@@ -219,7 +175,7 @@ class VectorAdapter(VecEnv):
         counters = np.array([self.steps, self.episodes, self.terminations], np.int64)
         state: dict[str, NDArray[Any]] = {"counters": counters}
         state |= self._own_arrays()
-        state |= self._window.get_state() if self._window is not None else {}
+        state |= self._rows.get_state()
         state |= {f"env.{name}": np.asarray(value) for name, value in self.env.get_state().items()}
         for name, value in state.items():
             if value.dtype.kind not in "biuf":
@@ -230,11 +186,8 @@ class VectorAdapter(VecEnv):
         """Continue from what `get_state` returned; CheckpointError on missing or mis-shaped entries."""
         own = self._own_arrays()
         for name, value in own.items():
-            if name not in state or state[name].shape != value.shape:
-                found = state[name].shape if name in state else "missing"
-                raise CheckpointError(f"state {name!r} must have shape {value.shape}, it is {found}: same num_envs?")
-        if self._window is not None:
-            self._window.set_state(state)
+            require_shape(state, name, value.shape)
+        self._rows.set_state(state)
         inner = {name.removeprefix("env."): value for name, value in state.items() if name.startswith("env.")}
         self.env.set_state(inner)  # type: ignore[attr-defined]
         for name, value in own.items():
@@ -243,7 +196,7 @@ class VectorAdapter(VecEnv):
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
         terms = {f"terms.{name}": total for name, total in self._terms.items()}
-        return {"returns": self._returns, "lengths": self._lengths, "obs": self._obs, **terms}
+        return {"returns": self._returns, "lengths": self._lengths, **terms}
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """Return the environment's attribute, once for every world asked for."""
@@ -269,3 +222,46 @@ class VectorAdapter(VecEnv):
     def close(self) -> None:
         """Close the environment."""
         self.env.close()
+
+
+def _replaced(obs: Any, final: Any, ended: NDArray[np.intp]) -> Any:
+    """Return what worlds show with the last observations of the `ended` ones in the place of the new first ones."""
+    if isinstance(obs, Mapping):
+        groups = final if isinstance(final, Mapping) else _stacked(final, ended)
+        return {name: _replaced(array, groups[name], ended) for name, array in obs.items()}
+    reached, rows = np.array(obs), final[ended]
+    reached[ended] = np.stack(list(rows)) if rows.dtype == object else rows
+    return reached
+
+
+def _stacked(final: NDArray[Any], ended: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+    """Return Gymnasium's array of objects, a dictionary a world, as one of arrays (num_envs, ...)."""
+    groups = {}
+    for name, value in final[ended[0]].items():
+        groups[name] = np.zeros((len(final), *np.shape(value)), np.asarray(value).dtype)
+        for world in ended:
+            groups[name][world] = final[world][name]
+    return groups
+
+
+def _picked(obs: Any, ids: NDArray[np.intp]) -> Any:
+    return {name: array[ids] for name, array in obs.items()} if isinstance(obs, Mapping) else obs[ids]
+
+
+def _require_room(env: VectorEnv[Any, Any, Any], layout: RowLayout) -> None:
+    """Raise AgentsError where windows of all worlds, and their bounds, do not fit the machine."""
+    shown, action_dim = env.single_observation_space, math.prod(env.single_action_space.shape or ())
+    groups = shown.spaces if isinstance(shown, spaces.Dict) else {POLICY: shown}
+    widths = {name: math.prod(groups[name].shape or ()) for name in layout.steps if name in groups}
+    slots = sum(layout.steps[name] * (width + action_dim + 1) for name, width in widths.items())
+    require_memory({"encoder.length": 8 * slots * (env.num_envs + 4)})
+
+
+def _require_privileged(env: VectorEnv[Any, Any, Any], layout: RowLayout) -> None:
+    """Raise AgentsError where the environment names the entries of `privileged`, and they are others."""
+    shown = getattr(env, "groups", {}).get(PRIVILEGED)
+    if PRIVILEGED in layout.steps and shown is not None and tuple(shown.names) != layout.privileged:
+        raise AgentsError(
+            f"worlds show {', '.join(shown.names)} in group {PRIVILEGED!r}, the agent reads "
+            f"{', '.join(layout.privileged) or 'nothing'}"
+        )

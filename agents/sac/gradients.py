@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ..networks.backprop import Stack
-from ..networks.encoders import MlpEncoder
+from ..networks.encoders import GroupEncoder, MlpEncoder
 from ..networks.ensemble_stack import EnsembleStack
 from ..plan.regularisers.kl_source import KlTerm
 from .batches import Batch
@@ -58,6 +58,8 @@ class HandGradients:
     @staticmethod
     def supports(policy: SacPolicy, cached: bool) -> bool:
         """Tell whether encoder, unless its features are `cached`, and policy head are made of layers that are known."""
+        if isinstance(policy.encoder, GroupEncoder):
+            return False
         layers = [] if cached else _layers(policy.encoder)
         return policy.adapters is None and layers is not None and all(map(Stack.supports, (layers, _head(policy))))
 

@@ -23,11 +23,11 @@ def judge_critics(policy: SacPolicy, replay: Replay, gamma: float, generator: to
     """
     policy.set_training_mode(False)  # a judgement moves no BatchNorm and drops nothing out
     rows, shape = replay.recent(num_steps), (-1, replay.num_envs)
-    values = policy.critic(policy.encoder(rows.obs), rows.actions).amin(0)
+    values = policy.values_of(policy.encoder(rows.obs), rows.actions).amin(0)
     features = policy.encoder(rows.next_obs)
     noise = torch.randn(rows.actions.shape, generator=generator).to(rows.actions.device)
     following = policy.sample(features, noise)
-    after = rows.continues * policy.critic(features, following.action).amin(0)
+    after = rows.continues * policy.values_of(features, following.action).amin(0)
     rewards = rows.rewards - gamma * rows.continues * policy.temperature * following.log_prob
     cut = rewards + torch.where((rows.ended > 0) & (rows.continues > 0), gamma * after, 0.0)
     said, paid, ends, ahead = (x.reshape(shape).cpu().numpy() for x in (values, cut, rows.ended, after))

@@ -30,14 +30,14 @@ def compute_targets(
     features = inputs if cached else policy.encoder.encode(inputs)
     slow_features = inputs if cached else policy.target_encoder.encode(inputs)
     following = policy.sample(features, batch.next_noise)
-    values = policy.critic_target(slow_features, following.action, batch.subset).amin(0)
+    values = policy.values_of(slow_features, following.action, batch.subset, slow=True).amin(0)
     targets: torch.Tensor = batch.rewards + gamma * batch.continues * (values - temperature * following.log_prob)
     return targets
 
 
 def compute_critic_loss(policy: SacPolicy, features: torch.Tensor, batch: Batch, targets: torch.Tensor) -> torch.Tensor:
     """Return half the mean squared error, summed over the critics, ()."""
-    errors = policy.critic(features, batch.actions) - targets
+    errors = policy.values_of(features, batch.actions) - targets
     loss: torch.Tensor = 0.5 * errors.square().mean(1).sum()
     return loss
 
@@ -46,7 +46,7 @@ def compute_policy_loss(
     policy: SacPolicy, features: torch.Tensor, sample: Sample, batch: Batch, temperature: torch.Tensor
 ) -> torch.Tensor:
     """Return the mean of temperature log pi - Q, ()."""
-    values = policy.critic(features, sample.action, batch.subset)
+    values = policy.values_of(features, sample.action, batch.subset)
     value = values.mean(0) if policy.critic.num > 2 else values.amin(0)
     loss: torch.Tensor = (temperature * sample.log_prob - value).mean()
     return loss

@@ -16,7 +16,7 @@ from stable_baselines3.common.policies import BasePolicy
 from torch import nn
 
 from ..networks.activations import activation_class
-from ..networks.encoders import Encoder, encoder_class
+from ..networks.encoders import Encoder
 from ..networks.ensemble import Ensemble
 from ..networks.freezing import is_frozen
 from ..networks.rules import require_bounded_actions
@@ -50,10 +50,10 @@ class SacPolicy(BasePolicy):
         """Build all parts; AgentsError unless actions are one bounded vector."""
         action_dim = require_bounded_actions("SAC", action_space).shape[0]
         super().__init__(observation_space, action_space, squash_output=True)
-        self.encoder = encoder_class(settings.encoder.kind)(observation_space, **settings.encoder.arguments())
-        features_dim = self.encoder.features_dim
+        self.reads = settings.head_groups()
+        self.encoder = settings.make_encoder(observation_space)
         hidden: list[nn.Module] = []
-        previous = features_dim
+        previous = self.encoder.width_of(self.reads["policy"])
         for width in settings.policy_head:
             hidden += [nn.Linear(previous, width), activation_class(settings.head_activation)()]
             previous = width
@@ -61,7 +61,7 @@ class SacPolicy(BasePolicy):
         self.policy_output = nn.Linear(previous, 2 * action_dim)  # means, then logs of standard deviations
         self.critic = Ensemble(
             settings.num_critics,
-            features_dim + action_dim,
+            self.encoder.width_of(self.reads["value"]) + action_dim,
             settings.critic_head,
             settings.critic_layer_norm,
             settings.head_activation,
@@ -96,8 +96,20 @@ class SacPolicy(BasePolicy):
         """The weight of the policy's entropy, (1,)."""
         return torch.exp(self.log_temperature)
 
+    def values_of(
+        self, features: torch.Tensor, actions: torch.Tensor, subset: torch.Tensor | None = None, *, slow: bool = False
+    ) -> torch.Tensor:
+        """Return what the critics of `subset` (None: all), or their `slow` copies, say of features and actions, (M, N).
+
+        `features` (N, features_dim) are all of the encoder's.
+        """
+        critics = self.critic_target if slow else self.critic
+        values: torch.Tensor = critics(self.encoder.pick(features, self.reads["value"]), actions, subset)
+        return values
+
     def policy_out(self, features: torch.Tensor) -> torch.Tensor:
         """Return the policy head's output (N, 2 A) for features (N, features_dim)."""
+        features = self.encoder.pick(features, self.reads["policy"])
         if self.adapters is not None:
             return self.adapters.head_output(features, self.policy_hidden, self.policy_output)
         output: torch.Tensor = self.policy_output(self.policy_hidden(features))
@@ -134,7 +146,9 @@ class SacPolicy(BasePolicy):
         features = self.encoder(observation)
         if deterministic:
             slow = self.policy_average
-            return squash_mean(self.policy_out(features) if slow is None else slow(features))
+            if slow is None:
+                return squash_mean(self.policy_out(features))
+            return squash_mean(slow(self.encoder.pick(features, self.reads["policy"])))
         output = self.policy_out(features)
         noise = torch.randn((len(output), output.shape[1] // 2), generator=self.generator).to(output.device)
         return squash_sample(output, noise).action

@@ -98,7 +98,7 @@ class SAC(OffPolicyLearner, stable_baselines3.SAC):
             return  # it has a memory of its own
         settings, obs_dim = self.settings, math.prod(self.observation_space.shape or ())
         action_dim = math.prod(self.action_space.shape or ())
-        encoder = settings.encoder.estimated_widths(obs_dim)
+        encoder = settings.encoder_widths(self.observation_space)
         policy = encoder[-1], *settings.policy_head, 2 * action_dim
         critic = encoder[-1] + action_dim, *settings.critic_head, 1
         weights = num_weights(encoder) + num_weights(policy) + settings.num_critics * num_weights(critic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import AgentsError, is_number
@@ -20,6 +21,9 @@ class SACSettings(LearnerSettings):
     learner = "SAC"
 
     encoder: EncoderSettings = field(default_factory=lambda: EncoderSettings(widths=()))
+    encoders: Mapping[str, EncoderSettings] = field(default_factory=dict, hash=False)  # group -> its encoder
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)  # policy, value -> groups
+    privileged: tuple[str, ...] = ()  # entries of the group privileged; filled in from the source
     policy_head: tuple[int, ...] = (256, 256)  # hidden widths between features and the action's distribution
     critic_head: tuple[int, ...] = (256, 256)  # hidden widths between features with action, and value
     head_activation: str = "relu"  # of both heads; one of ACTIVATIONS
@@ -68,6 +72,11 @@ class SACSettings(LearnerSettings):
 
     def _check_sizes(self) -> None:
         """Raise AgentsError where one number does not fit another."""
+        heads = self.head_groups()
+        if lacking := [group for group in heads["policy"] if group not in heads["value"]]:
+            raise AgentsError(
+                f"reads.value must have {lacking[0]!r} as reads.policy has: SAC trains encoders by the critics' loss"
+            )
         if self.num_subset > self.num_critics:
             raise AgentsError(
                 f"num_subset is {self.num_subset}: of num_critics = {self.num_critics} at most as many can be drawn"

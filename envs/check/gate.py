@@ -9,11 +9,13 @@ from typing import Any
 from gymnasium.vector import AutoresetMode
 
 from ..domain.domain import Domain
-from ..environments import environment, make_vec
+from ..environments import environment
 from ..errors import EnvsError, unknown_name
 from ..options import merge_options
 from ..physics.fidelity import NOMINAL
 from ..shifts import SHIFTS
+from ..tasks.groups import as_vector
+from ..vector.vector_env import DomainVectorEnv
 from .check import Reference, check_worlds
 from .pairs.recording import AnyEnv
 from .pairs.verdict import ShiftCheck, Solvability, Verdict
@@ -52,15 +54,14 @@ class Gate:
         self._reference = Reference(lambda num, seed: self._build(Domain(), num, seed), seed)
 
     def _build(self, domain: Domain, num_envs: int, seed: int) -> AnyEnv:
-        return make_vec(
-            self.env,
+        return DomainVectorEnv(
+            as_vector(environment(self.env).make_task(**self._task_options)),
+            domain,
             num_envs=num_envs,
-            domain=domain,
             seed=seed,
             num_threads=self._num_threads,
             max_episode_steps=None,
             autoreset_mode=AutoresetMode.DISABLED,  # worlds that have ended cost nothing
-            task_options=self._task_options,
         )
 
     def domain(self, shift: str, severity: float | str | None = None) -> Domain:

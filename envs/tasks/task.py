@@ -14,14 +14,15 @@ from ..domain.streams import EpisodeDraws, EpisodeStreams
 from ..errors import EnvsError
 from ..physics.fidelity import Fidelity
 from ..physics.physics import Physics
+from .groups import observation_groups
 
 __all__ = [
     "Ids",
     "Measured",
     "Task",
     "check_arrays",
+    "make_action_space",
     "make_physics",
-    "make_spaces",
     "reward_terms",
     "truncated_by",
 ]
@@ -38,7 +39,9 @@ class Task(Protocol):
 
     - `truncated(physics)`, as `terminated`: see `truncated_by`;
     - `reset_info(physics)`: named quantities to report at the start of an episode, as `info`'s;
-    - `memory()` and `advance(physics, rng)`: see `tasks.memory`.
+    - `memory()` and `advance(physics, rng)`: see `tasks.memory`;
+    - `observation_groups()` in the place of `observation_names`: see `tasks.groups`. `observe` then returns a
+      dictionary, group -> (num_envs, ...).
 
     Arrays that it is given are its own. Worlds get a copy of a task that remembers.
 
@@ -67,7 +70,7 @@ class Task(Protocol):
         ...
 
     def observe(self, physics: Physics) -> Array:
-        """Return observations, (num_envs, obs_dim), in an array of its own."""
+        """Return observations, (num_envs, obs_dim), in an array of its own; or a dictionary of them by group."""
         ...
 
     def measure(self, physics: Physics) -> Measured:
@@ -157,15 +160,16 @@ def _check_attributes(task: Task, owner: str) -> None:
         value = getattr(task, name)
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise EnvsError(f"{owner}.{name}: must be a whole number >= 1, got {value!r}")
-    names = task.observation_names
-    if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names) or not names:
-        raise EnvsError(f"{owner}.observation_names: must be a tuple of names, got {names!r}")
+    if not callable(getattr(task, "observation_groups", None)):
+        names = task.observation_names
+        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names) or not names:
+            raise EnvsError(f"{owner}.observation_names: must be a tuple of names, got {names!r}")
     if not isinstance(task.cheap, Fidelity):
         raise EnvsError(f"{owner}.cheap: must be a Fidelity, got {task.cheap!r}")
 
 
-def make_spaces(task: Task, physics: Physics) -> tuple[spaces.Box, spaces.Box]:
-    """Return the spaces of one world's actions, (act_dim,) float32, and observations, (obs_dim,) float64.
+def make_action_space(task: Task, physics: Physics) -> spaces.Box:
+    """Return the space of one world's actions, (act_dim,) float32.
 
     Raises:
         EnvsError: when there is nothing to act with, or an action has no room between its bounds.
@@ -177,8 +181,7 @@ def make_spaces(task: Task, physics: Physics) -> tuple[spaces.Box, spaces.Box]:
         raise EnvsError(
             f"actions {', '.join(unbounded)} have no room between their bounds; give each actuator a ctrlrange"
         )
-    observed = spaces.Box(-np.inf, np.inf, (len(task.observation_names),), np.float64)
-    return spaces.Box(low, high, dtype=np.float32), observed
+    return spaces.Box(low, high, dtype=np.float32)
 
 
 def check_arrays(task: Task, physics: Physics) -> None:
@@ -209,9 +212,7 @@ def check_arrays(task: Task, physics: Physics) -> None:
         physics.reset(ids)
         call("reset", physics, ids, EpisodeStreams(0, num).next_episode(ids))
         physics.set_state(state)
-    names = task.observation_names
-    what = "num_envs and the number of observation_names"
-    _check_array(f"{owner}.observe", call("observe", physics), (num, len(names)), "f", what)
+    _check_observation(f"{owner}.observe", task, call("observe", physics), num)
     measured = call("measure", physics)
     _check_named(f"{owner}.measure", measured, num, exact=False)
     action = np.zeros((num, len(physics.action_names)), np.float32)
@@ -224,7 +225,28 @@ def check_arrays(task: Task, physics: Physics) -> None:
             _check_array(f"{owner}.{end}", call(end, physics), (num,), "b", "num_envs")
 
 
-_KINDS = {"f": "floating-point numbers", "b": "bool"}  # NumPy's letters for kinds of dtypes
+_KINDS = {
+    "f": "floating-point numbers",
+    "b": "bool",
+    "u": "unsigned integers",
+    "i": "integers",
+}  # NumPy's letters for kinds of dtypes
+
+
+def _check_observation(place: str, task: Task, shown: Any, num_envs: int) -> None:
+    """Check what `observe` returned: an array for `observation_names`, one of each group for `observation_groups`."""
+    groups = observation_groups(task)
+    if not callable(getattr(task, "observation_groups", None)):
+        what = "num_envs and the number of observation_names"
+        _check_array(place, shown, (num_envs, len(task.observation_names)), "f", what)
+        return
+    if not isinstance(shown, Mapping) or shown.keys() != groups.keys():
+        found = ", ".join(map(str, shown)) if isinstance(shown, Mapping) else _told(shown)
+        raise EnvsError(f"{place}: must return a dict with the groups {', '.join(groups)}, got {found}")
+    for name, group in groups.items():
+        kind = np.dtype(group.dtype).kind
+        what = f"num_envs and the shape of group {name!r}"
+        _check_array(f"{place}: {name!r}", shown[name], (num_envs, *group.shape), kind, what)
 
 
 def _check_array(place: str, value: Any, shape: tuple[int, ...], kinds: str, what: str) -> None:

@@ -32,10 +32,14 @@ def masked(values: Values, present: Mask) -> dict[str, Any]:
     return infos
 
 
-def final_infos(values: Values, obs: NDArray[Any], done: Mask) -> dict[str, Any]:
-    """Return what SAME_STEP reports of the worlds in `done` (num_envs,): their last `obs` and the step's `values`."""
+def final_infos(values: Values, obs: NDArray[Any] | Values, done: Mask) -> dict[str, Any]:
+    """Return what SAME_STEP reports of the worlds in `done` (num_envs,): their last `obs` and the step's `values`.
+
+    Groups of observations are a dictionary of arrays with masks of their own, as Gymnasium's of a Dict are.
+    """
     final = masked({name: value.copy() for name, value in values.items()}, done)
-    return masked({"final_obs": obs.copy()}, done) | {"final_info": final, "_final_info": done.copy()}
+    last = masked(obs, done) if isinstance(obs, Mapping) else obs
+    return {"final_obs": last, "_final_obs": done.copy(), "final_info": final, "_final_info": done.copy()}
 
 
 def add_start(infos: dict[str, Any], values: Values, started: Mask) -> None:

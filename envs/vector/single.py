@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -13,19 +14,25 @@ from numpy.typing import NDArray
 from ..domain.domain import Domain
 from ..tasks.task import Task
 from .arguments import require_no_rendering
+from .observer import Shown
 from .vector_env import DomainVectorEnv
 
 __all__ = ["SingleEnv"]
 
-Array = NDArray[np.float64]
 
-
-class SingleEnv(gymnasium.Env[Array, NDArray[np.floating]]):
+class SingleEnv(gymnasium.Env[Shown, NDArray[np.floating]]):
     """One world; time limits are gymnasium's `TimeLimit`, as for any registered environment."""
 
     metadata: dict[str, Any] = {"render_modes": []}
 
-    def __init__(self, task: Task, domain: Domain | None = None, *, render_mode: None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        domain: Domain | None = None,
+        *,
+        render_mode: None = None,
+        groups: Sequence[str] | None = None,
+    ) -> None:
         """Build one world of `task` in `domain`.
 
         Raises:
@@ -40,6 +47,7 @@ class SingleEnv(gymnasium.Env[Array, NDArray[np.floating]]):
             num_threads=1,
             max_episode_steps=None,
             autoreset_mode=AutoresetMode.DISABLED,
+            groups=groups,
         )
         self.render_mode = render_mode
         self._over = self._warned = False  # whether the episode is over, and whether it was warned of a step after that
@@ -47,7 +55,7 @@ class SingleEnv(gymnasium.Env[Array, NDArray[np.floating]]):
         self.observation_space = self.vector.single_observation_space
         self.action_space = self.vector.single_action_space
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Shown, dict[str, Any]]:
         """Start an episode in a newly drawn world; unseeded, the first is drawn from the system's entropy."""
         unseeded = self._np_random is None
         super().reset(seed=seed)
@@ -55,9 +63,9 @@ class SingleEnv(gymnasium.Env[Array, NDArray[np.floating]]):
             seed = int(self.np_random.integers(2**31))
         obs, infos = self.vector.reset(seed=seed)
         self._over, self._warned = False, False
-        return obs[0], _of_one(infos)
+        return _first(obs), _of_one(infos)
 
-    def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[np.floating]) -> tuple[Shown, float, bool, bool, dict[str, Any]]:
         """Advance by one control step; after the end of the episode the world stands still, with a warning."""
         if self._over and not self._warned:
             logger.warn(
@@ -66,11 +74,15 @@ class SingleEnv(gymnasium.Env[Array, NDArray[np.floating]]):
             self._warned = True
         obs, reward, terminated, truncated, infos = self.vector.step(np.asarray(action)[None])
         self._over |= bool(terminated[0] | truncated[0])
-        return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), _of_one(infos)
+        return _first(obs), float(reward[0]), bool(terminated[0]), bool(truncated[0]), _of_one(infos)
 
     def close(self) -> None:
         """Close the world."""
         self.vector.close()
+
+
+def _first(obs: Shown) -> Shown:
+    return {name: array[0] for name, array in obs.items()} if isinstance(obs, dict) else obs[0]
 
 
 def _of_one(infos: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from ..errors import EnvsError
 from ..gym.rebuild import require_lasting_model
 from ..physics.physics import Physics
 from ..tasks.memory import TaskMemory, own_copy
-from ..tasks.task import Task, check_arrays, make_physics, make_spaces, reward_terms, truncated_by
+from ..tasks.task import Task, check_arrays, make_action_space, make_physics, reward_terms, truncated_by
 from ..worlds.saved_state import State, flatten, identity_of, part_of, require_fit
 from .arguments import read_autoreset_mode, read_reset_mask, require_arguments
 from .clients import ForClients
 from .infos import add_start, final_infos, masked, silence
+from .observer import Observer, Shown
 from .wired_worlds import wire
 
 __all__ = ["DomainVectorEnv"]
@@ -31,10 +32,10 @@ Mask = NDArray[np.bool_]
 Ids = NDArray[np.intp]
 _MOST_DRAWS = 10  # of a world in a row, until its first observation is finite
 ResetInfo = Callable[[Physics], Mapping[str, NDArray[Any]]]
-StepResult = tuple[Array, Array, Mask, Mask, dict[str, Any]]
+StepResult = tuple[Shown, Array, Mask, Mask, dict[str, Any]]
 
 
-class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray[Any]]):
+class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray[Any]]):
     """`num_envs` worlds of one task, each drawn anew from `domain` at the start of every episode.
 
     Worlds end and restart independently. `autoreset_mode` is one of Gymnasium's:
@@ -48,6 +49,10 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
     Every array in infos is (num_envs, ...) and has its mask under the same key with a leading underscore. At the start
     of an episode infos are those of the task's `reset_info`, if it has one. Every step's infos have the reward terms,
     `reward_terms` their names; their sum in this order is the reward.
+
+    `groups` are the observation groups shown, see `tasks.groups`. With `policy` alone observations are arrays
+    (num_envs, obs_dim) of a Box, with more of them dictionaries, group -> (num_envs, ...). `privileged` are the task's
+    own entries of that name, if it has any, then `world_parameters`.
 
     A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward
     zero and `infos["fault"]`; `num_faults` counts them. Unless it is None, `max_episode_steps` truncates every episode.
@@ -65,6 +70,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         num_threads: int = 0,
         max_episode_steps: int | None = -1,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        groups: Sequence[str] | None = None,
     ) -> None:
         """Build the worlds; they start at the first `reset`.
 
@@ -76,6 +82,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
             num_threads: threads that step worlds; 0 means all cores this process may use.
             max_episode_steps: control steps until truncation; -1 the task's own number, None never.
             autoreset_mode: one of the above, or its name or value as text.
+            groups: names of the observation groups shown; None: all that the task itself has.
 
         Raises:
             EnvsError: when the domain does not fit the task's model, or a number is impossible.
@@ -87,42 +94,42 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         if seed is None:
             self._np_random, seed = seeding.np_random()
             self._np_random_seed = seed
-        limit = {"num_threads": num_threads, "max_episode_steps": max_episode_steps}
+        limit = {"num_threads": num_threads, "max_episode_steps": max_episode_steps, "groups": groups}
         self._arguments = (task, domain), {"num_envs": num_envs, "seed": 0, "autoreset_mode": autoreset_mode, **limit}
         self.max_episode_steps = task.max_episode_steps if max_episode_steps == -1 else max_episode_steps
         self.physics = make_physics(self.task, num_envs, self.domain.fidelity, num_threads, self.max_episode_steps)
         try:
             check_arrays(self.task, self.physics)
             require_lasting_model(task, self.domain)
-            self.single_action_space, self.single_observation_space = make_spaces(self.task, self.physics)
-            self._build_worlds(seed)
+            self.single_action_space = make_action_space(self.task, self.physics)
+            self._build_worlds(seed, groups)
         except BaseException:
             self.physics.close()
             raise
 
-    def _build_worlds(self, seed: int) -> None:
+    def _build_worlds(self, seed: int, groups: Sequence[str] | None) -> None:
         """Make what lies between agent and physics; no episode has begun yet."""
         task, num_envs = self.task, self.num_envs
-        self._obs_dim = len(task.observation_names)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._reset_info: ResetInfo = getattr(task, "reset_info", lambda physics: {})
         self._steps = StepStreams(seed)
         wired = wire(task, self.domain, self.physics, self._steps)
         self.worlds, self._actuators, self._disturbances, self._sensors = wired
+        self._observer = Observer(task, self.physics, self.worlds, self._sensors, groups)
+        self.groups, self.single_observation_space = self._observer.groups, self._observer.space
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.num_faults = 0
         self._elapsed = np.zeros(num_envs, np.int64)
         self.reward_terms = reward_terms(task, self.physics)
         self._memory = TaskMemory(task, num_envs, self._steps)
         self._started = False
         self._ended = np.ones(num_envs, np.bool_)  # no world has an episode yet
-        self._obs: Array = np.zeros((num_envs, self._obs_dim))
         self._measured = self._measure()  # in the state that the next step starts from
         self._streams = EpisodeStreams(seed, num_envs)
 
     @property
     def parameters(self) -> dict[str, Array]:
-        """The parameters' numbers of all worlds by name, each (num_envs,), copied: what a teacher may be told."""
+        """The parameters' numbers of all worlds by name, each (num_envs,), copied."""
         return {name: self.worlds.numbers[:, i].copy() for i, name in enumerate(self.worlds.names)}
 
     @property
@@ -139,7 +146,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         """
         return self.worlds.drawn[:, list(self.domain.random_columns)]
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Shown, dict[str, Any]]:
         """Start a new episode in all worlds, or in those of `options["reset_mask"]`, (num_envs,) bool.
 
         Args:
@@ -151,12 +158,11 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         if seed is not None:
             self._streams = EpisodeStreams(seed, self.num_envs)
             self._steps.restart(seed)
-        mask = read_reset_mask(options, self.num_envs)
-        self._started = True
+        self._started, mask = True, read_reset_mask(options, self.num_envs)
         self._begin(np.flatnonzero(mask))
         infos: dict[str, Any] = {}
         add_start(infos, self._reset_info(self.physics), mask)
-        return self._obs.copy(), infos
+        return self._observer.last(), infos
 
     def _begin(self, ids: Ids) -> None:
         """Start an episode in the worlds `ids` (k,); those that are not sound then are faults, and drawn once more.
@@ -170,14 +176,13 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
             ids = self._draw(ids)
             self.num_faults += len(ids)
         if len(ids):
-            name = self.task.observation_names[int(np.argwhere(~np.isfinite(self._obs[ids]))[0, 1])]
             raise EnvsError(
-                f"{type(self.task).__name__}: observation {name!r} is not finite when an episode starts, {_MOST_DRAWS} "
-                "times in a row in the same world"
+                f"{type(self.task).__name__}: observation {self._observer.entry(ids)!r} is not finite when an episode "
+                f"starts, {_MOST_DRAWS} times in a row in the same world"
             )
 
     def _draw(self, ids: Ids) -> Ids:
-        """Draw the worlds `ids` (k,) anew, observe them into `_obs`; return those in which that is not finite."""
+        """Draw the worlds `ids` (k,) anew and observe them; return those in which that is not finite."""
         draws = self._streams.next_episode(ids, self.worlds.num_draws)
         self.worlds.draw(ids, draws.parameters)
         self.physics.reset(ids)
@@ -187,11 +192,10 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         self._ended[ids] = False
         self._actuators.begin(ids)
         self._disturbances.begin(ids, draws)
-        reading = self.task.observe(self.physics)[ids]
-        self._obs[ids] = self._sensors.begin(ids, reading, draws)
+        unsound = self._observer.begin(ids, draws)
         for name, values in self._measure().items():
             self._measured[name][ids] = values[ids]
-        return ids[~np.isfinite(self._obs[ids]).all(axis=1)]
+        return unsound
 
     def _measure(self) -> dict[str, Array]:
         return {name: values.copy() for name, values in self.task.measure(self.physics).items()}
@@ -203,7 +207,8 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
             actions: (num_envs, act_dim); the simulator clips them to the actuators' range.
 
         Returns:
-            Observations (num_envs, obs_dim), rewards, terminations and truncations (num_envs,), infos.
+            Observations (num_envs, obs_dim), or a dictionary of groups; rewards, terminations and truncations
+            (num_envs,); infos.
 
         Raises:
             EnvsError: when the actions' shape is wrong, or before the first `reset`.
@@ -225,11 +230,9 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         reward = sum(terms.values(), np.zeros(self.num_envs))
         terminated, own = np.array(self.task.terminated(self.physics)), truncated_by(self.task, self.physics)
         self._memory.advance(self.physics, idle)
-        reading = np.array(self.task.observe(self.physics))
-        obs = self._sensors(reading)
-        # An absurd action is a fault at once, also where a delay still keeps it from the physics.
-        sound = np.isfinite(actions).all(axis=1) & np.isfinite(reward)
-        sound &= np.isfinite(reading).all(axis=1) & np.isfinite(obs).all(axis=1)
+        obs, sound = self._observer.step()
+        # Non-finite actions fault immediately, even if delayed.
+        sound &= np.isfinite(actions).all(axis=1) & np.isfinite(reward)
         fault = (fault | ~sound) & ~idle
         self._elapsed += ~idle
         limit = self.max_episode_steps
@@ -237,15 +240,14 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         if own is not None:
             truncated |= own
         if fault.any() or idle.any():
-            obs[fault | idle] = self._obs[fault | idle]
             silence(fault | idle, reward, infos)
             terminated &= ~(fault | idle)
             truncated &= ~idle
             self.num_faults += int(fault.sum())
         infos["fault"] = fault
-        self._obs = obs
+        self._observer.keep(obs, fault | idle)
         infos = self._finish(terminated | truncated, idle, infos)
-        return self._obs.copy(), reward, terminated, truncated, infos
+        return self._observer.last(), reward, terminated, truncated, infos
 
     def _finish(self, done: Mask, idle: Mask, values: dict[str, NDArray[Any]]) -> dict[str, Any]:
         """Restart the worlds that `autoreset_mode` says, of those in `done` or `idle`; return the infos with masks."""
@@ -257,7 +259,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         if not restarts.any():
             return infos
         if restarts is done:
-            infos |= final_infos(values, self._obs, done)
+            infos |= final_infos(values, self._observer.last(), done)
         self._begin(np.flatnonzero(restarts))
         add_start(infos, self._reset_info(self.physics), restarts)
         return infos
@@ -271,7 +273,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
         parts = {name: part.get_state() for name, part in self._parts().items()}
         parts["measured"] = {name: values.copy() for name, values in self._measured.items()}
         own = {name: array.copy() for name, array in self._own_arrays().items()}
-        identity = identity_of(self.domain, self.task.observation_names)
+        identity = identity_of(self.domain, self._observer.identity())
         return {**flatten(parts), **own, "num_faults": np.array(self.num_faults), "identity": identity}
 
     def set_state(self, state: State) -> None:
@@ -297,4 +299,4 @@ class DomainVectorEnv(ForClients, VectorEnv[Array, NDArray[np.floating], NDArray
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
         streams = {"episode": self._streams.episode, "key": self._streams.key}
-        return {**streams, "elapsed": self._elapsed, "ended": self._ended, "obs": self._obs}
+        return {**streams, "elapsed": self._elapsed, "ended": self._ended, **self._observer.arrays()}

@@ -11,7 +11,8 @@ from ..domain.streams import StepStreams
 from ..gym.rebuild import require_lasting_model
 from ..physics.nominal import Nominal
 from ..physics.physics import Physics
-from ..tasks.task import Task, check_arrays, make_physics, make_spaces
+from ..tasks.groups import sensed_names
+from ..tasks.task import Task, check_arrays, make_action_space, make_physics
 from ..worlds.worlds import Worlds
 
 __all__ = ["WiredWorlds", "check_domain", "wire"]
@@ -32,10 +33,11 @@ def wire(task: Task, domain: Domain, physics: Physics, steps: StepStreams) -> Wi
     Raises:
         EnvsError: when the domain does not fit the model.
     """
-    nominal = Nominal(physics.model, task.observation_names, physics.action_names)
+    sensed = sensed_names(task)
+    nominal = Nominal(physics.model, sensed, physics.action_names)
     worlds = Worlds(domain, physics, nominal, steps.channel("profiles"))
     wiring = Wiring(worlds, steps, physics, len(physics.action_names))
-    sensors = SensorChannel(replace(wiring, dim=len(task.observation_names)))
+    sensors = SensorChannel(replace(wiring, dim=len(sensed)))
     return WiredWorlds(worlds, ActuatorChannel(wiring), DisturbanceChannel(wiring), sensors)
 
 
@@ -49,7 +51,7 @@ def check_domain(task: Task, domain: Domain) -> None:
     try:
         check_arrays(task, physics)
         require_lasting_model(task, domain)
-        make_spaces(task, physics)
+        make_action_space(task, physics)
         wire(task, domain, physics, StepStreams(0))
     finally:
         physics.close()

@@ -49,7 +49,7 @@ class Worlds:
             EnvsError: when a selector matches nothing, entries overlap, or a value is impossible.
         """
         self.nominal, self.names, self.num_draws = nominal, domain.names, domain.num_draws
-        self._domain, self._physics, self._noise = domain, physics, noise
+        self.domain, self._physics, self._noise = domain, physics, noise
         num_envs = physics.num_envs
         self._selected = select_objects(domain, nominal)
         self._sizes = np.array([len(s) for s, e in zip(self._selected, domain.entries, strict=True) if e.one_of])
@@ -69,7 +69,7 @@ class Worlds:
 
     def draw(self, ids: Ids, u: Array) -> None:
         """Draw the worlds `ids` (k,) anew from uniforms `u` (k, num_draws) and write what changed."""
-        values = self._variants.rounded(self._domain.values(u))
+        values = self._variants.rounded(self.domain.values(u))
         picked = np.minimum(u[:, len(self.names) :] * self._sizes, self._sizes - 1).astype(np.intp)
         changed = (values != self.numbers[ids]).any(axis=1) | (picked != self._picked[ids]).any(axis=1)
         self.drawn[ids], self.numbers[ids], self._picked[ids] = values, values, picked
@@ -122,7 +122,7 @@ class Worlds:
         """Return the least and greatest value a channel parameter can take in this domain."""
         default = PARAMETERS[name].default(self.nominal)
         ends = [default]
-        for entry, chosen in zip(self._domain.entries, self._selected, strict=True):
+        for entry, chosen in zip(self.domain.entries, self._selected, strict=True):
             if entry.parameter == name:
                 ends.extend(entry.effective(default[chosen], np.array(entry.support())))
         return float(min(e.min() for e in ends)), float(max(e.max() for e in ends))

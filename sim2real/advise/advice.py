@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents import Bundle, PlanError, TransferPlan, operate, require_whole
-from envs import Domain, DomainVectorEnv, make_vec
+from envs import Domain, DomainVectorEnv, make_vec, observation_groups
 
 from ..config.config import RunConfig
 from ..config.seeding import derive_seed
@@ -171,7 +171,7 @@ def advise(
     probing = _Probing(config, probed, num_envs, steps // num_envs, seed, num_threads)
     here, there = probing.run(source), probing.run(domain)
     rng = np.random.default_rng(derive_seed(seed, "advise", "bootstrap"))
-    measures = measure(probed, here, there, tuple(task.observation_names), rng)
+    measures = measure(probed, here, there, observation_groups(task)["policy"].names, rng)
     readings = read_signals(measures)
     goal = Target(config.env, target, domain, config.budget.target_steps, config.transfer.num_envs)
     return Advice(
@@ -240,6 +240,7 @@ class _Probing:
             domain=domain,
             seed=derive_seed(self.seed, "advise", "worlds"),
             num_threads=self.num_threads,
+            groups=("policy",),
             task_options=self.config.task,
             **options,
         )

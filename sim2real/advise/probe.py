@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs import DomainVectorEnv
+from envs import DomainVectorEnv, observe
 from envs.check import Twin
 
 from .probed import ProbedAgent, Seen
@@ -80,16 +80,16 @@ def run_probe(
     act_dim = int(np.prod(worlds.single_action_space.shape or ()))
     with Twin(nominal, worlds) as twin:
         for _ in range(num_steps):
-            seen, truth = view.seen(), worlds.task.observe(worlds.physics).copy()
+            seen, truth = view.rows(), observe(worlds.task, worlds.physics)["policy"].copy()
             row: dict[str, NDArray[Any]] = {"obs": obs, "truth": truth, "seen": seen}
             acted = probed.act(seen, rng.standard_normal((worlds.num_envs, act_dim)))
             predicted, sound = twin.predict(acted.actions)
             obs, reward, terminated, truncated, infos = worlds.step(acted.actions)
             done = terminated | truncated
             reached, fault = _before_restart(obs, done, infos)
-            view.step(acted.actions, reached)
+            view.push(acted.actions, reached)
             row |= {"reached": reached, "predicted": predicted, "sound": sound & ~fault}
-            row |= {"seen_reached": view.seen(), "seen_predicted": view.imagine(predicted)}
+            row |= {"seen_reached": view.rows(), "seen_predicted": view.imagine(predicted)}
             row |= {"rewards": reward, "terminated": terminated, "done": done, "saturated": acted.saturated}
             view.begin(obs[done], np.flatnonzero(done))
             running += reward

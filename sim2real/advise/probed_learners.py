@@ -70,7 +70,7 @@ class ProbedSAC(ProbedAgent):
         total = torch.zeros(len(seen), dtype=torch.float64)
         for _ in range(_DRAWS):
             noise = torch.randn(shape, generator=generator).to(self._device)
-            values = self.policy.critic(features, self.policy.sample(features, noise).action)
+            values = self.policy.values_of(features, self.policy.sample(features, noise).action)
             total += values.mean(0).cpu().double()
         return (total / _DRAWS).numpy()
 
@@ -78,7 +78,7 @@ class ProbedSAC(ProbedAgent):
         """Ask the policy head, and the critics about its mean action: what layers make of states alone."""
         features = self.policy.encoder(batch)
         noise = torch.zeros((len(batch), *self.policy.action_space.shape), device=batch.device)
-        self.policy.critic(features, self.policy.sample(features, noise).action)
+        self.policy.values_of(features, self.policy.sample(features, noise).action)
 
 
 PROBED_LEARNERS: dict[str, type[ProbedAgent]] = {"ppo": ProbedPPO, "sac": ProbedSAC}

@@ -229,10 +229,17 @@ class RunConfig(Strict):
 
     def with_code(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Return a learner's settings with the encoder's module named by where it was found."""
-        encoder = settings.get("encoder")
+        found = dict(settings)
+        if "encoder" in settings:
+            found["encoder"] = self._encoder_with_code(settings["encoder"])
+        if isinstance(encoders := settings.get("encoders"), Mapping):
+            found["encoders"] = {name: self._encoder_with_code(encoder) for name, encoder in encoders.items()}
+        return found
+
+    def _encoder_with_code(self, encoder: Any) -> Any:
         if not isinstance(encoder, Mapping) or not isinstance(encoder.get("kind"), str):
-            return dict(settings)
-        return {**settings, "encoder": {**encoder, "kind": import_names(encoder["kind"], self._code)}}
+            return encoder
+        return {**encoder, "kind": import_names(encoder["kind"], self._code)}
 
     def make_task(self) -> Task:
         """Build the task with the configured options."""

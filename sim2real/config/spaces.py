@@ -35,7 +35,7 @@ class Spaces:
     @classmethod
     def of_worlds(cls, worlds: DomainVectorEnv) -> Self:
         """Return the spaces of `worlds`."""
-        return cls(tuple(worlds.task.observation_names), tuple(worlds.physics.action_names))
+        return cls(worlds.groups["policy"].names, tuple(worlds.physics.action_names))
 
     @classmethod
     def of_bundle(cls, bundle: Bundle, where: str) -> Self:

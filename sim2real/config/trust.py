@@ -27,7 +27,7 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +121,19 @@ def _names_in(content: Mapping[str, Any]) -> Iterator[str]:
     if (name := module_of(content.get("env"))) is not None:
         yield name
     for key in ("agent", "transfer"):
-        inner: Any = content
-        for step in (key, "settings", "encoder", "kind"):
-            inner = inner.get(step) if isinstance(inner, Mapping) else None
-        if (name := module_of(inner)) is not None:
-            yield name
+        settings = _inside(content, (key, "settings"))
+        encoders = _inside(settings, ("encoders",))
+        groups = encoders.values() if isinstance(encoders, Mapping) else ()
+        for encoder in (_inside(settings, ("encoder",)), *groups):
+            if (name := module_of(_inside(encoder, ("kind",)))) is not None:
+                yield name
+
+
+def _inside(content: Any, keys: Sequence[str]) -> Any:
+    """Return what lies at `keys`, None where nothing does."""
+    for key in keys:
+        content = content.get(key) if isinstance(content, Mapping) else None
+    return content
 
 
 def _use(code: Code, content: Mapping[str, Any]) -> Code:

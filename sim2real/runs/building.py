@@ -18,15 +18,30 @@ from ..errors import UserError
 from ..methods import METHODS
 from ..versions import collect_versions
 from .run import RunDirectory
-from .teachers import with_parameters
+from .teachers import PRIVILEGED, groups_read, with_privileged
 
 __all__ = ["build_agent", "build_worlds", "describe_origin", "load_agent", "target_learner"]
 
 _logger = logging.getLogger(__name__)
 
 
-def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str, num_threads: int) -> DomainVectorEnv:
-    """Build training worlds; `role` (source or target) names their branch of the seed tree."""
+def build_worlds(
+    config: RunConfig,
+    domain: Domain,
+    settings: Mapping[str, Any],
+    *,
+    num_envs: int,
+    role: str,
+    num_threads: int,
+    privileged: bool = False,
+) -> DomainVectorEnv:
+    """Build training worlds that show what a learner with these `settings` reads, `privileged` only if that is so.
+
+    `role` (source or target) names their branch of the seed tree.
+    """
+    if privileged:
+        settings = with_privileged(config, dict(settings))  # says what is missing where nothing is random
+    groups = [name for name in groups_read(settings) if privileged or name != PRIVILEGED]
     return make_vec(
         config.env_import,
         num_envs=num_envs,
@@ -34,6 +49,7 @@ def build_worlds(config: RunConfig, domain: Domain, *, num_envs: int, role: str,
         seed=derive_seed(config.seed, role, "worlds"),
         num_threads=num_threads,
         task_options=config.task,
+        groups=groups,
     )
 
 
@@ -45,7 +61,7 @@ def build_agent(
     One torch thread: for small nets the fastest, and the same sums everywhere.
 
     Raises:
-        UserError: when the device is not there, or the encoder is a teacher's and there is nothing to tell.
+        UserError: when the device is not there, or the agent reads `privileged` and nothing is random.
     """
     torch.set_num_threads(1)
     device = device or config.device
@@ -55,7 +71,7 @@ def build_agent(
     return make_agent(
         config.agent.algorithm,
         worlds,
-        settings=config.with_code(with_parameters(config, settings)),
+        settings=config.with_code(with_privileged(config, settings)),
         seed=derive_seed(config.seed, role, "agent"),
         device=device,
     )
@@ -107,11 +123,11 @@ def load_agent(run: RunDirectory, config: RunConfig, device: str | None = None) 
     if device is None and config.device not in available_devices():
         device = "cpu"
         _logger.warning("%s: its device %r is not available here; it acts on the CPU", run.path, config.device)
-    worlds = build_worlds(config, Domain(), num_envs=1, role="probe", num_threads=1)
-    require_same_spaces(bundle, worlds, str(run.path))
     manifest = run.manifest()
     transferred = manifest.get("kind") == "transfer"
     learner = target_learner(config, manifest["method"]) if transferred else config.agent
+    worlds = build_worlds(config, Domain(), learner.settings, num_envs=1, role="probe", num_threads=1)
+    require_same_spaces(bundle, worlds, str(run.path))
     agent = build_agent(config, worlds, learner.settings, role="probe", device=device)
     if (surgery := TransferPlan.from_json(bundle.meta.get("plan", {})).surgery) is not None:
         agent.operate(surgery)

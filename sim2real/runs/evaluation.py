@@ -26,7 +26,7 @@ class Actor(Protocol):
     """Whatever acts in worlds that run side by side, and remembers of them what it needs."""
 
     def act(self, obs: Any, started: NDArray[np.bool_], /) -> Any:
-        """Return actions (num, act_dim) for observations (num, obs_dim), once a step.
+        """Return actions (num, act_dim) for observations (num, obs_dim), or a dictionary of groups, once a step.
 
         `started` (num,) says which of these are the first observations of an episode.
         """
@@ -212,8 +212,8 @@ def _evaluate_batch(agent: Policy, worlds: DomainVectorEnv, seed: int) -> _Batch
     actor, started = agent.make_actor(num), np.ones(num, np.bool_)
     seen = []
     while running.any():
-        seen.append(obs[running][:8])
-        obs, reward, terminated, truncated, infos = worlds.step(actor.act(obs.astype(np.float32), started))
+        seen.append((obs["policy"] if isinstance(obs, dict) else obs)[running][:8])
+        obs, reward, terminated, truncated, infos = worlds.step(actor.act(obs, started))
         started = np.zeros(num, np.bool_)  # worlds that ended stand still
         returns += reward  # worlds that stand still give zero
         for name, sums in terms.items():

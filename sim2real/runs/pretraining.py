@@ -29,9 +29,11 @@ def pretrain(config: RunConfig, out: Path, *, resume: bool, num_threads: int, re
     """
     identity = {"kind": "pretrain", "parent": None}
     domain = config.source_domain(config.make_task())
-    worlds = build_worlds(config, domain, num_envs=config.agent.num_envs, role="source", num_threads=num_threads)
-    agent = build_agent(config, worlds, config.agent.settings, role="source")
-    agent.tell_parameters()
+    settings, num_envs = config.agent.settings, config.agent.num_envs
+    worlds = build_worlds(
+        config, domain, settings, num_envs=num_envs, role="source", num_threads=num_threads, privileged=True
+    )
+    agent = build_agent(config, worlds, settings, role="source")
     agent.apply_plan(pretrain_plan())
     run = RunDirectory.create(out, config, identity, resume=resume)  # last: whatever is wrong has been found by now
     with run.working():

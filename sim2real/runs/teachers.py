@@ -1,4 +1,4 @@
-"""Teachers: source agents that are told the parameters of their worlds, for methods that learn from one."""
+"""What agents read beside the robot's own sensors, and teachers: source agents that read the group `privileged`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents import ENCODERS
+from envs import privileged_names
 
 from ..config.config import RunConfig
 from ..errors import UserError
 from .run import RunDirectory
 
-__all__ = ["is_teacher", "require_teacher", "teacher_config", "with_parameters"]
+__all__ = ["groups_read", "is_teacher", "require_teacher", "teacher_config", "with_privileged"]
 
+POLICY = "policy"
+PRIVILEGED = "privileged"
 _KIND = "rma"  # the kind of encoder that has one
 
 
@@ -22,7 +25,7 @@ def _kind(settings: Mapping[str, Any]) -> str:
 
 
 def is_teacher(config: RunConfig) -> bool:
-    """Tell whether agents pretrained by `config` are told the parameters of their worlds."""
+    """Tell whether agents pretrained by `config` read `privileged` through a teacher's encoder."""
     return _kind(config.agent.settings) == _KIND
 
 
@@ -43,28 +46,37 @@ def _with_teacher(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "encoder": {"kind": _KIND, **encoder}}
 
 
-def with_parameters(config: RunConfig, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return a learner's settings with the names of what its encoder is told: all that is random in the source domain.
+def groups_read(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the observation groups that a learner with these settings reads."""
+    encoders = settings.get("encoders")
+    if isinstance(encoders, Mapping) and encoders:
+        return tuple(encoders)
+    return (POLICY, PRIVILEGED) if _kind(settings) == _KIND else (POLICY,)
 
-    They are those of the source on the target, too, where the encoder has room for them and is told nothing.
+
+def with_privileged(config: RunConfig, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a learner's settings with the entries of the group `privileged` as the source has them, if it reads it.
+
+    They are the task's own, then all that is random in the source domain; on the target, too, which does not show it.
 
     Raises:
-        UserError: when the encoder is to be told something and all worlds of the source are the same.
+        UserError: when the agent reads it and there is nothing in it.
     """
-    encoder = settings.get("encoder", {})
-    if _kind(settings) != _KIND or encoder.get("parameters"):
+    if PRIVILEGED not in groups_read(settings) or settings.get(PRIVILEGED):
         return settings
-    names = config.source_domain(config.make_task()).random_names
+    task = config.make_task()
+    names = privileged_names(task, config.source_domain(task).random_names)
     if not names:
         raise UserError(
-            f"agent.settings.encoder.kind: {_KIND!r} is told what is random in the source's worlds, and source."
-            "parameters has nothing random; give one a distribution, e.g. body_mass: {scale: {uniform: [0.8, 1.2]}}"
+            f"agent.settings: reads the group {PRIVILEGED!r}, which is what is random in the source's worlds, and "
+            "source.parameters has nothing random; give one a distribution, e.g. body_mass: {scale: {uniform: "
+            "[0.8, 1.2]}}"
         )
-    return {**settings, "encoder": {**encoder, "parameters": list(names)}}
+    return {**settings, PRIVILEGED: list(names)}
 
 
 def require_teacher(source: RunDirectory, config: RunConfig, method: str) -> None:
-    """Check that the agent in `source` is a teacher, and that of `config` is made to be told the same.
+    """Check that the agent in `source` is a teacher, and that of `config` is made to read the same.
 
     Raises:
         UserError: saying how to pretrain one, or what differs.
@@ -77,12 +89,12 @@ def require_teacher(source: RunDirectory, config: RunConfig, method: str) -> Non
                 f"method {method}: learns from a teacher, an agent whose encoder is of kind {_KIND!r}; that of {where} "
                 f"is of kind {_kind(settings)!r}; {hint}"
             )
-    told, wanted = (
-        with_parameters(owner, settings)["encoder"]["parameters"]
+    shown, wanted = (
+        with_privileged(owner, settings)[PRIVILEGED]
         for owner, settings in ((held, held.agent.settings), (config, config.transfer_settings()))
     )
-    if list(told) != list(wanted):
+    if list(shown) != list(wanted):
         raise UserError(
-            f"method {method}: the teacher in {source.path} is told {', '.join(told)}; random in the configuration's "
+            f"method {method}: the teacher in {source.path} reads {', '.join(shown)}; random in the configuration's "
             f"source domain are {', '.join(wanted)}; both must be the same"
         )

@@ -65,7 +65,8 @@ def prepare(job: Transfer, out: Path, *, resume: bool, num_threads: int) -> Prep
     config, method = job.config, job.row()
     domain = config.target_domain(job.target, config.make_task())
     learner = target_learner(config, job.method)
-    worlds = build_worlds(config, domain, num_envs=learner.num_envs, role="target", num_threads=num_threads)
+    settings = learner.settings
+    worlds = build_worlds(config, domain, settings, num_envs=learner.num_envs, role="target", num_threads=num_threads)
     source = open_source(job, worlds)
     home = source_home(job, source)
     identity = {
@@ -82,7 +83,11 @@ def prepare(job: Transfer, out: Path, *, resume: bool, num_threads: int) -> Prep
     plan = method.plan(carried, Target(config.env, job.target, domain, steps, learner.num_envs))
     if _is_finished(out, config, identity, resume):
         plan = replace(plan, adaptation=None)  # it has taken place, and the plan is only shown
-    companion = source_companion(home, config.seed, num_threads) if method.needs_source_worlds else None
+    companion = None
+    if method.needs_source_worlds:
+        companion = source_companion(
+            home, settings, config.seed, num_threads, privileged=plan.adaptation is not None or method.needs_teacher
+        )
     agent.apply_plan(
         plan,
         carried.weights if carried is not None else None,

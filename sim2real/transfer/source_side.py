@@ -9,6 +9,7 @@ source are refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,12 +118,24 @@ def source_home(job: Transfer, source: SourceSide | None) -> RunConfig:
     return job.config if source is None or source.differs else source.run.config()
 
 
-def source_companion(home: RunConfig, seed: int, num_threads: int) -> DomainVectorEnv:
+def source_companion(
+    home: RunConfig, settings: Mapping[str, Any], seed: int, num_threads: int, *, privileged: bool
+) -> DomainVectorEnv:
     """Return worlds of `home`'s source domain, as many as its agent had, for methods that look at the source again.
+
+    They show what a learner with these `settings` reads, `privileged` only if that is so, for a teacher.
 
     They are none that it was trained in: their seed is a branch of `seed`, that of the run that carries it over.
     """
     domain = home.source_domain(home.make_task())
     own = home.model_copy(update={"seed": seed})
     num_envs = home.agent.num_envs
-    return build_worlds(own, domain, num_envs=num_envs, role="source companion", num_threads=num_threads)
+    return build_worlds(
+        own,
+        domain,
+        settings,
+        num_envs=num_envs,
+        role="source companion",
+        num_threads=num_threads,
+        privileged=privileged,
+    )

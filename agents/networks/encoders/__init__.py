@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ...errors import AgentsError, unknown_name
 from .encoder import Encoder
+from .groups import GroupEncoder
 from .history import HistoryEncoder
 from .memory import CELLS
 from .mlp import MlpEncoder
@@ -17,6 +18,7 @@ __all__ = [
     "ENCODERS",
     "Encoder",
     "EncoderRow",
+    "GroupEncoder",
     "HistoryEncoder",
     "MlpEncoder",
     "RmaEncoder",
@@ -42,8 +44,8 @@ ENCODERS: dict[str, EncoderRow] = {
     "history": EncoderRow(HistoryEncoder, "a memory over the last observations and actions", (*_LAYERS, *_MEMORY)),
     "rma": EncoderRow(
         RmaEncoder,
-        "a teacher that is told the world's parameters, or a student that finds them in the history",
-        (*_LAYERS, *_MEMORY, "extrinsics", "parameters"),
+        "a teacher that reads the group privileged, or a student that finds in the history what it says",
+        (*_LAYERS, *_MEMORY, "extrinsics"),
     ),
 }
 

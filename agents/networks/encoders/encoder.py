@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from ...errors import AgentsError
+from ..freezing import is_frozen
 from ..normalizer import RunningNormalizer
 
 __all__ = ["Encoder", "vector_dim"]
@@ -55,6 +58,19 @@ class Encoder(BaseFeaturesExtractor):
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """Return features (N, features_dim) of raw observations (N, obs_dim)."""
         return self.encode(self.normalize(obs))
+
+    def pick(self, features: torch.Tensor, groups: Sequence[str]) -> torch.Tensor:
+        """Return the features (N, width) of `groups` alone; one encoder has one kind of features."""
+        return features
+
+    def width_of(self, groups: Sequence[str]) -> int:
+        """Return how many features the `groups` have."""
+        return self.features_dim
+
+    @property
+    def statistics_stand_still(self) -> bool:
+        """Whether the statistics of observations do not learn."""
+        return is_frozen(self.normalizer)
 
     def require_saved(self) -> None:
         """Raise AgentsError if it acts by anything but its parameters and buffers; ours do not."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import AgentsError, number_hint
 from ..activations import activation_class
-from ..rules import is_whole, require_names, require_widths
+from ..rules import is_whole, require_widths
 from . import encoder_row
 from .memory import memory_class
 
@@ -34,7 +34,6 @@ class EncoderSettings:
     cell: str = "gru"  # history, rma: one of CELLS
     memory_width: int = 32  # history, rma: numbers the cell keeps
     extrinsics: int = 8  # rma: numbers that stand for what is particular in a world
-    parameters: tuple[str, ...] = ()  # rma: names of the world parameters that a teacher is told
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)  # module:Class: its keywords
 
     def __post_init__(self) -> None:
@@ -50,7 +49,6 @@ class EncoderSettings:
             if not is_whole(value) or value < least:
                 hint = number_hint(value, whole=True)
                 raise AgentsError(f"encoder.{name} is {value!r}: it must be a whole number of at least {least}{hint}")
-        object.__setattr__(self, "parameters", require_names("encoder.parameters", self.parameters))
         if not isinstance(self.options, Mapping) or not all(isinstance(key, str) for key in self.options):
             raise AgentsError(f"encoder.options is {self.options!r}: it must be a mapping with names as keys")
         for entry in fields(self):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import PlanError, unknown_name
+from ...networks.encoders import GroupEncoder
 from ...networks.torch_seeding import seeded
 from ...policy import parts
 from . import low_rank, progressive, residual
@@ -70,6 +71,8 @@ def operate(policy: Adaptable, surgery: Surgery, seed: int) -> None:
     """
     if policy.adapters is not None:
         raise PlanError(f"{surgery.kind}: the policy has adapters of a surgery already")
+    if isinstance(policy.encoder, GroupEncoder):
+        raise PlanError(f"{surgery.kind}: the policy has an encoder for every observation group, surgeries need one")
     row = SURGERIES[surgery.kind]
     device = parts.parameters(policy, ["policy_head"])[0].device  # statistics stay on the CPU
     own_seed = np.random.SeedSequence(seed, spawn_key=(1,)).generate_state(1, np.uint64)  # not that of the layers

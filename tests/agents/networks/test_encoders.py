@@ -13,19 +13,18 @@ from agents import ACTIVATIONS, ENCODERS, AgentsError, Encoder, EncoderSettings,
 from agents.networks.activations import Tanh
 from agents.networks.backprop import Stack
 from agents.networks.encoders import MlpEncoder, encoder_class
+from agents.rollouts import GroupSpace
 from agents.rollouts.history import WindowSpace
-from agents.rollouts.privileged import PrivilegedSpace
 
 SPACE = spaces.Box(-np.inf, np.inf, (4,), np.float32)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_every_row_is_an_encoder_of_the_promised_width(kind: str) -> None:
-    told = {"parameters": ("body_mass",)} if kind == "rma" else {}
-    settings = EncoderSettings(kind, widths=(8, 6), activation="tanh", **told)
+    settings = EncoderSettings(kind, widths=(8, 6), activation="tanh")
     space = SPACE if settings.history == 1 else WindowSpace(SPACE, SPACE, settings.history)
-    if told:
-        space = PrivilegedSpace(SPACE, SPACE, settings.history, settings.parameters)
+    if kind == "rma":
+        space = GroupSpace({"policy": space, "privileged": spaces.Box(-np.inf, np.inf, (1,), np.float32)})
     encoder = encoder_class(kind)(space, **settings.arguments())
     assert isinstance(encoder, Encoder)
     assert type(encoder) is ENCODERS[kind].cls

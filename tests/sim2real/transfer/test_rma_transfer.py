@@ -12,8 +12,7 @@ import torch
 import yaml
 from small_runs import CONTENT, silent, small_config, small_content
 
-from agents import VectorAdapter
-from agents.rollouts.privileged import PrivilegedSpace
+from agents.rollouts import GroupSpace
 from envs import Domain, make_vec
 from sim2real.bench import make_jobs
 from sim2real.bench.collect import collect_record
@@ -24,7 +23,7 @@ from sim2real.runs.building import build_agent, build_worlds, load_agent
 from sim2real.runs.evaluation import evaluate
 from sim2real.runs.pretraining import pretrain
 from sim2real.runs.run import RunDirectory
-from sim2real.runs.teachers import is_teacher, teacher_config, with_parameters
+from sim2real.runs.teachers import is_teacher, teacher_config, with_privileged
 from sim2real.stats import summarise
 from sim2real.stats.records import BenchResults, RunRecord, to_mapping
 from sim2real.stats.results_file import results_from_mapping
@@ -95,14 +94,14 @@ def test_worlds_tell_what_was_drawn() -> None:
 
 
 def test_a_teacher_is_told_what_is_random_in_the_source(config: RunConfig) -> None:
-    filled = with_parameters(config, config.agent.settings)
-    assert tuple(filled["encoder"]["parameters"]) == NAMES
-    assert "parameters" not in config.agent.settings["encoder"]  # the configuration says so already
+    filled = with_privileged(config, config.agent.settings)
+    assert tuple(filled["privileged"]) == NAMES
+    assert "privileged" not in config.agent.settings  # the configuration says so already
     plain = small_config()
-    assert with_parameters(plain, plain.agent.settings) is plain.agent.settings
+    assert with_privileged(plain, plain.agent.settings) is plain.agent.settings
     dull = config.model_copy(update={"source": plain.source.model_copy(update={"parameters": {}})})
     with pytest.raises(UserError, match=r"source\.parameters has nothing random"):
-        with_parameters(dull, dull.agent.settings)
+        with_privileged(dull, dull.agent.settings)
 
 
 def test_a_configuration_for_a_teacher_keeps_what_it_can(config: RunConfig) -> None:
@@ -121,15 +120,16 @@ def test_a_configuration_for_a_teacher_keeps_what_it_can(config: RunConfig) -> N
 
 def test_no_target_tells_its_parameters(config: RunConfig) -> None:
     """Also where it is random in just what the source is random in."""
-    worlds = build_worlds(config, config.source_domain(config.make_task()), num_envs=3, role="target", num_threads=1)
+    domain, settings = config.source_domain(config.make_task()), config.transfer_settings()
+    worlds = build_worlds(config, domain, settings, num_envs=3, role="target", num_threads=1)
     assert worlds.world_parameter_names == NAMES
-    agent = build_agent(config, worlds, config.transfer_settings(), role="target")
-    assert isinstance(agent.observation_space, PrivilegedSpace)
-    assert agent.observation_space.parameters == NAMES
+    assert tuple(worlds.groups) == ("policy",)
+    agent = build_agent(config, worlds, settings, role="target")
+    assert isinstance(agent.observation_space, GroupSpace)
+    assert tuple(agent.observation_space.groups) == ("policy",)
+    assert agent.observation_space.absent == {"privileged": len(NAMES)}
     agent.learn(3 * 20)
-    assert isinstance(agent.env, VectorAdapter)
-    assert not agent._last_obs[:, -3:].any()  # type: ignore[index, call-overload]
-    assert (agent._last_obs[:, -4] == 1.0).all()  # type: ignore[index, call-overload] # the window is there
+    assert (agent._last_obs[:, -1] == 1.0).all()  # type: ignore[index, call-overload] # the window alone
 
 
 # from the source to the target
@@ -143,7 +143,7 @@ def test_what_it_needs_is_said(config: RunConfig, teacher: RunDirectory, tmp_pat
     with pytest.raises(UserError, match="that of the configuration is of kind 'mlp'"):
         carry(small_config(), teacher, tmp_path / "out")
     other = config.source.model_copy(update={"parameters": {"body_mass": {"scale": {"uniform": [0.5, 2.0]}}}})
-    with pytest.raises(UserError, match=r"is told body_mass, action_delay; random in .* are body_mass; both"):
+    with pytest.raises(UserError, match=r"reads body_mass, action_delay; random in .* are body_mass; both"):
         carry(config.model_copy(update={"source": other}), teacher, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
