@@ -142,7 +142,7 @@ def _compare(
             there, _, _, _, others = shifted.step(action)
             running &= ~infos["fault"] & ~others["fault"]
             distance = np.abs(there - here)[running] / visits.spread
-            if first < 0 and (distance > NEGLIGIBLE).any():
+            if first < 0 and not (distance <= NEGLIGIBLE).all():  # NaN diverges too
                 first = step
             total, steps = total + distance.sum(axis=0), steps + int(running.sum())
             if not every_state:

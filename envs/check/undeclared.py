@@ -29,6 +29,7 @@ from .pairs.recording import AnyEnv, Recording, core, record
 from .pairs.signals import Mask
 from .pairs.verdict import Quantity
 from .pairs.world_pair import WorldPair
+from .returned import find_hidden_ends, find_no_numbers
 
 __all__ = ["find_undeclared"]
 
@@ -43,6 +44,11 @@ def find_undeclared(pair: WorldPair) -> list[Quantity]:
     What the nominal worlds show beside themselves in the same pair, as an environment that draws from a generator
     of its own does, is no finding.
     """
+    return [*find_no_numbers(pair), *find_hidden_ends(pair)] or _find_extras(pair)
+
+
+def _find_extras(pair: WorldPair) -> list[Quantity]:
+    """Return what differs from the reference worlds, or what channels are set to."""
     found = _compare(pair)
     if not found:
         return _set_channels(pair)

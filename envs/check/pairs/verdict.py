@@ -33,7 +33,7 @@ class Quantity:
         name: the parameter and its object, e.g. `body_mass[torso]`.
         nominal: the same measured in the nominal world; NaN where that has no meaning.
         intended: what the domain asks for.
-        measured: NaN if it could not be measured, which is no error.
+        measured: NaN if it could not be measured, which is no error; an infinite number is one that was measured.
         tolerance: largest difference that the measurement itself explains.
         how: what was measured.
         hint: what usually is the matter when it is wrong.
@@ -50,19 +50,19 @@ class Quantity:
     @property
     def known(self) -> bool:
         """Whether it could be measured."""
-        return math.isfinite(self.measured)
+        return not math.isnan(self.measured)
 
     @property
     def excess(self) -> float:
-        """Return the error in units of the tolerance; 0 where nothing was measured."""
-        if not self.known or self.measured == self.intended:
+        """Return the error in units of the tolerance; 0 where measured or intended are unknown."""
+        if not self.known or math.isnan(self.intended) or self.measured == self.intended:
             return 0.0
         return abs(self.measured - self.intended) / self.tolerance
 
     @property
     def wrong(self) -> bool:
         """Whether what runs is not what was intended."""
-        return self.excess > 1.0
+        return not self.excess <= 1.0  # an excess that is no number is wrong too
 
     def explain(self) -> str:
         """Return the finding as a sentence."""
@@ -95,7 +95,8 @@ def worst_of(
     """
     nominal, tolerance = (np.broadcast_to(np.asarray(x, np.float64), intended.shape) for x in (nominal, tolerance))
     with np.errstate(invalid="ignore"):  # both may be infinite, as limits that never bind are
-        error = np.where(np.isfinite(measured), np.abs(measured - intended) / tolerance, -1.0)
+        error = np.abs(measured - intended) / tolerance
+        error = np.where(measured == intended, 0.0, np.where(np.isnan(measured) | np.isnan(intended), -1.0, error))
     world = int(np.argmax(error))
     numbers = [float(x[world]) for x in (nominal, intended, measured, tolerance)]
     return Quantity(name, numbers[0], numbers[1], numbers[2], numbers[3], how, hint)

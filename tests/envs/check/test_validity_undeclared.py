@@ -39,6 +39,18 @@ def wrapped(**extra: Any) -> Factory:
     return make
 
 
+def without_first(rows: np.ndarray) -> np.ndarray:
+    return np.where(np.arange(rows.shape[1]) == 0, np.nan, rows)
+
+
+class NoEnd(Extra):
+    """Reports no end of an episode."""
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        obs, reward, terminated, truncated, info = super().step(actions)
+        return obs, reward, np.zeros_like(terminated), truncated, info
+
+
 def push(field: str, column: Any) -> Callable[[DomainVectorEnv], None]:
     def apply(env: DomainVectorEnv) -> None:
         env.physics.bind(field)[(slice(None), *column)] = 3.0
@@ -92,6 +104,9 @@ EXTRAS: dict[str, tuple[Factory, str, float | None]] = {
     "offset of the reward": (wrapped(reward=lambda r: r - 0.1), "undeclared offset of reward", -0.1),
     "gain of the reward": (wrapped(reward=lambda r: 2 * r), "undeclared gain of reward", 2.0),
     "another end": (wrapped(end=lambda rows: rows[:, 0] < 1.24), "undeclared change of the end", None),
+    "no end": (lambda num, seed: NoEnd(SHIFTED(num, seed)), "undeclared change of the end", 1.0),
+    "no number": (wrapped(obs=without_first), "observation[qpos.rootz] not finite", 1.0),
+    "infinite": (wrapped(reward=lambda r: r + np.inf), "reward not finite", 1.0),
     "gain in the task": (edited(SHIFTED, task_gain), "undeclared gain of observation", 1.02),
     "bonus in the task": (edited(SHIFTED, task_bonus), "undeclared offset of reward", 0.1),
     "another start": (edited(SHIFTED, task_start), "undeclared offset of the start[qpos.1]", 0.01),
