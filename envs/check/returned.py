@@ -38,7 +38,8 @@ def find_hidden_ends(pair: WorldPair) -> list[Quantity]:
     env, worlds = pair.shifted, core(pair.shifted)
     if env is worlds:
         return []
-    step, reached, hidden, within = worlds.step, 0, 0, []
+    step, reached, hidden = worlds.step, 0, 0
+    within: list[NDArray[np.bool_]] = []
 
     def step_within(actions: NDArray[np.floating]) -> StepResult:
         returned = step(actions)

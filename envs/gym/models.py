@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +12,17 @@ from numpy.typing import NDArray
 
 from ..errors import EnvsError
 from ..physics.fidelity import Fidelity
+from ..physics.physics import SETCONST_INPUTS
 
-__all__ = ["apply_fidelity", "read_field", "read_state_row", "require_alike", "write_field", "write_state_row"]
+__all__ = [
+    "apply_fidelity",
+    "bring_fields",
+    "read_field",
+    "read_state_row",
+    "require_alike",
+    "require_kept",
+    "write_state_row",
+]
 
 Array = NDArray[np.float64]
 _SIZES = ("nq", "nv", "nu", "nbody", "ngeom")
@@ -35,7 +44,45 @@ def read_field(model: mujoco.MjModel, field: str) -> Array:
     return np.array(getattr(*_owner(model, field)), np.float64)
 
 
-def write_field(model: mujoco.MjModel, field: str, value: Array) -> None:
+def bring_fields(
+    name: str, model: mujoco.MjModel, scratch: mujoco.MjData, values: Mapping[str, Array], before: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Write fields, recompute derived constants, and return what the fields are then.
+
+    MuJoCo counts the data of equality constraints among those constants, but an environment may have set them since its
+    model was compiled, so they are left as they are.
+
+    Args:
+        name: of the environment, for errors.
+        model: its model.
+        scratch: data of an equal model.
+        values: field -> what to write.
+        before: what the last call for this model returned, empty before the first.
+
+    Raises:
+        EnvsError: as `require_kept`.
+    """
+    require_kept(name, model, {field: before[field] for field in values if field in before})
+    for field, value in values.items():
+        _write_field(model, field, value)
+    if any(field in SETCONST_INPUTS for field in values):
+        constraints = model.eq_data.copy()
+        mujoco.mj_setConst(model, scratch)
+        model.eq_data[:] = constraints
+    return {field: read_field(model, field) for field in values}
+
+
+def require_kept(name: str, model: mujoco.MjModel, brought: Mapping[str, Array]) -> None:
+    """Raise EnvsError where a field of the environment `name` is no longer as it was `brought`: it sets it itself."""
+    for field, value in brought.items():
+        if not np.array_equal(read_field(model, field), value):
+            raise EnvsError(
+                f"{name}: sets {field} itself within an episode, so what the domain makes of it acts on nothing; the "
+                "environment must leave the field alone, or the domain leave it out"
+            )
+
+
+def _write_field(model: mujoco.MjModel, field: str, value: Array) -> None:
     """Write a model field, or `opt.<name>`."""
     owner, name = _owner(model, field)
     if value.ndim:

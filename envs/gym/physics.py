@@ -16,13 +16,14 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics.fidelity import Fidelity
+from ..errors import EnvsError
+from ..physics.fidelity import NOMINAL, Fidelity
 from ..physics.memory import allocating_worlds
-from ..physics.physics import FAULTS, SETCONST_INPUTS, Physics, exploded
+from ..physics.physics import FAULTS, Physics, exploded
 from ..physics.rest_commands import RestCommands
+from . import models
 from .contract import GymContract, close_envs, note_numbers
 from .episodes import GymEpisodes
-from .models import apply_fidelity, read_field, read_state_row, require_alike, write_field, write_state_row
 
 __all__ = ["GymPhysics"]
 
@@ -82,13 +83,14 @@ class GymPhysics(Physics):
         self._envs.append(make())
         with allocating_worlds(self._envs[0].model, self.num_envs):
             self._envs.extend(make() for _ in range(self.num_envs))  # keeps those made before one fails
-        require_alike(self._contract.name, self._envs)
+        models.require_alike(self._contract.name, self._envs)
         self.ctrl_dt = float(getattr(self._envs[0], "dt", self._envs[0].model.opt.timestep))
         self.model = self._envs[-1].model
-        apply_fidelity(fidelity, SimpleNamespace(model=self.model, frame_skip=1), self.ctrl_dt)
+        models.apply_fidelity(fidelity, SimpleNamespace(model=self.model, frame_skip=1), self.ctrl_dt)
         for env in self._envs[:-1]:
-            self.substeps = apply_fidelity(fidelity, env, self.ctrl_dt)
+            self.substeps = models.apply_fidelity(fidelity, env, self.ctrl_dt)
         close_envs(self._contract.name, [self._envs.pop()])
+        self._models, self._is_changed = [env.model for env in self._envs], fidelity != NOMINAL
 
     def _allocate(self, longest: int) -> None:
         """Make the arrays over all environments; episodes of at most `longest` steps are remembered."""
@@ -101,6 +103,7 @@ class GymPhysics(Physics):
         self.handed: NDArray[np.floating] = self.commands
         self._scratch, self._rest = mujoco.MjData(self.model), RestCommands(self.model)
         self._fields: dict[str, Array] = {}
+        self._brought: list[dict[str, Array]] = [{} for _ in self._envs]  # fields as they were last written
         self._bound: dict[str, Array] = {}
         self.qpos, self.qvel = self.bind("qpos"), self.bind("qvel")
         self.bind("xfrc_applied")
@@ -125,25 +128,19 @@ class GymPhysics(Physics):
     def expand(self, field: str) -> Array:
         """Return a (num_envs, ...) array over a model field or `opt.<name>`; `set_const` brings it to the models."""
         if field not in self._fields:
-            self._fields[field] = np.stack([read_field(env.model, field) for env in self._envs])
+            self._fields[field] = np.stack([models.read_field(env.model, field) for env in self._envs])
         return self._fields[field]
 
     def set_const(self, ids: Ids, fields: Iterable[str]) -> None:
-        """Bring the written `fields` of the worlds `ids` (n,) to their models, and recompute derived constants.
+        """Bring the written `fields` of the worlds `ids` (n,) to their models, see `bring_fields`.
 
-        MuJoCo counts the data of equality constraints among those, but an environment may have set them since its
-        model was compiled, so they are left as they are.
+        Raises:
+            EnvsError: when an environment has set one of them itself since.
         """
         written = list(fields)
-        stale = any(field in SETCONST_INPUTS for field in written)
         for i in ids.tolist():
-            model = self._envs[i].model
-            for field in written:
-                write_field(model, field, self._fields[field][i])
-            if stale:
-                constraints = model.eq_data.copy()
-                mujoco.mj_setConst(model, self._scratch)
-                model.eq_data[:] = constraints
+            values, brought = {field: self._fields[field][i] for field in written}, self._brought[i]
+            brought |= models.bring_fields(self._contract.name, self._envs[i].model, self._scratch, values, brought)
 
     def moves(self, fields: Iterable[str]) -> None:
         """Remember these fields at every step, as a saved episode is lived through again."""
@@ -159,6 +156,7 @@ class GymPhysics(Physics):
         for values in self.reset_infos.values():
             values[ids] = 0.0
         for i, seed in zip(ids.tolist(), seeds.tolist(), strict=True):
+            models.require_kept(self._contract.name, self._envs[i].model, self._brought[i])
             self._episodes.begin(i, seed)
             obs, info = self._contract.reset(self._envs[i], seed)
             self._take_in(i, obs)
@@ -246,6 +244,11 @@ class GymPhysics(Physics):
         return changed
 
     def _take_in(self, i: int, obs: NDArray[np.number]) -> None:
+        if self._envs[i].model is not self._models[i] and (self._fields or self._is_changed):
+            raise EnvsError(
+                f"{self._contract.name}: has made its MjModel anew, so the domain's parameters and fidelity act on "
+                "nothing from here on; it must keep the model it was made with, or the domain leave them out"
+            )
         self.observations[i] = obs
         self._refresh(i)
 
@@ -259,7 +262,7 @@ class GymPhysics(Physics):
 
     def get_state(self) -> State:
         """Return MuJoCo's states, and how each episode came about; see `GymEpisodes.get_state`."""
-        return {"rows": np.stack([read_state_row(env) for env in self._envs]), **self._episodes.get_state()}
+        return {"rows": np.stack([models.read_state_row(env) for env in self._envs]), **self._episodes.get_state()}
 
     def set_state(self, state: State) -> None:
         """Continue from what `get_state` returned.
@@ -291,6 +294,6 @@ class GymPhysics(Physics):
         for field, values in now.items():
             self._fields[field][i] = values
         self.set_const(np.array([i]), written)
-        if not np.array_equal(read_state_row(env), row):  # a state was written from outside
-            write_state_row(env, row)
+        if not np.array_equal(models.read_state_row(env), row):  # a state was written from outside
+            models.write_state_row(env, row)
         self._take_in(i, obs)

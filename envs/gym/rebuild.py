@@ -14,35 +14,44 @@ from ..physics.fields.parameters import PARAMETERS
 from ..physics.parameter import PhysicalParameter
 from ..tasks.task import Task
 from ..worlds.world_writer import field_of
-from .contract import close_envs
+from .contract import GymContract, close_envs
 from .task import GymTask
 
 __all__ = ["require_lasting_model"]
 
+_EPISODES, _STEPS = 5, 5  # that are looked at, and control steps of each
+
 
 def require_lasting_model(task: Task, domain: Domain) -> None:
-    """Require that what a domain writes into the model of a `gym:` environment is still there after a reset.
+    """Require that what a domain writes into the model of a `gym:` environment lasts, and that this model is stepped.
 
-    One environment is made and reset to see, if the domain writes anything: physical parameters, a control period that
-    varies, or a fidelity.
+    One environment is made, and run for a few short episodes to see, if the domain writes anything: physical
+    parameters, a control period that varies, or a fidelity.
 
     Raises:
-        EnvsError: when a reset makes another model, or sets a field itself; naming the environment and the parameters.
+        EnvsError: when the environment makes another model, sets a field itself, or does not step the simulation that
+            it shows; naming the environment and the parameters.
     """
     written = _written(domain)
     if not isinstance(task, GymTask) or not written:
         return
     env: Any = task.make_env()
     try:
-        env.reset(seed=0)
-        rebuilt, lost = _lost_fields(env, sorted({field for fields in written.values() for field in fields}))
+        task.contract.reset(env, 0)
+        fields = sorted({field for fields in written.values() for field in fields})
+        rebuilt, lost, moves = _run(task.contract, env, fields)
     finally:
         close_envs(task.name, [env])
+    if not moves:
+        raise EnvsError(
+            f"{task.name}: {', '.join(written)} would act on nothing, as `data.time` stands still when the environment "
+            "steps: it must step the `model` and `data` that it shows, or the domain leave them out"
+        )
     names = [name for name, fields in written.items() if lost & set(fields)]
     if names:
         what = "makes its MjModel anew" if rebuilt else f"sets {', '.join(sorted(lost))} itself"
         raise EnvsError(
-            f"{task.name}: {', '.join(names)} would act on nothing, as the environment {what} at every reset; it "
+            f"{task.name}: {', '.join(names)} would act on nothing, as the environment {what} in reset or step; it "
             "must keep the model it was made with and leave these fields alone, or the domain leave them out (what "
             "lies in a channel works: action_*, observation_*, forces)"
         )
@@ -60,13 +69,31 @@ def _written(domain: Domain) -> dict[str, tuple[str, ...]]:
     return written
 
 
-def _lost_fields(env: Any, fields: list[str]) -> tuple[bool, set[str]]:
-    """Return whether a reset makes another model, and which fields do not keep a number through it."""
+def _run(contract: GymContract, env: Any, fields: list[str]) -> tuple[bool, set[str], bool]:
+    """Run short episodes of an environment that has just been reset, with the actions nearest to zero.
+
+    Returns:
+        Whether it makes another model, which fields do not keep a number, and whether its `data.time` moves.
+    """
     model, marks = env.model, {field: _mark(env.model, field) for field in fields}
-    env.reset(seed=1)
-    if env.model is not model:
-        return True, set(fields)
-    return False, {field for field, mark in marks.items() if not np.array_equal(field_of(env.model, field), mark)}
+    action, moves, lost = np.zeros((1, len(contract.low))), False, set[str]()
+    for episode in range(1, _EPISODES + 1):
+        for _ in range(_STEPS):
+            time = float(env.data.time)
+            try:
+                ends = contract.step(env, contract.actions(action)[0])[2:4]
+            except mujoco.FatalError:  # a fault of the simulation, which worlds survive
+                break
+            moves |= float(env.data.time) != time
+            if any(ends) or env.model is not model:
+                break
+        for when in ("step", "reset"):
+            if when == "reset":
+                contract.reset(env, episode)
+            if env.model is not model:
+                return True, set(fields), True
+            lost |= {field for field, mark in marks.items() if not np.array_equal(field_of(model, field), mark)}
+    return False, lost, moves
 
 
 def _mark(model: mujoco.MjModel, field: str) -> np.ndarray[Any, Any]:

@@ -109,6 +109,11 @@ class GymTask:
         """Return what configurations call it, `gym:<id>`."""
         return f"gym:{self._id}"
 
+    @property
+    def contract(self) -> GymContract:
+        """Return what its environments take and return."""
+        return self._contract
+
     def make_env(self) -> Any:
         """Return one more environment, unwrapped."""
         return self._make()

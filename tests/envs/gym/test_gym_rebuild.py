@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.mujoco.hopper_v5 import HopperEnv
 
-from envs import EnvsError, make_vec
+from envs import DomainVectorEnv, EnvsError, make_vec
 
 
 class Rebuilt(HopperEnv):
@@ -31,13 +31,62 @@ class Randomised(HopperEnv):
         return super().reset_model()
 
 
+class Anew(HopperEnv):
+    """Compiles its model anew in one step, as late as `after` says."""
+
+    after, steps = 3, 0
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        if self.steps == self.after:
+            self.model = mujoco.MjModel.from_xml_path(self.fullpath)
+            self.data, old = mujoco.MjData(self.model), self.data
+            self.data.qpos[:], self.data.qvel[:] = old.qpos, old.qvel
+        return super().step(action)
+
+
+class AnewLate(Anew):
+    after = 60
+
+
+class SetsMass(HopperEnv):
+    """Sets its masses in every step from the number `first` on."""
+
+    first, steps = 0, 0
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        if self.steps > self.first:
+            self.model.body_mass[1:] = 3.0
+        return super().step(action)
+
+
+class SetsMassLate(SetsMass):
+    first = 60
+
+
+class StepsAnother(HopperEnv):
+    """Steps another simulation than the one it shows."""
+
+    def step(self, action: Any) -> Any:
+        shown, self.data = self.data, mujoco.MjData(self.model)
+        self.data.qpos[:], self.data.qvel[:] = shown.qpos, shown.qvel
+        returned = super().step(action)
+        shown.qpos[:], shown.qvel[:] = self.data.qpos, self.data.qvel
+        self.data = shown
+        return returned
+
+
+ENVS = (Rebuilt, Randomised, Anew, AnewLate, SetsMass, SetsMassLate, StepsAnother)
+
+
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
-    for name, env in (("Rebuilt-v0", Rebuilt), ("Randomised-v0", Randomised)):
-        gymnasium.register(name, entry_point=env, max_episode_steps=50)
+    for env in ENVS:
+        gymnasium.register(f"{env.__name__}-v0", entry_point=env, max_episode_steps=50)
     yield
-    for name in ("Rebuilt-v0", "Randomised-v0"):
-        gymnasium.registry.pop(name)
+    for env in ENVS:
+        gymnasium.registry.pop(f"{env.__name__}-v0")
 
 
 def built(env: str, domain: dict[str, Any]) -> np.ndarray:
@@ -45,6 +94,11 @@ def built(env: str, domain: dict[str, Any]) -> np.ndarray:
     obs, _ = worlds.reset(seed=0)
     worlds.close()
     return obs
+
+
+def run_on(worlds: DomainVectorEnv, num_steps: int) -> None:
+    for _ in range(num_steps):
+        worlds.step(np.zeros(worlds.action_space.shape or (), np.float32))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +112,9 @@ def built(env: str, domain: dict[str, Any]) -> np.ndarray:
             {"parameters": {"gravity": {"scale": 0.5}, "geom_friction": {"scale": 0.5}}},
             "gym:Randomised-v0: geom_friction would act on nothing, as the environment sets geom_friction itself",
         ),
+        ("Anew-v0", {"parameters": {"gravity": {"scale": 0.5}}}, "gravity would act on nothing, .* MjModel anew"),
+        ("SetsMass-v0", {"parameters": {"body_mass": {"scale": 0.5}}}, "environment sets body_mass itself"),
+        ("StepsAnother-v0", {"parameters": {"body_mass": {"scale": 0.5}}}, "body_mass would .* `data.time` stands"),
     ],
 )
 def test_a_domain_whose_numbers_a_reset_throws_away_is_refused(env: str, domain: dict[str, Any], words: str) -> None:
@@ -76,3 +133,13 @@ def test_a_domain_whose_numbers_a_reset_throws_away_is_refused(env: str, domain:
 )
 def test_what_such_an_environment_leaves_alone_is_taken(env: str, domain: dict[str, Any]) -> None:
     assert np.isfinite(built(f"gym:{env}", domain)).all()
+
+
+@pytest.mark.parametrize(
+    ("env", "words"), [("AnewLate", "has made its MjModel anew"), ("SetsMassLate", "sets body_mass")]
+)
+def test_what_an_environment_does_to_its_model_later_is_an_error_then(env: str, words: str) -> None:
+    worlds = make_vec(f"gym:{env}-v0", num_envs=2, domain={"parameters": {"body_mass": {"scale": 1.5}}})
+    worlds.reset(seed=0)
+    with pytest.raises(EnvsError, match=f"gym:{env}-v0: {words}"):
+        run_on(worlds, 140)
