@@ -5,16 +5,41 @@ Source: gymnasium.vector.VectorEnv and https://farama.org/Vector-Autoreset-Mode.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["add_start", "final_infos", "masked", "silence"]
+__all__ = ["add_start", "count_broken", "final_infos", "fits", "masked", "silence"]
 
 Mask = NDArray[np.bool_]
 Values = Mapping[str, NDArray[Any]]
+_LARGEST = float(np.finfo(np.float32).max)  # agents compute in single precision
+
+
+def fits(values: NDArray[Any]) -> Mask:
+    """Return where numbers (num_envs, ...) are finite in single precision, of the same shape."""
+    within: Mask = np.abs(values) <= _LARGEST
+    return within
+
+
+def count_broken(counts: dict[str, int], terms: Values, reading: NDArray[Any], names: Sequence[str], of: Mask) -> None:
+    """Add to `counts`, name -> number, what in the worlds `of` (num_envs,) does not fit.
+
+    Args:
+        counts: of reward terms and of observations' entries, as `observation <name>`.
+        terms: reward terms, each (num_envs,).
+        reading: (num_envs, obs_dim) the task's own observation.
+        names: of its entries.
+        of: the worlds whose simulation is sound, and whose numbers are not.
+    """
+    if not of.any():  # nearly always
+        return
+    columns = {**terms, **{f"observation {name}": reading[:, i] for i, name in enumerate(names)}}
+    for name, column in columns.items():
+        if number := int((~fits(column[of])).sum()):
+            counts[name] = counts.get(name, 0) + number
 
 
 def silence(mask: Mask, reward: NDArray[np.float64], values: Values) -> None:

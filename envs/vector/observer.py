@@ -20,10 +20,12 @@ from ..tasks.groups import (
     observation_groups,
     observe,
     select_groups,
+    sensed_names,
     sensed_row,
 )
 from ..tasks.task import Task
 from ..worlds.worlds import Worlds
+from .infos import fits
 
 __all__ = ["Observer", "Shown"]
 
@@ -42,6 +44,9 @@ class Observer:
     Attributes:
         groups: what is shown, by name.
         space: of one world's observation: a Box for the group `policy` alone, else a Dict.
+        names: entries of what sensors show.
+        reading: (num_envs, len(names)) what sensors measured in the last step.
+        reading_fits: (num_envs,) where that is finite in single precision.
     """
 
     def __init__(
@@ -58,7 +63,8 @@ class Observer:
         self.groups = select_groups(task, worlds.domain.random_names, wanted)
         boxes: dict[str, spaces.Space[Any]] = {name: group_space(group) for name, group in self.groups.items()}
         self.space: spaces.Space[Any] = boxes[POLICY] if len(boxes) == 1 else spaces.Dict(boxes)
-        num = physics.num_envs
+        self.names, num = sensed_names(task), physics.num_envs
+        self.reading, self.reading_fits = np.zeros((num, len(self.names))), np.ones(num, np.bool_)
         self._last: Observation = {n: np.zeros((num, *g.shape), g.dtype) for n, g in self.groups.items()}
 
     def begin(self, ids: Ids, draws: EpisodeDraws) -> Ids:
@@ -67,15 +73,14 @@ class Observer:
         sensed = self._sensors.begin(ids, sensed_row(self._known, _arrays(truth)), draws)
         for name, array in self._split(truth, sensed, ids).items():
             self._last[name][ids] = array
-        return ids[_not_finite({name: array[ids] for name, array in self._last.items()})]
+        return ids[self.broken({name: array[ids] for name, array in self._last.items()})]
 
-    def step(self) -> tuple[Observation, Mask]:
-        """Observe all worlds after a step; return what they show and where all of it is finite, (num_envs,)."""
+    def step(self) -> Observation:
+        """Observe all worlds after a step, and return what they show."""
         truth = {name: np.array(array) for name, array in observe(self._task, self._physics).items()}
-        row = sensed_row(self._known, _arrays(truth))
-        sensed = self._sensors(row)
-        shown = self._split(truth, sensed, slice(None))
-        return shown, ~_not_finite(shown) & np.isfinite(row).all(axis=1)
+        self.reading = sensed_row(self._known, _arrays(truth))
+        self.reading_fits = fits(self.reading).all(axis=1)
+        return self._split(truth, self._sensors(self.reading), slice(None))
 
     def _split(self, truth: Observation, sensed: Array, ids: Ids | slice) -> Observation:
         """Return the groups shown, of what the task shows and what its sensors make of that, `sensed` (k, dim)."""
@@ -94,6 +99,15 @@ class Observer:
             shown[PRIVILEGED] = np.concatenate([*own, self._worlds.drawn[ids][:, self._parameters]], axis=1)
         return shown
 
+    @staticmethod
+    def broken(shown: Mapping[str, NDArray[Any]]) -> Mask:
+        """Return in which worlds something shown is not finite in single precision."""
+        bad: Any = False
+        for array in shown.values():
+            if array.dtype.kind == "f":
+                bad = bad | ~fits(array.reshape(len(array), -1)).all(axis=1)
+        return np.asarray(bad)
+
     def keep(self, shown: Observation, still: Mask) -> None:
         """Make `shown` the last observation, but in the worlds of `still` (num_envs,), which keep theirs."""
         if still.any():
@@ -110,8 +124,8 @@ class Observer:
         """Return the name of the first entry that is not finite in the worlds `ids`; the group's where it has none."""
         for name, group in self.groups.items():
             array = self._last[name][ids].reshape(len(ids), -1)
-            if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-                entry = int(np.argwhere(~np.isfinite(array))[0, 1])
+            if array.dtype.kind == "f" and not fits(array).all():
+                entry = int(np.argwhere(~fits(array))[0, 1])
                 return group.names[entry] if group.names else name
         raise AssertionError("all observations are finite")
 
@@ -128,12 +142,3 @@ class Observer:
 def _arrays(truth: Observation) -> NDArray[Any] | Observation:
     """Return the array of the group `policy` where there is no other, else all groups."""
     return truth[POLICY] if len(truth) == 1 else truth
-
-
-def _not_finite(shown: Mapping[str, NDArray[Any]]) -> Mask:
-    """Return in which rows something is not finite."""
-    bad: Any = False
-    for array in shown.values():
-        if array.dtype.kind == "f":
-            bad = bad | ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
-    return np.asarray(bad)

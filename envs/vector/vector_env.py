@@ -21,7 +21,7 @@ from ..tasks.task import Task, check_arrays, make_action_space, make_physics, re
 from ..worlds.saved_state import State, flatten, identity_of, part_of, require_fit
 from .arguments import read_autoreset_mode, read_reset_mask, require_arguments
 from .clients import ForClients
-from .infos import add_start, final_infos, masked, silence
+from .infos import add_start, count_broken, final_infos, fits, masked, silence
 from .observer import Observer, Shown
 from .wired_worlds import wire
 
@@ -54,8 +54,9 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
     (num_envs, obs_dim) of a Box, with more of them dictionaries, group -> (num_envs, ...). `privileged` are the task's
     own entries of that name, if it has any, then `world_parameters`.
 
-    A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward
-    zero and `infos["fault"]`; `num_faults` counts them. Unless it is None, `max_episode_steps` truncates every episode.
+    A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward zero and
+    `infos["fault"]`; `num_faults` counts them. So does one whose reward or reading is NaN or beyond single precision;
+    `not_finite` counts these by name. Unless it is None, `max_episode_steps` truncates every episode.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
@@ -118,7 +119,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
         self.groups, self.single_observation_space = self._observer.groups, self._observer.space
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.num_faults = 0
+        self.num_faults, self.not_finite = 0, dict[str, int]()
         self._elapsed = np.zeros(num_envs, np.int64)
         self.reward_terms = reward_terms(task, self.physics)
         self._memory = TaskMemory(task, num_envs, self._steps)
@@ -178,7 +179,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
         if len(ids):
             raise EnvsError(
                 f"{type(self.task).__name__}: observation {self._observer.entry(ids)!r} is not finite when an episode "
-                f"starts, {_MOST_DRAWS} times in a row in the same world"
+                f"starts, {_MOST_DRAWS} times in a row in the same world (in single precision)"
             )
 
     def _draw(self, ids: Ids) -> Ids:
@@ -230,15 +231,14 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
         reward = sum(terms.values(), np.zeros(self.num_envs))
         terminated, own = np.array(self.task.terminated(self.physics)), truncated_by(self.task, self.physics)
         self._memory.advance(self.physics, idle)
-        obs, sound = self._observer.step()
+        obs = self._observer.step()
         # Non-finite actions fault immediately, even if delayed.
-        sound &= np.isfinite(actions).all(axis=1) & np.isfinite(reward)
-        fault = (fault | ~sound) & ~idle
+        diverged = fault | idle | ~np.isfinite(actions).all(axis=1)
+        sound = fits(reward) & self._observer.reading_fits
+        count_broken(self.not_finite, terms, self._observer.reading, self._observer.names, ~(sound | diverged))
+        fault = (diverged | ~sound | self._observer.broken(obs)) & ~idle
         self._elapsed += ~idle
-        limit = self.max_episode_steps
-        truncated = fault | (self._elapsed >= limit if limit is not None else False)
-        if own is not None:
-            truncated |= own
+        truncated = fault | (self._elapsed >= (self.max_episode_steps or np.inf)) | (False if own is None else own)
         if fault.any() or idle.any():
             silence(fault | idle, reward, infos)
             terminated &= ~(fault | idle)
@@ -272,9 +272,9 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
         """Return everything needed to continue bit for bit, mid-episode, as flat named arrays."""
         parts = {name: part.get_state() for name, part in self._parts().items()}
         parts["measured"] = {name: values.copy() for name, values in self._measured.items()}
-        own = {name: array.copy() for name, array in self._own_arrays().items()}
-        identity = identity_of(self.domain, self._observer.identity())
-        return {**flatten(parts), **own, "num_faults": np.array(self.num_faults), "identity": identity}
+        own: State = {name: array.copy() for name, array in self._own_arrays().items()}
+        own |= {"num_faults": np.array(self.num_faults)}
+        return {**flatten(parts), **own, "identity": identity_of(self.domain, self._observer.identity())}
 
     def set_state(self, state: State) -> None:
         """Continue from what `get_state` of an equally built environment returned.

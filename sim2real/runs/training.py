@@ -197,11 +197,21 @@ def learner_counts(agent: Learner) -> dict[str, Any]:
         "resets": counts["episodes"] + started,
         "faults": adapter.env.num_faults,
         "fault_share": adapter.env.num_faults / max(counts["episodes"], 1),  # of the episodes
+        **({"not_finite": dict(adapter.env.not_finite)} if adapter.env.not_finite else {}),
     }
 
 
 def fault_warning(counts: Mapping[str, Any]) -> str | None:
-    """Return what to say of `learner_counts` in which more than `FAULTS_WARNED` of the episodes diverged, else None."""
+    """Return what to say of `learner_counts`, else None.
+
+    That is what of the task's own numbers was not finite, or that more than `FAULTS_WARNED` of the episodes diverged.
+    """
+    if broken := counts.get("not_finite"):
+        names = ", ".join(f"{name} ({number:,})" for name, number in broken.items())
+        return (
+            "the environment's own code returned numbers that are NaN, infinite or beyond single precision while the "
+            f"simulation was sound, which ended these episodes: {names}"
+        )
     share = counts.get("fault_share", 0.0)
     if share <= FAULTS_WARNED:
         return None

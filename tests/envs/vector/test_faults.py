@@ -197,6 +197,30 @@ def test_a_single_world_reports_its_fault(name: str) -> None:
     assert env.step(np.zeros(env.action_space.shape, np.float32))[4]["fault"] is False
 
 
+def test_what_the_tasks_own_code_breaks_is_named_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reward of 1e300 and an observation that is NaN, in worlds whose simulation is sound."""
+    env = build("inverted_pendulum")
+    env.reset()
+    action = np.zeros(env.action_space.shape, np.float32)
+    env.step(break_world(env, "nan velocity", action))
+    assert (env.num_faults, env.not_finite) == (1, {})
+    name, observe, reward = env.reward_terms[0], env.task.observe, env.task.reward
+    bad = np.arange(NUM_ENVS) == BAD
+    with monkeypatch.context() as patch:
+        patch.setattr(env.task, "reward", lambda *given: {**reward(*given), name: np.where(bad, 1e300, 1.0)})
+        infos = env.step(action)[4]
+    assert infos["fault"].tolist() == bad.tolist()
+    assert (env.num_faults, env.not_finite) == (2, {name: 1})
+    calls = iter([np.nan])
+    entry = env.task.observation_names[0]
+    with monkeypatch.context() as patch:
+        first = np.arange(len(env.task.observation_names)) == 0
+        broken = np.outer(bad, first)
+        patch.setattr(env.task, "observe", lambda p: np.where(broken, next(calls, 0.0), observe(p)))
+        env.step(action)
+    assert (env.num_faults, env.not_finite) == (3, {name: 1, f"observation {entry}": 1})
+
+
 @pytest.mark.slow
 def test_a_million_steps_with_one_in_a_hundred_forced_to_fail() -> None:
     """Absurd forces, NaN actions and bodies of next to no inertia: nothing non-finite gets out, no world is lost."""
