@@ -40,7 +40,11 @@ def check_task(task: Task) -> None:
         one, other = copy.deepcopy(task), copy.deepcopy(task)
     except Exception as error:  # whatever the task holds is its author's
         own_copy(task)  # says so where the task remembers
-        _logger.info("%s cannot be copied, so its saved states are not checked: %s", type(task).__name__, error)
+        _logger.warning(
+            "%s cannot be copied, so neither its saved states nor its memory are checked: %s",
+            type(task).__name__,
+            error,
+        )
         return
     saved, restored = _build(one, seed=0), _build(other, seed=1)
     try:
