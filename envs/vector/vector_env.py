@@ -50,9 +50,8 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
     of an episode infos are those of the task's `reset_info`, if it has one. Every step's infos have the reward terms,
     `reward_terms` their names; their sum in this order is the reward.
 
-    `groups` are the observation groups shown, see `tasks.groups`. With `policy` alone observations are arrays
-    (num_envs, obs_dim) of a Box, with more of them dictionaries, group -> (num_envs, ...). `privileged` are the task's
-    own entries of that name, if it has any, then `world_parameters`.
+    `groups` are the observation groups shown, see `tasks.groups`. Of `policy` alone observations are an array (num_envs,
+    obs_dim), of more a dictionary, group -> (num_envs, ...). `privileged` is the task's own, then `world_parameters`.
 
     A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward zero and
     `infos["fault"]`; `num_faults` counts them. So does one whose reward or reading is NaN or beyond single precision;
@@ -208,8 +207,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
             actions: (num_envs, act_dim); the simulator clips them to the actuators' range.
 
         Returns:
-            Observations (num_envs, obs_dim), or a dictionary of groups; rewards, terminations and truncations
-            (num_envs,); infos.
+            Observations (see the class), rewards, terminations and truncations (num_envs,), infos.
 
         Raises:
             EnvsError: when the actions' shape is wrong, or before the first `reset`.
