@@ -64,7 +64,8 @@ class Observer:
         boxes: dict[str, spaces.Space[Any]] = {name: group_space(group) for name, group in self.groups.items()}
         self.space: spaces.Space[Any] = boxes[POLICY] if len(boxes) == 1 else spaces.Dict(boxes)
         self.names, num = sensed_names(task), physics.num_envs
-        self.reading, self.reading_fits = np.zeros((num, len(self.names))), np.ones(num, np.bool_)
+        self.reading: Array = np.zeros((num, len(self.names)))
+        self.reading_fits: Mask = np.ones(num, np.bool_)
         self._last: Observation = {n: np.zeros((num, *g.shape), g.dtype) for n, g in self.groups.items()}
 
     def begin(self, ids: Ids, draws: EpisodeDraws) -> Ids:
