@@ -80,7 +80,7 @@ class Observer:
         """Observe all worlds after a step, and return what they show."""
         truth = {name: np.array(array) for name, array in observe(self._task, self._physics).items()}
         self.reading = sensed_row(self._known, _arrays(truth))
-        self.reading_fits = fits(self.reading).all(axis=1)
+        self.reading_fits = np.asarray(fits(self.reading).all(axis=1))
         return self._split(truth, self._sensors(self.reading), slice(None))
 
     def _split(self, truth: Observation, sensed: Array, ids: Ids | slice) -> Observation:
