@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
@@ -21,6 +22,7 @@ from ..plan.adaptation import Adaptation
 from ..policy import parts
 from ..policy.actor import mean_action
 from ..rollouts.groups import POLICY, PRIVILEGED, GroupSpace
+from ..rollouts.rollout import Action, rollout
 from ..rollouts.vec_adapter import VectorAdapter
 from .finite import all_finite
 
@@ -134,10 +136,15 @@ def _collect(
 
     Slots are (N, length, slot_dim), extrinsics (N, width); N is `num_steps` times the number of worlds.
     """
+
+    def act(obs: NDArray[np.float32]) -> Action:
+        actions = mean_action(policy, obs)
+        return Action(actions, actions)
+
     seen = []
-    for _ in range(num_steps):
-        seen.append(obs)
-        obs = worlds.step_arrays(mean_action(policy, obs)).obs
+    for step in rollout(worlds, obs, act, num_steps):
+        seen.append(step.obs)
+        obs = step.transition.obs
     windows, entries = encoder.split(encoder.normalize(torch.from_numpy(np.concatenate(seen)).to(policy.device)))
     return obs, encoder.slots(windows), encoder.extrinsics(entries)
 

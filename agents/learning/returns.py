@@ -103,7 +103,7 @@ class Rollout(RolloutBuffer):
         action: NDArray[np.float32],
         reward: NDArray[np.float64],
         episode_start: NDArray[np.bool_],
-        features: torch.Tensor,
+        features: torch.Tensor | None,
     ) -> None:
         """Write one step: (B, obs_dim), (B, action_dim), (B,), (B,), (B, F)."""
         step = self.pos
@@ -111,6 +111,7 @@ class Rollout(RolloutBuffer):
         self.actions[step] = action
         self.rewards[step] = reward
         self.episode_starts[step] = episode_start
+        assert features is not None
         self.features[step] = features
         self.pos = step + 1
         self.full = self.pos == self.num_steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,10 +14,11 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ..learning.finite import require_finite_actions
 from ..networks.encoders import Encoder
-from ..rollouts.stepping import step_worlds
+from ..rollouts.callbacks import report_step
+from ..rollouts.rollout import Action, rollout
 from ..rollouts.transition import Transition
 
-__all__ = ["Collector", "SamplingPolicy", "collect", "draw_actions"]
+__all__ = ["Collector", "SamplingPolicy", "collect", "sample_action"]
 
 
 class SamplingPolicy(Protocol):
@@ -76,14 +78,26 @@ class Collector(Protocol):
         ...
 
 
-def draw_actions(learner: Collector, obs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return scaled actions (B, action_dim) within [-1, 1] for raw observations (B, obs_dim)."""
-    shape = len(obs), *learner.action_space.shape
+def sample_action(policy: SamplingPolicy, obs: NDArray[np.float32], generator: torch.Generator) -> Action:
+    """Return what `policy` draws for raw observations (B, obs_dim)."""
+    return _in_units(policy, policy.sample_actions(obs, generator))
+
+
+def _in_units(policy: SamplingPolicy, scaled: NDArray[np.float32]) -> Action:
+    """Return scaled actions (B, action_dim) with those in units of the action space."""
+    space = policy.action_space
+    return Action(np.clip(policy.unscale_action(scaled), space.low, space.high), scaled)
+
+
+def _act(learner: Collector, obs: NDArray[np.float32]) -> Action:
+    """Return uniformly random actions as long as the learner wants them, then those its policy draws."""
+    policy, shape = learner.policy, (len(obs), *learner.action_space.shape)
     if learner.acts_at_random:
         uniform: NDArray[np.float32] = (2.0 * torch.rand(shape, generator=learner.generator) - 1.0).numpy()
-        return uniform
-    drawn: NDArray[np.float32] = learner.policy.sample_actions(obs, learner.generator)
-    return drawn
+        return _in_units(policy, uniform)
+    action = sample_action(policy, obs, learner.generator)
+    require_finite_actions(learner, obs, action.drawn)
+    return action
 
 
 def collect(learner: Collector, env: VecEnv, callback: BaseCallback, num_steps: int) -> bool:
@@ -92,22 +106,15 @@ def collect(learner: Collector, env: VecEnv, callback: BaseCallback, num_steps: 
     The statistics of observations learn at the end, unless they are frozen. Callbacks find stable-baselines3's names
     in their locals; `buffer_actions` are scaled to [-1, 1], `actions` in units of the action space.
     """
-    policy, space = learner.policy, learner.action_space
+    policy, seen = learner.policy, []
     policy.set_training_mode(False)
     callback.on_rollout_start()
-    seen = []
-    for _ in range(num_steps):
-        obs = np.asarray(learner._last_obs, np.float32)
-        seen.append(obs)
-        buffer_actions = draw_actions(learner, obs)
-        require_finite_actions(learner, obs, buffer_actions)
-        actions = np.clip(policy.unscale_action(buffer_actions), space.low, space.high)
-        transition, infos = step_worlds(env, actions)
-        new_obs, rewards, dones = transition.obs, transition.reward, transition.done
-        learner.remember(obs, buffer_actions, transition)
-        learner.note_step(transition)
-        callback.update_locals(locals())
-        if not callback.on_step():
+    for step in rollout(env, learner._last_obs, partial(_act, learner), num_steps):
+        action = step.action
+        seen.append(step.obs)
+        learner.remember(step.obs, action.drawn, step.transition)
+        learner.note_step(step.transition)
+        if not report_step(callback, step, actions=action.applied, buffer_actions=action.drawn):
             return False
     if not policy.encoder.statistics_stand_still:
         policy.update_statistics(torch.from_numpy(np.concatenate(seen)))

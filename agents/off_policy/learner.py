@@ -21,6 +21,7 @@ from ..learning.training_state import count_of, number_of
 from ..memory import allocating
 from ..plan.budget import rollout_steps
 from ..plan.plan import TransferPlan
+from ..rollouts.callbacks import report_start
 from ..rollouts.transition import Transition
 from .collection import collect
 from .experience import Experience
@@ -51,7 +52,7 @@ class OffPolicyLearner(Learner, OffPolicyAlgorithm):
 
     # what a kind of off-policy learner does itself
 
-    def train(self, gradient_steps: int, batch_size: int = 0) -> None:
+    def train(self, gradient_steps: int) -> None:  # type: ignore[override] # batches are as large as the settings say
         """Update what trains in the current phase `gradient_steps` times, and log it."""
         raise NotImplementedError
 
@@ -169,7 +170,7 @@ class OffPolicyLearner(Learner, OffPolicyAlgorithm):
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name or type(self).__name__, progress_bar
         )
-        callback.on_training_start(locals(), globals())
+        report_start(callback, self, total_timesteps)
         self.experience.begin_source(self.origin, self.generator)
         while self.num_timesteps < total_timesteps and not self.phases.finished:
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)

@@ -14,8 +14,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..errors import CheckpointError
 from ..learning.training_state import below
 from ..plan.source_data import SourceData
-from ..rollouts.stepping import step_worlds
-from .collection import SamplingPolicy
+from ..rollouts.rollout import rollout
+from .collection import SamplingPolicy, sample_action
 from .darc import ClassifierSettings, DomainClassifiers
 from .feature_cache import FeatureCache
 from .pools import Pool
@@ -81,16 +81,13 @@ class SourceStream:
 
     def _step(self, policy: SamplingPolicy, num_steps: int, generator: torch.Generator) -> None:
         """Step all worlds `num_steps` times, into the replay."""
-        space = policy.action_space
+        assert self._obs is not None
         policy.set_training_mode(False)
-        for _ in range(num_steps):
-            assert self._obs is not None
-            scaled = policy.sample_actions(self._obs, generator)
-            transition, _ = step_worlds(self._worlds, np.clip(policy.unscale_action(scaled), space.low, space.high))
-            rows = self.replay.add(self._obs, scaled, transition)
+        for step in rollout(self._worlds, self._obs, lambda obs: sample_action(policy, obs, generator), num_steps):
+            rows = self.replay.add(step.obs, step.action.drawn, step.transition)
             if self.cache.valid:
                 self.cache.refresh(policy.encoder, rows)
-            self._obs = transition.obs
+            self._obs = step.transition.obs
 
     def pools(self, target: Pool, encoder: Any) -> list[Pool]:
         """Return what batches are drawn from: `share` of their rows from here, the rest from `target`.

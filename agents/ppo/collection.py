@@ -22,7 +22,8 @@ from ..networks.encoders import Encoder
 from ..networks.freezing import is_frozen
 from ..networks.value_scale import compute_return_traces
 from ..plan.regularisers.kl_source import KlTerm
-from ..rollouts.stepping import step_worlds
+from ..rollouts.callbacks import report_step
+from ..rollouts.rollout import Action, rollout
 from ..rollouts.transition import Transition
 from .policy import AgentPolicy
 
@@ -136,27 +137,30 @@ def collect(
     noise = torch.randn((n_rollout_steps, env.num_envs, *space.shape), generator=learner.generator).to(device)
     with torch.no_grad():
         offsets = noise * torch.exp(policy.log_std)
-    truncations = Truncations()
-    obs, dones = np.asarray(learner._last_obs, np.float32), np.asarray(learner._last_episode_starts, bool)
-    for n_steps in range(n_rollout_steps):
+
+    def act(obs: NDArray[np.float32]) -> Action:
         with torch.no_grad():
             features = policy.encoder(torch.from_numpy(obs).to(device))
-            actions = (policy.action_mean(features) + offsets[n_steps]).cpu().numpy()
+            actions = (policy.action_mean(features) + offsets[rollout_buffer.pos]).cpu().numpy()
         require_finite_actions(learner, obs, actions)
-        clipped_actions = np.clip(actions, space.low, space.high)
-        transition, infos = step_worlds(env, clipped_actions)
-        new_obs, rewards = transition.obs, transition.reward
-        rollout_buffer.put(obs, actions, rewards, dones, features)
-        truncations.add(n_steps, transition)
-        obs, dones = new_obs, transition.done
+        return Action(np.clip(actions, space.low, space.high), actions, features)
+
+    truncations = Truncations()
+    dones = np.asarray(learner._last_episode_starts, bool)
+    for step in rollout(env, learner._last_obs, act, n_rollout_steps):
+        action, transition = step.action, step.transition
+        truncations.add(rollout_buffer.pos, transition)
+        rollout_buffer.put(step.obs, action.drawn, transition.reward, dones, action.features)
+        dones = transition.done
         learner.note_step(transition)
-        callback.update_locals(locals())
-        if not callback.on_step():
+        names = {"rollout_buffer": rollout_buffer, "actions": action.drawn, "clipped_actions": action.applied}
+        if not report_step(callback, step, **names):
             return False
     renew = learner.scale_is_old and not is_frozen(policy.return_scale) and not is_frozen(policy.value_net)
-    traces = finish_rollout(policy, rollout_buffer, noise, obs, dones, truncations, learner.return_traces, renew)
+    traces = finish_rollout(
+        policy, rollout_buffer, noise, learner._last_obs, dones, truncations, learner.return_traces, renew
+    )
     learner.return_traces, learner.scale_is_old = traces, learner.scale_is_old and not renew
-    callback.update_locals(locals())
     callback.on_rollout_end()
     return True
 

@@ -26,6 +26,7 @@ from ..networks.device import choose_device
 from ..plan.budget import rollout_steps
 from ..plan.phase_runner import PhaseRunner
 from ..plan.plan import pretrain_plan
+from ..rollouts.callbacks import report_start
 from .collection import collect
 from .gradients import HandGradients
 from .policy import AgentPolicy, make_policy
@@ -206,7 +207,7 @@ class PPO(Learner, stable_baselines3.PPO):
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
-        callback.on_training_start(locals(), globals())
+        report_start(callback, self, total_timesteps)
         while self.num_timesteps < total_timesteps and not self.phases.finished:
             # Progress as before the rollout: the first update has the full rate, the last one not zero.
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)

@@ -156,7 +156,7 @@ class SAC(OffPolicyLearner, stable_baselines3.SAC):
             return None
         return make_optimizer(self.policy, rates, self.rate_now, eps=_EPS)
 
-    def train(self, gradient_steps: int, batch_size: int = 0) -> None:
+    def train(self, gradient_steps: int) -> None:  # type: ignore[override] # see OffPolicyLearner
         """Update what trains in the current phase `gradient_steps` times, and log it; batches as in the settings."""
         policy = self.policy
         policy.set_training_mode(True)

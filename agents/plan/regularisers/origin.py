@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from ...errors import PlanError
 from ...policy import parts
 from ...policy.parts import Parted
-from ...rollouts.vec_adapter import VectorAdapter
+from ...rollouts.rollout import Action, rollout
 
 __all__ = ["ACTING_PARTS", "GaussianPolicy", "Origin"]
 
@@ -85,22 +85,17 @@ class Origin:
         num_steps, space = -(-steps // self.worlds.num_envs), policy.action_space
         generator = torch.Generator().manual_seed(self.seed)
         noise = torch.randn((num_steps, self.worlds.num_envs, *space.shape), generator=generator).to(device)
-        obs = np.asarray(self.worlds.reset(), np.float32)
-        seen = []
-        for row in noise:
+        seen: list[torch.Tensor] = []
+
+        def act(obs: NDArray[np.float32]) -> Action:
+            row = noise[len(seen)]
             seen.append(torch.from_numpy(obs).to(device))
             mean, log_std = policy.gaussian(seen[-1])
             drawn = (mean + torch.exp(log_std) * row).cpu().numpy()
             if policy.squash_output:
-                actions = policy.unscale_action(np.tanh(drawn))
-            else:
-                actions = np.clip(drawn, space.low, space.high)
-            obs = self._step(actions)
-        return torch.cat(seen)
+                return Action(policy.unscale_action(np.tanh(drawn)), drawn)
+            return Action(np.clip(drawn, space.low, space.high), drawn)
 
-    def _step(self, actions: NDArray[Any]) -> NDArray[np.float32]:
-        """Step all worlds and return what they show, (num_envs, obs_dim)."""
-        if isinstance(self.worlds, VectorAdapter):
-            return self.worlds.step_arrays(actions).obs
-        assert self.worlds is not None
-        return np.asarray(self.worlds.step(actions)[0], np.float32)
+        for _ in rollout(self.worlds, np.asarray(self.worlds.reset()), act, num_steps):
+            pass
+        return torch.cat(seen)
