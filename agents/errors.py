@@ -77,7 +77,7 @@ def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether `value` is a finite number that fits a float; booleans are no numbers."""
+    """Return whether `value` is a finite number that fits a float; booleans are no numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 

@@ -61,7 +61,7 @@ def adapt(policy: Any, worlds: VecEnv | None, adaptation: Adaptation, seed: int)
     before = parts.digests(policy, held)
     students = [unit for unit in parts.unit_names(policy) if unit not in held]
     policy.set_training_mode(False)
-    parts.hold_still(policy, students)
+    parts.freeze_all_but(policy, students)
     encoder.adaptation.adapted.fill_(1.0)
     log = _learn(policy, encoder, worlds, adaptation, torch.Generator().manual_seed(seed))
     if "encoder_target" in parts.part_names(policy):

@@ -41,7 +41,7 @@ _CLOCK = "clock"  # key in meta of what differs between equal runs
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a verified bundle holds."""
+    """The contents of a verified bundle."""
 
     weights: dict[str, torch.Tensor]
     state: dict[str, torch.Tensor]
@@ -187,7 +187,7 @@ def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
         raise CheckpointError(f"{path}: `files` and `meta` must be objects")
     for name in files:
         if name not in _FILES:
-            raise CheckpointError(f"{path}: lists {name!r}; a bundle holds {', '.join(_FILES)} and nothing else")
+            raise CheckpointError(f"{path}: lists {name!r}; a bundle has {', '.join(_FILES)} and nothing else")
     for name in _FILES:
         if not isinstance(files.get(name), dict):
             raise CheckpointError(f"{path}: does not list {name}")
@@ -209,7 +209,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_shallow(value: Any) -> bool:
-    """Tell whether lists and objects are nested at most `_DEPTH` deep."""
+    """Return whether lists and objects are nested at most `_DEPTH` deep."""
     level = [value]
     for _ in range(_DEPTH):
         containers = [item for item in level if isinstance(item, dict | list)]
@@ -261,7 +261,7 @@ def _require_numbers(where: str, weights: Mapping[str, torch.Tensor]) -> None:
     """Raise CheckpointError on NaN; infinities may be the mask of a user's module."""
     for name, tensor in weights.items():
         if tensor.is_floating_point() and bool(tensor.isnan().any()):
-            raise CheckpointError(f"{where}: {name!r} holds NaN: nobody can act by it")
+            raise CheckpointError(f"{where}: {name!r} contains NaN: nobody can act by it")
 
 
 def load_bundle(path: Path | str) -> Bundle:

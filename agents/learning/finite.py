@@ -1,4 +1,4 @@
-"""Finding losses and weights that are not finite, before a policy acts by them or a checkpoint holds them."""
+"""Finding losses and weights that are not finite, before a policy acts by them or a checkpoint has them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def require_finite_actions(learner: _Learner, obs: NDArray[Any], actions: NDArra
 def require_finite_learner(learner: _Learner) -> None:
     """Check all weights and statistics of a learner's policy, and its optimizers' moments.
 
-    A buffer of a module of the user's own may hold infinities (a mask), never NaN.
+    A buffer of a module of the user's own may contain infinities (a mask), never NaN.
 
     Raises:
         DivergedError: naming the learner, the step and what is not finite.

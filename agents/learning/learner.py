@@ -57,7 +57,7 @@ class Learner(BaseAlgorithm):
         adaptation: what came of the plan's adaptation; None without one.
     """
 
-    takes_penalties: ClassVar[bool] = False  # whether its updates are held by `active_penalties()`
+    takes_penalties: ClassVar[bool] = False  # whether its updates follow `active_penalties()`
     takes_source_data: ClassVar[bool] = False  # whether it learns from the source's transitions too
     takes_average: ClassVar[bool] = False  # whether an average of its policies can act
     settings: Any  # of the kind of learner, with an `encoder`: EncoderSettings
@@ -103,8 +103,8 @@ class Learner(BaseAlgorithm):
         self.seeds = Seeds.of(seed)
         self.generator.manual_seed(self.seeds.noise)
 
-    def lend_randomness(self) -> AbstractContextManager[None]:
-        """Lend an update torch's global generators, which a Dropout in somebody's module draws from.
+    def seeded_torch(self) -> AbstractContextManager[None]:
+        """Seed for an update torch's global generators, which a Dropout in somebody's module draws from.
 
         They begin at a number of the seed and the steps taken, so that a run that is continued draws the same.
         """
@@ -224,12 +224,12 @@ class Learner(BaseAlgorithm):
         if self.phase is None or not self.phase.regularisers:
             return ActivePenalties()
         known = self.source_tensors or {}
-        held = {
+        kept = {
             name: tensor
             for name, tensor in parts.references(self.policy).items()
             if tensor.requires_grad and name in known and self.plan.action(name) == "keep"
         }
-        return self.penalties.of(self.phase.name, self.phase.regularisers, held)
+        return self.penalties.of(self.phase.name, self.phase.regularisers, kept)
 
     def keep_exploring(self) -> None:
         """Lift the exploration to the plan's floor of this moment, where it trains."""

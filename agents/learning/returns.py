@@ -1,4 +1,4 @@
-"""What a rollout of all worlds holds: stable-baselines3's buffer, but of any length and with features."""
+"""The buffer of a rollout of all worlds: stable-baselines3's buffer, but of any length and with features."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def _set_training_state(learner: Continuable, tensors: Mapping[str, torch.Tensor
 
 
 def _require_weights(policy: Parted, digests: Mapping[str, str]) -> None:
-    """Raise CheckpointError, naming the parts, unless the policy holds the weights with these digests."""
+    """Raise CheckpointError, naming the parts, unless the policy has the weights with these digests."""
     now = parts.digests(policy)
     other = [part for part, digest in digests.items() if now.get(part) != digest]
     if other:

@@ -62,7 +62,7 @@ class Stack:
 
     @staticmethod
     def supports(layers: Sequence[nn.Module]) -> bool:
-        """Tell whether every layer is one that this class knows, and does nothing besides (has no hook)."""
+        """Return whether every layer is one that this class knows, and does nothing besides (has no hook)."""
         for before, layer in zip([None, *layers], layers, strict=False):
             known = type(layer) is nn.Linear and layer.bias is not None
             known |= isinstance(layer, nn.LayerNorm) and layer.elementwise_affine and layer.bias is not None

@@ -20,7 +20,7 @@ class EnsembleStack:
     def __init__(self, ensemble: Ensemble, rows: int, num: int, beside: EnsembleStack | None = None) -> None:
         """Take `ensemble`, for batches of `rows` samples and forward passes by `num` critics.
 
-        `beside` is a stack of the same sizes whose memory is used: a call of one ends what the other holds.
+        `beside` is a stack of the same sizes whose memory is used: a call of one overwrites what the other has saved.
         """
         self._layers = list(ensemble.layers)
         self._num, self._rows = num, rows

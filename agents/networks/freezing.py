@@ -1,7 +1,7 @@
-"""Freezing that holds: no gradient, evaluation mode whatever a trainer says, fixed buffers; and its proof.
+"""Freezing that lasts: no gradient, evaluation mode whatever a trainer says, fixed buffers; and its proof.
 
 `requires_grad = False` alone does not freeze a network. A trainer calls `train(True)` on the whole policy
-before every update, and from then on BatchNorm moves its running statistics; an optimizer that still holds
+before every update, and from then on BatchNorm moves its running statistics; an optimizer that still has
 the parameters moves them by its momentum although their gradients are zero. So here `train()` of a frozen
 module is pinned to evaluation, modules with statistics of their own ask `is_frozen` before they update, and
 optimizers are built over trained parameters only. `digest` compares bytes, so a proof is exact and not
@@ -46,13 +46,13 @@ def unfreeze(target: nn.Module | nn.Parameter) -> None:
 
 
 def _is_pinned(module: nn.Module) -> bool:
-    """Tell whether the module is in evaluation and `train()` leaves it there."""
+    """Return whether the module is in evaluation and `train()` leaves it there."""
     train = getattr(module.__dict__.get("train"), "__func__", None)
     return train is _stay_in_evaluation and not module.training
 
 
 def is_frozen(target: nn.Module | nn.Parameter) -> bool:
-    """Tell whether `freeze` holds: no parameter wants a gradient, no module inside leaves evaluation.
+    """Return whether the module is frozen: no parameter wants a gradient, no module inside leaves evaluation.
 
     What was frozen and then made trainable by other means, `requires_grad_(True)` for one, is not frozen.
     """

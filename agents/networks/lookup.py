@@ -15,7 +15,7 @@ Row = TypeVar("Row")
 def look_up(kind: str, name: object, table: Mapping[str, Row]) -> Row:
     """Return the row of `table` called `name`; AgentsError with the valid names if there is none.
 
-    A configuration may hold anything in the place of a name: a list, which no table can look up, is as unknown
+    A configuration may have anything in the place of a name: a list, which no table can look up, is as unknown
     as a misspelt name.
     """
     if not isinstance(name, str) or name not in table:

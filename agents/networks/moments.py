@@ -35,11 +35,11 @@ class RunningMoments(nn.Module):
         self.register_buffer("count", torch.zeros(dim, dtype=torch.float64))
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
-        held: dict[str, Any] = {name: self._buffers.pop(name) for name in ("mean", "var", "count")}
+        buffers: dict[str, Any] = {name: self._buffers.pop(name) for name in ("mean", "var", "count")}
         try:
             return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]
         finally:
-            self._buffers.update(held)
+            self._buffers.update(buffers)
 
     @property
     def seen(self) -> float:

@@ -1,4 +1,4 @@
-"""Rules that settings are held to, and the errors that name value, rule and choices."""
+"""Rules of settings, and the errors that name value, rule and choices."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ __all__ = [
 ]
 
 
-def require(owner: object, name: str, rule: str, holds: Callable[[Any], bool]) -> None:
+def require(owner: object, name: str, rule: str, is_met: Callable[[Any], bool]) -> None:
     """Raise AgentsError unless the number `name` of `owner` keeps the rule."""
     value = getattr(owner, name)
-    if not is_number(value) and holds is not is_whole:
+    if not is_number(value) and is_met is not is_whole:
         raise AgentsError(f"{name} is {value!r}: it must be a finite number{number_hint(value)}")
-    if not holds(value):
+    if not is_met(value):
         raise AgentsError(f"{name} is {value!r}: {rule}{number_hint(value, whole=True) if 'whole' in rule else ''}")
 
 
 def is_whole(value: Any) -> bool:
-    """Tell whether `value` is a whole number of at least 1; booleans are no numbers."""
+    """Return whether `value` is a whole number of at least 1; booleans are no numbers."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 

@@ -19,7 +19,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """
     accelerator: Any = None if device is None or device.type == "cpu" else getattr(torch, device.type)
     where = () if device is None or device.type != "cuda" else (device,)  # torch.mps has one, and takes no device
-    held = None if accelerator is None else accelerator.get_rng_state(*where)
+    saved = None if accelerator is None else accelerator.get_rng_state(*where)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every accelerator too
         try:
@@ -28,4 +28,4 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
             yield
         finally:
             if accelerator is not None:
-                accelerator.set_rng_state(held, *where)
+                accelerator.set_rng_state(saved, *where)

@@ -1,4 +1,4 @@
-"""What a transition of the source would have been worth on the target: its reward, corrected by two classifiers.
+"""What a transition of the source would have earned on the target: its reward, corrected by two classifiers.
 
 Source: Eysenbach et al. 2020, arXiv 2006.13916, section 4. With q what classifiers say of where something stems from,
     delta r = log q(target | s, a, s') - log q(source | s, a, s') - log q(target | s, a) + log q(source | s, a)
@@ -58,7 +58,7 @@ def _classifier(in_features: int, widths: tuple[int, ...]) -> nn.Sequential:
 class DomainClassifiers(nn.Module):
     """Two classifiers: of (s, a, s') and of (s, a). They see as many transitions of one domain as of the other.
 
-    s' is told as s' - s. All inputs are standardised by mean and standard deviation in the source, measured once.
+    s' is given as s' - s. All inputs are standardised by mean and standard deviation in the source, measured once.
     """
 
     location: torch.Tensor
@@ -103,7 +103,7 @@ class DomainClassifiers(nn.Module):
         return (whole - known).clamp(-self.settings.clip, self.settings.clip)
 
     def learn(self, source: Replay, target: Replay, num: int, generator: torch.Generator) -> float:
-        """Update both `num` times on transitions of both domains; return the mean loss, log 4 if they tell nothing."""
+        """Update both `num` times on transitions of both domains; return the mean loss, log 4 for chance."""
         half = self.settings.batch_size // 2
         total = torch.zeros((), device=self.location.device)
         for _ in range(num):

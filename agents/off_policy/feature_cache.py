@@ -13,30 +13,30 @@ __all__ = ["FeatureCache"]
 
 
 class _Stamp(NamedTuple):
-    """Which encoder, holding which values: torch counts the writes into every tensor."""
+    """Which encoder, with which values: torch counts the writes into every tensor."""
 
     encoder: int
     writes: tuple[int, ...]
 
 
 class FeatureCache:
-    """Holds features of `obs` and `next_obs` beside a replay's raw rows, for a frozen encoder.
+    """Keeps features of `obs` and `next_obs` beside a replay's raw rows, for a frozen encoder.
 
     They are computed in blocks of one step of all worlds, whether when the step is added or all at once later:
-    the same product of the same shape, hence the same bytes after a continued run. A version stamp tells
+    the same product of the same shape, hence the same bytes after a continued run. A version stamp shows
     whether the encoder has been written to since. Optimizers that write without being counted exist, so whoever trains
     the encoder must `forget` as well.
     """
 
     def __init__(self, replay: Replay, device: torch.device) -> None:
-        """Hold nothing yet."""
+        """Start empty."""
         self._replay, self._device = replay, device
         self._table = torch.empty(0)
         self._stamp: _Stamp | None = None
 
     @property
     def valid(self) -> bool:
-        """Whether features are held."""
+        """Whether features are cached."""
         return self._stamp is not None
 
     def forget(self) -> None:
@@ -45,7 +45,7 @@ class FeatureCache:
 
     @torch.no_grad()
     def refresh(self, encoder: Encoder, rows: slice | None = None) -> None:
-        """Hold what the frozen `encoder` makes of every transition; `rows`: a block that was just added."""
+        """Cache what the frozen `encoder` makes of every transition; `rows`: a block that was just added."""
         stamp = _Stamp(id(encoder), tuple(t._version for t in [*encoder.parameters(), *encoder.buffers()]))
         if stamp != self._stamp:
             self._table = torch.empty((self._replay.capacity, 2 * encoder.features_dim), device=self._device)

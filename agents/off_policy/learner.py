@@ -61,7 +61,7 @@ class OffPolicyLearner(Learner, OffPolicyAlgorithm):
         raise NotImplementedError
 
     def make_experience(self) -> None:
-        """Allocate the replay; AgentsError if it can never hold what is asked for before the first update."""
+        """Allocate the replay; AgentsError if it has no room for what is asked for before the first update."""
         settings = self.settings
         obs_dim, action_dim = self.observation_space.shape[0], self.policy.action_space.shape[0]  # type: ignore[index]
         with allocating("buffer_size"):
@@ -70,7 +70,8 @@ class OffPolicyLearner(Learner, OffPolicyAlgorithm):
         self.due, self.judged = 0.0, None
         if settings.learning_starts > replay.capacity:
             raise AgentsError(
-                f"learning_starts is {settings.learning_starts}: a buffer_size of {settings.buffer_size} holds "
+                f"learning_starts is {settings.learning_starts}: a buffer_size of {settings.buffer_size} has "
+                f"room for "
                 f"{replay.capacity} transitions in whole steps of {self.n_envs} worlds, never so many"
             )
 
@@ -81,7 +82,7 @@ class OffPolicyLearner(Learner, OffPolicyAlgorithm):
 
     @property
     def caches(self) -> bool:
-        """Whether batches hold features that were computed once."""
+        """Whether batches contain cached features."""
         return self.experience.encoder is not None
 
     @property

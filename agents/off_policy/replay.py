@@ -38,7 +38,7 @@ class Replay:
     def __init__(self, capacity: int, obs_dim: int, action_dim: int, num_envs: int, device: torch.device) -> None:
         """Start empty. AgentsError if not one step of all worlds fits."""
         if capacity < num_envs:
-            raise AgentsError(f"buffer_size is {capacity}: it must hold a step of all {num_envs} worlds at least")
+            raise AgentsError(f"buffer_size is {capacity}: a step of all {num_envs} worlds must fit")
         self.num_envs = num_envs
         self.capacity = capacity // num_envs * num_envs
         self._widths = [obs_dim, obs_dim, action_dim, 1, 1, 1]
@@ -48,7 +48,7 @@ class Replay:
     def clear(self) -> None:
         """Forget all transitions."""
         self.position = 0  # where the next block goes
-        self.size = 0  # transitions held
+        self.size = 0  # transitions in it
         self.total = 0  # transitions ever written
 
     def add(self, obs: NDArray[np.float32], actions: NDArray[np.float32], transition: Transition) -> slice:
@@ -101,7 +101,7 @@ class Replay:
         fits = filled.ndim == 2 and filled.shape[1] == self._table.shape[1] and state["capacity"] == self.capacity
         if not fits or len(filled) > self.capacity or len(filled) % self.num_envs:
             raise CheckpointError(
-                f"the replay saved is {tuple(filled.shape)} of {state['capacity']} rows, this one holds "
+                f"the replay saved is {tuple(filled.shape)} of {state['capacity']} rows, this one has "
                 f"{self.capacity} x {self._table.shape[1]} in blocks of {self.num_envs}: same buffer_size, num_envs?"
             )
         if filled.dtype != self._table.dtype or not is_finite(filled):

@@ -47,7 +47,7 @@ class SourceStream:
         if wanted.corrected:
             self.classifiers = DomainClassifiers(obs_dim, action_dim, ClassifierSettings(), seed).to(policy.device)
         self._obs: NDArray[np.float32] | None = None
-        self.owed_steps, self.owed_updates = 0, 0.0  # world-steps, and updates of the classifiers
+        self.due_steps, self.due_updates = 0, 0.0  # world-steps, and updates of the classifiers
 
     @property
     def begun(self) -> bool:
@@ -69,14 +69,14 @@ class SourceStream:
 
         Steps by the `policy` that learns, then updates of the classifiers; returns their loss, None without any.
         """
-        self.owed_steps += self.wanted.per_target_step * target_steps
-        num_steps, self.owed_steps = divmod(self.owed_steps, self._worlds.num_envs)
+        self.due_steps += self.wanted.per_target_step * target_steps
+        num_steps, self.due_steps = divmod(self.due_steps, self._worlds.num_envs)
         self._step(policy, num_steps, generator)
         if self.classifiers is None:
             return None
-        self.owed_updates += self.classifiers.settings.gradient_steps * target_steps
-        num = math.floor(self.owed_updates)
-        self.owed_updates -= num
+        self.due_updates += self.classifiers.settings.gradient_steps * target_steps
+        num = math.floor(self.due_updates)
+        self.due_updates -= num
         return self.classifiers.learn(self.replay, target, num, generator) if num else None
 
     def _step(self, policy: SamplingPolicy, num_steps: int, generator: torch.Generator) -> None:
@@ -110,7 +110,7 @@ class SourceStream:
         found[_OBS] = torch.from_numpy(self._obs.copy())
         if self.classifiers is not None:
             found |= {_CLASSIFIERS + name: tensor for name, tensor in self.classifiers.get_state().items()}
-        return found, {"replay": replay, "owed_steps": self.owed_steps, "owed_updates": self.owed_updates}
+        return found, {"replay": replay, "owed_steps": self.due_steps, "owed_updates": self.due_updates}
 
     def set_state(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
         """Continue from what `get_state` returned; CheckpointError if it does not fit."""
@@ -125,4 +125,4 @@ class SourceStream:
         if self.classifiers is not None:
             self.classifiers.set_state(below(_CLASSIFIERS, tensors))
         self._obs = tensors[_OBS].numpy().copy()
-        self.owed_steps, self.owed_updates = int(state["owed_steps"]), float(state["owed_updates"])
+        self.due_steps, self.due_updates = int(state["owed_steps"]), float(state["owed_updates"])

@@ -42,7 +42,7 @@ def carry_over(policy: Parted, plan: TransferPlan, source: Mapping[str, torch.Te
 
 
 def _unit_of(name: str, units: tuple[str, ...]) -> str:
-    """Return the unit that holds the tensor `name`."""
+    """Return the unit that the tensor `name` belongs to."""
     return name if name in units else name.rpartition(".")[0]
 
 

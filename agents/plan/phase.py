@@ -42,7 +42,7 @@ class ExplainedVariance:
             )
 
     def satisfied(self, explained_variance: float, steps: int) -> bool:
-        """Tell whether a phase that has taken `steps` ends; an undefined explained variance (nan) is low."""
+        """Return whether a phase that has taken `steps` ends; an undefined explained variance (nan) is low."""
         enough = not math.isnan(explained_variance) and explained_variance >= self.threshold
         return steps >= self.max_steps or (steps >= self.min_steps and enough)
 
@@ -85,7 +85,7 @@ class Phase:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def over(self, explained_variance: float, steps: int) -> bool:
-        """Tell whether the phase ends after `steps`, given the last rollout's explained variance."""
+        """Return whether the phase ends after `steps`, given the last rollout's explained variance."""
         spent = self.budget is not None and steps >= self.budget
         return spent or (self.stop is not None and self.stop.satisfied(explained_variance, steps))
 

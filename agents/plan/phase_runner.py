@@ -35,7 +35,7 @@ class PhaseRunner:
 
     Within a phase every unit that does not train is frozen, whether the plan freezes it for good or it only
     waits: no gradient, no BatchNorm drift, no new statistics. Digests of the plan's frozen units are taken at
-    the plan's start, those of waiting ones at the phase's start; both must still hold when the phase ends.
+    the plan's start, those of waiting ones at the phase's start; both must still match when the phase ends.
     """
 
     def __init__(self, policy: Parted, plan: TransferPlan, num_envs: int) -> None:
@@ -47,7 +47,7 @@ class PhaseRunner:
         self.index = 0  # of the phase that runs; len(plan.phases) once all are over
         self.steps = 0  # taken in this phase
         self._frozen = [unit for unit in parts.unit_names(policy) if plan.action(unit) == "freeze"]
-        self._held = parts.digests(policy, self._frozen)
+        self._digests = parts.digests(policy, self._frozen)
         self._enter()
 
     @property
@@ -69,7 +69,7 @@ class PhaseRunner:
         return {unit: rate for unit, rate in found.items() if rate is not None}
 
     def trains(self, name: str) -> bool:
-        """Tell whether the part or unit `name`, or any unit in it, trains now."""
+        """Return whether the part or unit `name`, or any unit in it, trains now."""
         return any(unit == name or unit.startswith(f"{name}.") for unit in self.rates)
 
     @property
@@ -83,24 +83,24 @@ class PhaseRunner:
         trained = set(self.rates)
         units = parts.unit_names(self._policy)
         waiting = [unit for unit in units if unit not in trained and unit not in self._frozen]
-        held = {unit: self._held[unit] for unit in self._frozen}
+        frozen = {unit: self._digests[unit] for unit in self._frozen}
         if self.finished:  # what waited is free again, what the plan froze is not
-            parts.hold_still(self._policy, waiting)
-            self._held = held
+            parts.freeze_all_but(self._policy, waiting)
+            self._digests = frozen
         else:
-            parts.hold_still(self._policy, trained)
-            self._held = {**held, **parts.digests(self._policy, waiting)}
+            parts.freeze_all_but(self._policy, trained)
+            self._digests = {**frozen, **parts.digests(self._policy, waiting)}
 
     def verify(self) -> None:
         """Raise FrozenError, naming the units, if one that was to stay still has changed by a single bit."""
-        now = parts.digests(self._policy, self._held)
-        moved = [unit for unit, digest in self._held.items() if now[unit] != digest]
+        now = parts.digests(self._policy, self._digests)
+        moved = [unit for unit, digest in self._digests.items() if now[unit] != digest]
         if moved:
             where = "after the last phase" if self.phase is None else f"in phase {self.phase.name!r}"
-            raise FrozenError(f"{where}, {', '.join(moved)} moved although the plan holds it still")
+            raise FrozenError(f"{where}, {', '.join(moved)} moved although the plan freezes it")
 
     def after_update(self, explained_variance: float, num_steps: int) -> bool:
-        """Count an update's steps; tell whether it ended the phase (the next one has then been entered)."""
+        """Count an update's steps; return whether it ended the phase (the next one has then been entered)."""
         if self.phase is None:
             raise PlanError("all phases of the plan are over: there is nothing left to train")
         self.steps += num_steps
@@ -117,18 +117,18 @@ class PhaseRunner:
             "plan": self.plan.to_json(),
             "index": self.index,
             "steps": self.steps,
-            "held": dict(self._held),
+            "held": dict(self._digests),
         }
 
     @classmethod
     def from_state(cls, policy: Parted, num_envs: int, state: Mapping[str, Any]) -> Self:
-        """Continue from what `get_state` returned, on a policy that holds the weights of that moment.
+        """Continue from what `get_state` returned, on a policy with the weights of that moment.
 
         Raises FrozenError if the policy's frozen parts are not those the plan started with.
         """
         runner = cls(policy, TransferPlan.from_json(state["plan"]), num_envs)
         runner.index, runner.steps = _whole(state, "index", len(runner.plan.phases)), _whole(state, "steps", 2**62)
         runner._enter()
-        runner._held = dict(state["held"])
+        runner._digests = dict(state["held"])
         runner.verify()
         return runner

@@ -159,7 +159,7 @@ class TransferPlan:
                 _require_found(where, row.options.get("parts", ()), policy)
             trained = [unit for unit in units if self.rate(phase, unit) is not None]
             if phase.trains and not trained:
-                raise PlanError(f"phase {phase.name!r} trains {list(phase.trains)}, which hold nothing in this policy")
+                raise PlanError(f"phase {phase.name!r} trains {list(phase.trains)}, which are empty in this policy")
 
     def table(self, policy: Parted) -> list[PlanRow]:
         """Return a row for every part of the policy, one for every unit where those differ; PlanError as `check`.

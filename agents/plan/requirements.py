@@ -20,7 +20,7 @@ __all__ = ["require_possible"]
 class _Learner(Protocol):
     """What checking needs of a learner."""
 
-    takes_penalties: ClassVar[bool]  # whether its updates can be held near the source
+    takes_penalties: ClassVar[bool]  # whether its updates can be regularised towards the source
     takes_source_data: ClassVar[bool]  # whether it learns from the source's transitions too
     takes_average: ClassVar[bool]  # whether an average of its policies can act
     env: VecEnv

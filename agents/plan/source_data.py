@@ -50,5 +50,5 @@ class SourceData:
             theirs, own = getattr(source_env, kind), getattr(env, kind)
             if theirs.shape != own.shape:
                 raise PlanError(
-                    f"source_data: the source's {kind} {theirs} is not the target's {own}: one batch cannot hold both"
+                    f"source_data: the source's {kind} {theirs} is not the target's {own}: one batch cannot have both"
                 )

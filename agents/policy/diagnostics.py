@@ -49,7 +49,7 @@ def compute_dormant(features: torch.Tensor, threshold: float = 0.025) -> float:
 
 
 def compute_rank(features: torch.Tensor, delta: float = 0.01) -> int:
-    """Return how many singular values of `features` (N, D) hold all but the share `delta` of their sum.
+    """Return how many singular values of `features` (N, D) make up all but the share `delta` of their sum.
 
     srank(Phi) = min k: sum_{i <= k} s_i / sum_i s_i >= 1 - delta. Source: Kumar et al. 2021, Implicit
     Under-Parameterization Inhibits Data-Efficient Deep Reinforcement Learning, arXiv 2010.14498, section 3, with their

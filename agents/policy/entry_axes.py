@@ -147,7 +147,7 @@ def input_axes(members: Mapping[str, Member], segments: Segments) -> Axes:
 
 
 def _layers(members: Mapping[str, Member]) -> Iterable[tuple[str, nn.Module]]:
-    """Yield the modules that hold tensors themselves, by name, statistics left out."""
+    """Yield the modules with tensors of their own, by name, statistics left out."""
     for prefix, member in members.items():
         if isinstance(member, nn.Parameter):
             continue

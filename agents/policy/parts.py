@@ -1,7 +1,7 @@
 """Named parts of a policy: what a plan keeps, resets, freezes, trains, and what checkpoints name tensors by.
 
 Every parameter and buffer of a policy belongs to exactly one part, and within it to one unit: the layer, or the
-parameter, that holds it. Tensors are named `<unit>.<...>`, for example `encoder.layers.0.weight` of the unit
+parameter, that it belongs to. Tensors are named `<unit>.<...>`, for example `encoder.layers.0.weight` of the unit
 `encoder.layers.0`, so a checkpoint can be read without the class that wrote it.
 """
 
@@ -23,8 +23,8 @@ __all__ = [
     "Parted",
     "count",
     "digests",
+    "freeze_all_but",
     "freeze_part",
-    "hold_still",
     "load",
     "parameters",
     "part_names",
@@ -59,7 +59,7 @@ def _part_members(policy: Parted, part: str) -> dict[str, Member]:
 
 
 def _own_tensors(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the parameters and buffers that a module holds itself, none of its children's."""
+    """Return the parameters and buffers of a module itself, none of its children's."""
     own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
     return dict(own)
 
@@ -102,13 +102,13 @@ def tensors(policy: Parted, parts: Iterable[str] | None = None) -> dict[str, tor
 
 
 def _require_unmoved(policy: Parted, source: Mapping[str, torch.Tensor], wanted: Iterable[str]) -> None:
-    """Raise FrozenError if `source` holds other bytes than those of `wanted` parts that are frozen."""
+    """Raise FrozenError if `source` has other bytes than `wanted` parts that are frozen."""
     moved = []
     for part in wanted:
         if any(map(freezing.is_frozen, _part_members(policy, part).values())):
-            held = references(policy, (part,))
-            given = {name: source[name].to(tensor.dtype) for name, tensor in held.items()}
-            if freezing.digest(given) != freezing.digest(held):
+            own = references(policy, (part,))
+            given = {name: source[name].to(tensor.dtype) for name, tensor in own.items()}
+            if freezing.digest(given) != freezing.digest(own):
                 moved.append(part)
     if moved:
         raise FrozenError(f"{', '.join(moved)} would move, but is frozen: unfreeze_part() first, or load all parts")
@@ -122,7 +122,7 @@ def load(policy: Parted, source: Mapping[str, torch.Tensor], parts: Iterable[str
 
     Some parts of a policy: those that are frozen must not change, FrozenError names the ones that would, by a
     single bit. All parts at once are another agent in this one's place, as when a run is continued, and are
-    written, frozen or not; if that is not the agent whose parts a plan holds still, the phase's end finds out.
+    written, frozen or not; if that is not the agent whose parts a plan keeps frozen, the phase's end finds out.
     """
     wanted = part_names(policy) if parts is None else tuple(parts)
     if parts is None and _ACTS not in wanted and any(name.startswith(f"{_ACTS}.") for name in source):
@@ -156,7 +156,7 @@ def load(policy: Parted, source: Mapping[str, torch.Tensor], parts: Iterable[str
 
 
 def _is_lost(source: torch.Tensor, target: torch.Tensor) -> bool:
-    """Tell whether `source` is not finite where `target` is: a user's module may hold a mask of infinities in both."""
+    """Return whether `source` is not finite where `target` is: a user's module may mask with infinities."""
     if not source.is_floating_point() or bool(source.isfinite().all()):
         return False
     return bool((target.isfinite() & ~source.to(target.device).isfinite()).any())
@@ -199,7 +199,7 @@ def unfreeze_part(policy: Parted, part: str) -> None:
         freezing.unfreeze(member)
 
 
-def hold_still(policy: Parted, trained: Iterable[str]) -> None:
+def freeze_all_but(policy: Parted, trained: Iterable[str]) -> None:
     """Freeze all units but the `trained` ones.
 
     What lies around a trained unit is left free to train too, so that a Dropout beside a trained layer works.
@@ -207,7 +207,7 @@ def hold_still(policy: Parted, trained: Iterable[str]) -> None:
     units = set(trained)
     free = {ancestor for unit in units for ancestor in ancestors(unit)}
 
-    def hold(prefix: str, member: Member) -> None:
+    def add(prefix: str, member: Member) -> None:
         """Freeze a member whole if nothing in it trains, else what in it does not."""
         if prefix not in free:
             freezing.freeze(member)
@@ -219,11 +219,11 @@ def hold_still(policy: Parted, trained: Iterable[str]) -> None:
                     freezing.freeze(parameter)
             for name, child in member.named_children():
                 if _units_of(name, child):
-                    hold(f"{prefix}.{name}", child)
+                    add(f"{prefix}.{name}", child)
 
     for part in part_names(policy):
         for prefix, member in _part_members(policy, part).items():
-            hold(prefix, member)
+            add(prefix, member)
 
 
 def digests(policy: Parted, names: Iterable[str] | None = None) -> dict[str, str]:
@@ -235,6 +235,6 @@ def digests(policy: Parted, names: Iterable[str] | None = None) -> dict[str, str
     units = _units(policy)
     for name in part_names(policy) if names is None else names:
         _require_known(name, units)
-        own = [held for unit, held in units.items() if name in ancestors(unit)]
-        found[name] = freezing.digest({key: tensor for held in own for key, tensor in held.items()})
+        own = [tensors for unit, tensors in units.items() if name in ancestors(unit)]
+        found[name] = freezing.digest({key: tensor for tensors in own for key, tensor in tensors.items()})
     return found

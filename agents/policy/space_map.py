@@ -92,7 +92,7 @@ def _carry(
 
 
 def _joined(segments: tuple[Segment, ...], maps: Mapping[str, EntryMap]) -> EntryMap:
-    """Return the map along an axis that holds `segments`."""
+    """Return the map along an axis made of `segments`."""
     return EntryMap.join([EntryMap.identity(s) if isinstance(s, int) else maps[s] for s in segments])
 
 

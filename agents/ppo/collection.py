@@ -213,7 +213,7 @@ def make_table(
 ) -> tuple[torch.Tensor, Columns]:
     """Return the rollout as one table (T * B, D) on the learner's device, and its layout.
 
-    What the source's policy would do in every state is computed here too, if `kl` is to hold the policy near it.
+    What the source's policy would do in every state is computed here too, if `kl` penalises the divergence from it.
     """
     obs = rollout.flat("observations")
     empty = obs[:, :0]

@@ -51,7 +51,7 @@ class HandGradients:
 
     @staticmethod
     def supports(policy: AgentPolicy) -> bool:
-        """Tell whether encoders and heads are made of layers that are known, and nothing was added to them."""
+        """Return whether encoders and heads are made of layers that are known, and nothing was added to them."""
         if policy.adapters is not None:
             return False
         for encoder in (policy.encoder, policy.value_encoder):
@@ -111,14 +111,14 @@ class HandGradients:
         by_mean = z.mul_(inverse_std).mul_(by_log_prob.unsqueeze(-1))
         entropy_loss = -self._policy.entropy()
         total = policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
-        held = self._hold(batch, mean, by_mean)
-        if held is not None:
-            total = total + held
+        divergence = self._add_divergence(batch, mean, by_mean)
+        if divergence is not None:
+            total = total + divergence
         clip_fraction = (ratio != clipped).float().mean()
         approx_kl = (ratio - 1.0 - log_ratio).mean()
-        return Losses(total, value_loss, policy_loss, entropy_loss, clip_fraction, approx_kl, held), by_mean
+        return Losses(total, value_loss, policy_loss, entropy_loss, clip_fraction, approx_kl, divergence), by_mean
 
-    def _hold(self, batch: Batch, mean: torch.Tensor, by_mean: torch.Tensor) -> torch.Tensor | None:
+    def _add_divergence(self, batch: Batch, mean: torch.Tensor, by_mean: torch.Tensor) -> torch.Tensor | None:
         """Add the gradients of the divergence from the source, if there is one, and return its value."""
         if self._kl is None:
             return None

@@ -166,7 +166,7 @@ class PPO(Learner, stable_baselines3.PPO):
         done = 1.0 - self._current_progress_remaining
         trained = trained_parameters(self.policy.optimizer)
         terms = self.active_penalties().bind(trained, done)
-        with self.lend_randomness():
+        with self.seeded_torch():
             make_gradients = HandGradients if HandGradients.supports(self.policy) else AutogradGradients
             log = run_update(self.policy, rollout, self.settings, self.policy.optimizer, rates, terms, make_gradients)
         require_finite(self, {"loss": log.mean_loss}, trained)

@@ -78,13 +78,13 @@ def compute_loss(
     policy_loss = -torch.minimum(advantages * ratio, advantages * clipped).mean()
     entropy_loss = -policy.entropy()
     total = policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
-    held = None if kl is None else kl.loss(batch.source, mean, policy.log_std)
-    if held is not None:
-        total = total + held
+    divergence = None if kl is None else kl.loss(batch.source, mean, policy.log_std)
+    if divergence is not None:
+        total = total + divergence
     with torch.no_grad():
         approx_kl = (ratio - 1.0 - log_ratio).mean()
         clip_fraction = (ratio != clipped).float().mean()
-    return Losses(total, value_loss, policy_loss, entropy_loss, clip_fraction, approx_kl, held)
+    return Losses(total, value_loss, policy_loss, entropy_loss, clip_fraction, approx_kl, divergence)
 
 
 class Gradients(Protocol):
@@ -146,7 +146,7 @@ def run_update(
     vector = gather_gradients(trained)
     limit = float("inf") if settings.target_kl is None else 1.5 * settings.target_kl
     records: list[Losses] = []
-    held: list[dict[str, torch.Tensor]] = []
+    penalty_values: list[dict[str, torch.Tensor]] = []
     last_epoch = epochs = 0
     stopped = False
     while epochs < settings.num_epochs and not stopped:
@@ -157,7 +157,7 @@ def run_update(
             losses = gradients(columns.batch(rows))
             values = penalties.add_gradients()
             records.append(losses._replace(total=losses.total + sum(values.values())) if values else losses)
-            held.append(values)
+            penalty_values.append(values)
             stopped = settings.target_kl is not None and losses.approx_kl is not None and bool(losses.approx_kl > limit)
             if stopped:
                 break
@@ -168,7 +168,7 @@ def run_update(
         epochs += 1
     _update_statistics(policy, rollout, rates)
     summary, mean_loss = _summary(records, last_epoch)
-    return UpdateLog(summary | _penalty_means(held), epochs, mean_loss)
+    return UpdateLog(summary | _penalty_means(penalty_values), epochs, mean_loss)
 
 
 def _update_statistics(policy: AgentPolicy, rollout: Rollout, rates: Mapping[str, float]) -> None:
@@ -197,7 +197,7 @@ def _summary(records: list[Losses], last_epoch: int) -> tuple[dict[str, float], 
     return summary, means["total"]
 
 
-def _penalty_means(held: list[dict[str, torch.Tensor]]) -> dict[str, float]:
+def _penalty_means(found: list[dict[str, torch.Tensor]]) -> dict[str, float]:
     """Return the means over all minibatches of the penalties on weights."""
-    kinds = held[0]
-    return {f"penalty_{kind}": float(torch.stack([values[kind] for values in held]).mean()) for kind in kinds}
+    kinds = found[0]
+    return {f"penalty_{kind}": float(torch.stack([values[kind] for values in found]).mean()) for kind in kinds}

@@ -33,7 +33,7 @@ class WindowSpace(spaces.Box):
         assert isinstance(observation_space, spaces.Box)
         assert isinstance(action_space, spaces.Box)
         if length < 2:
-            raise AgentsError(f"a history of length {length!r}: it must hold at least 2 steps")
+            raise AgentsError(f"a history of length {length!r}: it must have at least 2 steps")
         self.length = length
         self.obs_dim, self.action_dim = observation_space.shape[0], action_space.shape[0]
         self.action_low, self.action_high = (np.array(x, np.float32) for x in (action_space.low, action_space.high))
@@ -64,7 +64,7 @@ class HistoryWindow:
 
     @property
     def newest(self) -> slice:
-        """The columns of a window that hold the newest observation."""
+        """The columns of a window with the newest observation."""
         start = (self.length - 1) * self._slots.shape[2]
         return slice(start, start + self.obs_dim)
 

@@ -57,7 +57,7 @@ class HandGradients:
 
     @staticmethod
     def supports(policy: SacPolicy, cached: bool) -> bool:
-        """Tell whether encoder, unless its features are `cached`, and policy head are made of layers that are known."""
+        """Return whether all layers of policy head and, unless features are `cached`, encoder are known."""
         if isinstance(policy.encoder, GroupEncoder):
             return False
         layers = [] if cached else _layers(policy.encoder)

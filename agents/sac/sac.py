@@ -168,7 +168,7 @@ class SAC(OffPolicyLearner, stable_baselines3.SAC):
         pools = self.experience.pools(self.settings.batch_size)
         batches = iterate_batches(policy, pools, self.settings, self.generator, gradient_steps)
         done = 1.0 - self._current_progress_remaining
-        with self.lend_randomness():
+        with self.seeded_torch():
             log = self._updater.run(batches, self._n_updates, self.active_penalties(), done)
         require_finite(self, log)  # weights that are not finite give losses that are not, at the next update
         self._n_updates += gradient_steps

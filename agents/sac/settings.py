@@ -83,5 +83,5 @@ class SACSettings(LearnerSettings):
             )
         if self.learning_starts > self.buffer_size:
             raise AgentsError(
-                f"learning_starts is {self.learning_starts}: a buffer_size of {self.buffer_size} never holds so many"
+                f"learning_starts is {self.learning_starts}: a buffer_size of {self.buffer_size} has no room"
             )

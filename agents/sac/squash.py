@@ -27,7 +27,7 @@ class Sample(NamedTuple):
 
 
 def split_output(output: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean and log standard deviation, each (B, A), of the Gaussian that the policy head's output tells."""
+    """Return mean and log standard deviation, each (B, A), of the Gaussian in the policy head's output."""
     mean, raw_log_std = output.chunk(2, dim=1)
     return mean, raw_log_std.clamp(_LOG_STD_MIN, _LOG_STD_MAX)
 

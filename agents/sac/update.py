@@ -46,7 +46,7 @@ class _Gradients(Protocol):
 
 
 class Updater:
-    """Carries out updates as long as the same things train; it holds their memory."""
+    """Carries out updates as long as the same things train; it keeps their memory."""
 
     def __init__(
         self, policy: SacPolicy, settings: SACSettings, optimizers: Optimizers, target_entropy: float, cached: bool

@@ -51,4 +51,4 @@ METHODS: dict[str, Method] = {
     "darc": darc.METHOD,
 }
 DEFAULT_METHODS: dict[str, str] = {"ppo": "frozen_encoder", "sac": "averaged_policy"}
-"""algorithm -> the method that `transfer` takes unless told otherwise."""
+"""algorithm -> the method that `transfer` takes where none is named."""

@@ -1,6 +1,6 @@
 """darc: SAC trains in the source's worlds, whose rewards are corrected by how unlikely the target makes every step.
 
-Idea: what pays in the source but cannot happen on the target is not worth learning. Two classifiers tell source from
+Idea: what pays in the source but cannot happen on the target should not be learned. Two classifiers tell source from
 target, one by (s, a, s'), one by (s, a); what they differ by is how much likelier the target makes the step, and is
 added to its reward (Eysenbach et al. 2020, arXiv 2006.13916). As in the paper's algorithm 1 the agent learns from
 source transitions alone, ten of them for every step of the target, and target transitions only train the classifiers:

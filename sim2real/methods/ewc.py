@@ -1,12 +1,13 @@
-"""ewc: everything trains, and what the source's policy hangs on is held near the source's weights.
+"""ewc: everything trains, and what the source's policy depends on is kept near the source's weights.
 
-Idea: as l2_sp, but every weight is held as stiffly as the source policy's actions depend on it, by the diagonal of its
-Fisher information on states of the source (elastic weight consolidation, Kirkpatrick et al. 2017, arXiv 1612.00796).
+Idea: as l2_sp, but every weight is penalised as much as the source policy's actions depend on it, by the diagonal
+of its Fisher information on states of the source (elastic weight consolidation, Kirkpatrick et al. 2017, arXiv
+1612.00796).
 What the source task does not need is free to move. It takes some steps of the source's worlds to measure; they are
 counted apart.
 Helps when source skill is to be retained, or when most weights are idle. Hurts when the target contradicts the source:
-the weights that must move are then the very ones that are held; the diagonal is moreover a poor picture of how weights
-work together.
+the weights that must move are then penalised most; the diagonal is moreover a poor picture of how weights work
+together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """kl_source: everything trains, and the divergence from the source's policy is a loss that sinks to nothing.
 
-Idea: it is behaviour that is to be kept, not weights; so the learner is held to what the source's policy would do in
+Idea: it is behaviour that is to be kept, not weights; the loss asks for what the source's policy would do in
 the states of the target, less and less (kickstarting, Schmitt et al. 2018, arXiv 1803.03835, where the teacher's weight
 is annealed too). With a `space_map` the source's policy is what is carried over, an action that only the target has
 fresh in it.

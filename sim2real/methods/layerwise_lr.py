@@ -1,6 +1,6 @@
 """layerwise_lr: everything carried over, everything trains, the lower a layer the more slowly.
 
-Idea: lower layers hold what is common to source and target, upper ones what is particular, so the learning rate falls
+Idea: lower layers learn what is common to source and target, upper ones what is particular, so the learning rate falls
 by a constant factor a layer from the action towards the input (discriminative fine-tuning, ULMFiT, Howard and Ruder
 2018, arXiv 1801.06146, whose factor 2.6 this is). The value head, which has to learn other returns, trains at the full
 rate; the critic is warmed up before the policy moves.

@@ -2,7 +2,7 @@
 
 Idea: a yardstick, not a method. It spends as many target steps as the source agent spent source steps, usually ten
 times what any other method gets, so it is never compared at an equal budget. How near to it others come, and after how
-many steps, says what transfer is worth: asymptotic performance and time to threshold of Taylor and Stone 2009, JMLR 10,
+many steps, shows what transfer brings: asymptotic performance and time to threshold of Taylor and Stone 2009, JMLR 10,
 1633-1685.
 Helps where a target may allow less than the source does. Hurts, as a yardstick, where its own training goes wrong: who
 is level with a weak oracle has not shown much.

@@ -1,11 +1,11 @@
 """rlpd: SAC learns from batches half of which are transitions of the source, with ten critics, LayerNorm in them.
 
-Idea: data of the source is worth more than weights: kept in every batch, half and half, it goes on telling the critics
+Idea: data of the source beats its weights: kept in every batch, half and half, it goes on teaching the critics
 what the target's few transitions do not say, while LayerNorm bounds what they make of actions never tried and a random
 pair out of ten keeps their targets low (RLPD, Ball et al. 2023, arXiv 2302.02948). As many transitions are taken by the
 source policy in its own worlds, before the first on the target, as the target's budget allows there.
 The paper learns from scratch. Here encoder, policy and temperature are the source's, which costs nothing and gives a
-first return worth having; the critics are fresh, since ten cannot be made of the source's two, and learn alone until a
+first useful return; the critics are fresh, since ten cannot be made of the source's two, and learn alone until a
 tenth of the budget is spent, before they move the policy. As everywhere there is no update before `learning_starts`
 transitions of the target are there: the fewer, the more of that tenth is learnt in. Updates a step, twenty in the
 paper, are as many as configured.

@@ -1,6 +1,6 @@
 """scratch: a fresh agent trained on the target alone, at the same budget. Transfer that loses to it has hurt.
 
-Idea: the agent without transfer, which tells what transfer is worth (Taylor and Stone 2009, JMLR 10, 1633-1685).
+Idea: the agent without transfer, which shows what transfer brings (Taylor and Stone 2009, JMLR 10, 1633-1685).
 Helps when the source misleads. Hurts when it does not: all that it knows has to be learnt again out of a small budget.
 """
 

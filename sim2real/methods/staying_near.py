@@ -1,4 +1,4 @@
-"""The plan that methods with a regulariser share: fine_tune after a critic warm-up, held near the source."""
+"""The plan that methods with a regulariser share: fine_tune after a critic warm-up, regularised towards the source."""
 
 from __future__ import annotations
 

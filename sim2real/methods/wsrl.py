@@ -5,7 +5,7 @@ few thousand steps of the policy as it stands, before any update, give the criti
 from, and no transition of the source has to be kept (WSRL, Zhou et al. 2024, arXiv 2412.07762, who take 5,000 steps).
 Here it is that or a tenth of the budget, if that is less. The paper goes on with ten critics and four updates a step;
 here both are as configured for the source agent and the target.
-Helps when the source's critic and policy are worth keeping, and the source's data is gone or too much. Hurts when the
+Helps when the source's critic and policy are good, and the source's data is gone or too much. Hurts when the
 source policy fails on the target: the first steps are spent on failing, and the replay is full of it.
 """
 

@@ -78,10 +78,10 @@ class TcnMemory(Memory):
     def forward(self, slots: torch.Tensor) -> torch.Tensor:
         """Return the last level's output at the newest slot, (N, width)."""
         slots = nn.functional.pad(slots, (0, 0, self._missing, 0))
-        held = self.activation(self.embedding(slots))
+        state = self.activation(self.embedding(slots))
         for level in self.levels:  # (N, 2 n, width) -> (N, n, width): the earlier of two is the dilated tap
-            held = self.activation(level(held.reshape(len(held), -1, level.in_features)))
-        joined: torch.Tensor = held[:, 0]
+            state = self.activation(level(state.reshape(len(state), -1, level.in_features)))
+        joined: torch.Tensor = state[:, 0]
         return joined
 
 

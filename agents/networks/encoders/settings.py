@@ -70,5 +70,5 @@ class EncoderSettings:
 
     @property
     def history(self) -> int:
-        """Steps an observation must hold for this encoder: VectorAdapter's `history`."""
+        """Steps that an observation must consist of for this encoder: VectorAdapter's `history`."""
         return self.length if "length" in encoder_row(self.kind).reads else 1

@@ -26,7 +26,7 @@ __all__ = ["UserEncoder", "find_module_class", "is_user_encoder"]
 
 
 def is_user_encoder(kind: object) -> bool:
-    """Tell whether `kind` is of the form `module:Class`."""
+    """Return whether `kind` is of the form `module:Class`."""
     return isinstance(kind, str) and all(kind.partition(":"))
 
 
@@ -76,7 +76,7 @@ class UserEncoder(Encoder):
     """normaliser -> the user's module: Class(obs_dim, **options), from (N, obs_dim) to (N, features_dim), float32.
 
     What the module puts out is found by a probe. Its parameters and buffers are parts of the encoder like any
-    other: carried over, frozen, held to their digest. A module that acts by anything else is refused, as it is built
+    other: carried over, frozen, checked by digest. A module that acts by anything else is refused, as it is built
     and with every checkpoint: nothing else is saved.
     """
 

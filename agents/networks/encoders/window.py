@@ -39,9 +39,7 @@ class WindowEncoder(Encoder):
                 f"give the learner a gymnasium VectorEnv, or VectorAdapter(env, history={length})"
             )
         if observation_space.length != length:
-            raise AgentsError(
-                f"encoder.length is {length}, the windows it is given hold {observation_space.length} steps"
-            )
+            raise AgentsError(f"encoder.length is {length}, its windows have {observation_space.length} steps")
         return observation_space
 
     def slots(self, windows: torch.Tensor) -> torch.Tensor:

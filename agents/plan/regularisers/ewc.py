@@ -36,8 +36,8 @@ def make_ewc(regulariser: Regulariser, origin: Origin, trained: Mapping[str, tor
     policy on states of the source (see `compute_diagonal_fisher`), divided by its mean over everything its actions
     depend on, carried over or not. So the weight means the same for networks of any size and policies of any noise,
     and the same as that of l2_source: the mean stiffness of a spring. Option `steps`: source steps that are taken to
-    see these states. A value head has no Fisher information here and is not held. The source's worlds tell no
-    parameters meanwhile: of a teacher, the states are those of an untold policy, as on the target.
+    see these states. A value head has no Fisher information here and is not penalised. The source's worlds give no
+    parameters meanwhile: of a teacher, the states are those of a policy without them, as on the target.
     """
     steps = read_options(regulariser, OPTIONS)["steps"]
     place = f"fisher/{steps}/"
@@ -45,5 +45,5 @@ def make_ewc(regulariser: Regulariser, origin: Origin, trained: Mapping[str, tor
     if acting and not any(name.startswith(place) for name in origin.measured):
         origin.measured.update({place + name: tensor for name, tensor in _measure(origin, steps).items()})
     fisher = {name.removeprefix(place): t for name, t in origin.measured.items() if name.startswith(place)}
-    held = {name: t for name, t in acting.items() if name in fisher}
-    return WeightPenalty(regulariser.kind, regulariser.weight, held, origin.tensors, fisher)
+    penalised = {name: t for name, t in acting.items() if name in fisher}
+    return WeightPenalty(regulariser.kind, regulariser.weight, penalised, origin.tensors, fisher)

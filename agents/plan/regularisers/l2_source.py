@@ -27,10 +27,10 @@ def make_l2_source(regulariser: Regulariser, origin: Origin, trained: Mapping[st
     """Return weight / 2 * sum (theta - theta_source)^2 over what is carried over and trains.
 
     Source: Li, Grandvalet and Davoine 2018, arXiv 1802.01483 (L2-SP); the second term there, weight decay of layers
-    that are not carried over, is left out. Option `parts`: patterns that say what is held, `*`: everything. PPO's
+    that are not carried over, is left out. Option `parts`: patterns that say what is penalised, `*`: everything. PPO's
     value head is not unless asked for: its last layer is in the unit of values, which follows the target's returns, so
     that the source's numbers there soon mean another function.
     """
     wanted = read_options(regulariser, OPTIONS)["parts"]
-    held = {name: tensor for name, tensor in trained.items() if best_pattern(name, wanted) is not None}
-    return WeightPenalty(regulariser.kind, regulariser.weight, held, origin.tensors)
+    penalised = {name: tensor for name, tensor in trained.items() if best_pattern(name, wanted) is not None}
+    return WeightPenalty(regulariser.kind, regulariser.weight, penalised, origin.tensors)

@@ -25,7 +25,7 @@ class PenaltyTerms(NamedTuple):
     policy: KlTerm | None = None
 
     def add_gradients(self) -> dict[str, torch.Tensor]:
-        """Add the gradients of the terms of weights to `.grad` of what they hold; return their values () by kind."""
+        """Add the gradients of the terms of weights to `.grad` of what they concern; return their values () by kind."""
         return {term.kind: term.add_gradient() for term in self.weights}
 
 
@@ -36,7 +36,7 @@ class ActivePenalties(NamedTuple):
     policy: KlPenalty | None = None
 
     def bind(self, parameters: Sequence[torch.Tensor], done: float) -> PenaltyTerms:
-        """Return the terms that hold any of `parameters` now, for an update after the share `done` of the run."""
+        """Return the terms that concern any of `parameters` now, for an update after the share `done` of the run."""
         weights = [penalty.bind(parameters) for penalty in self.weights]
         policy = None if self.policy is None else self.policy.at(done)
         return PenaltyTerms(tuple(term for term in weights if term is not None), policy)
@@ -62,7 +62,7 @@ class Penalties:
         for regulariser in regularisers:
             name = f"regulariser {regulariser.kind!r}"
             if tensors is None:
-                raise PlanError(f"{name} holds on to a source: it needs the source's tensors")
+                raise PlanError(f"{name} regularises towards a source: it needs the source's tensors")
             if not REGULARISERS[regulariser.kind].needs_worlds:
                 continue
             if worlds is None:
@@ -88,7 +88,7 @@ class Penalties:
             return ActivePenalties()
         if phase != self._phase:
             if self._origin is None:
-                raise PlanError(f"phase {phase!r} holds on to a source: it needs the source's tensors")
+                raise PlanError(f"phase {phase!r} regularises towards a source: it needs the source's tensors")
             made = [REGULARISERS[row.kind].make(row, self._origin, trained) for row in regularisers]
             policy = [penalty for penalty in made if isinstance(penalty, KlPenalty)]
             weights = tuple(penalty for penalty in made if isinstance(penalty, WeightPenalty))

@@ -34,7 +34,7 @@ class Option(NamedTuple):
 
     default: Any
     rule: str
-    holds: Callable[[Any], bool]
+    is_met: Callable[[Any], bool]
 
 
 def read_options(regulariser: Regulariser, known: Mapping[str, Option]) -> dict[str, Any]:
@@ -42,6 +42,6 @@ def read_options(regulariser: Regulariser, known: Mapping[str, Option]) -> dict[
     for name, value in regulariser.options.items():
         if name not in known:
             raise PlanError(f"regulariser {regulariser.kind!r}: {unknown_name('option', name, known)}")
-        if not known[name].holds(value):
+        if not known[name].is_met(value):
             raise PlanError(f"regulariser {regulariser.kind!r}: {name} is {value!r}: {known[name].rule}")
     return {name: option.default for name, option in known.items()} | dict(regulariser.options)

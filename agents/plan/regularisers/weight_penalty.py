@@ -36,7 +36,7 @@ class WeightTerm:
 
 
 class WeightPenalty:
-    """weight / 2 * sum over held parameters of importance * (theta - theta_source)^2.
+    """weight / 2 * sum over penalised parameters of importance * (theta - theta_source)^2.
 
     It knows its parameters by identity, so a learner with several optimizers binds it to each of them.
     """
@@ -45,14 +45,14 @@ class WeightPenalty:
         self,
         kind: str,
         weight: float,
-        held: Mapping[str, torch.Tensor],
+        penalised: Mapping[str, torch.Tensor],
         anchors: Mapping[str, torch.Tensor],
         importance: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
-        """Hold the live parameters `held` at `anchors`; all by name, of equal shapes; `importance` None: 1 for all."""
+        """Pull the parameters `penalised` to `anchors`; all by name, of equal shapes; `importance` None: 1 for all."""
         self.kind = kind
         self._springs: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        for name, parameter in held.items():
+        for name, parameter in penalised.items():
             anchor = anchors[name].to(parameter.device, parameter.dtype, copy=True)
             stiffness = torch.full_like(anchor, weight)
             if importance is not None:
@@ -60,10 +60,10 @@ class WeightPenalty:
             self._springs[id(parameter)] = anchor.reshape(-1), stiffness.reshape(-1)
 
     def bind(self, parameters: Sequence[torch.Tensor]) -> WeightTerm | None:
-        """Return the penalty over those of `parameters` that it holds, None if it holds none of them."""
-        held = [parameter for parameter in parameters if id(parameter) in self._springs]
-        if not held:
+        """Return the penalty over those of `parameters` that it concerns, None if it concerns none of them."""
+        penalised = [parameter for parameter in parameters if id(parameter) in self._springs]
+        if not penalised:
             return None
-        springs = [self._springs[id(parameter)] for parameter in held]
+        springs = [self._springs[id(parameter)] for parameter in penalised]
         anchors, stiffness = (torch.cat(column) for column in zip(*springs, strict=True))
-        return WeightTerm(self.kind, held, anchors, stiffness)
+        return WeightTerm(self.kind, penalised, anchors, stiffness)

@@ -31,7 +31,7 @@ def block_widths(layers: Iterable[nn.Module]) -> list[int]:
 class TappedLayers(nn.Sequential):
     """A stack whose output is followed, in the same row, by its input and by what every block but the last made of it.
 
-    So whatever reads the first columns goes on as before, and features that are kept hold all that others need.
+    So whatever reads the first columns goes on as before, and cached features contain all that others need.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

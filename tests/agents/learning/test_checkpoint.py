@@ -415,7 +415,7 @@ def test_weights_that_are_not_finite_or_of_another_kind_are_refused(tmp_path: Pa
     files = json.loads((tmp_path / "b" / "manifest.json").read_text())["files"]
     files["weights.safetensors"] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     rewrite(tmp_path / "b", files=files)
-    with pytest.raises(CheckpointError, match=rf"weights\.safetensors: '{re.escape(name)}' holds NaN"):
+    with pytest.raises(CheckpointError, match=rf"weights\.safetensors: '{re.escape(name)}' contains NaN"):
         load_bundle(tmp_path / "b")
 
 

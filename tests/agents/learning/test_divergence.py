@@ -93,7 +93,7 @@ def test_finiteness_of_tensors() -> None:
 
 def test_a_bundle_takes_no_nan(tmp_path: Path) -> None:
     weights = {"encoder.a": torch.tensor([0.0, math.nan])}
-    with pytest.raises(CheckpointError, match=r"weights\.safetensors: 'encoder\.a' holds NaN"):
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors: 'encoder\.a' contains NaN"):
         save_bundle(tmp_path / "b", weights=weights, state={}, meta={})
     assert not (tmp_path / "b").exists()
     save_bundle(tmp_path / "b", weights={"mask": torch.tensor([-math.inf])}, state={}, meta={})  # of a user's module

@@ -285,7 +285,7 @@ def test_what_a_plan_with_source_data_lacks_is_named(source: Bundle) -> None:
         agent.apply_plan(plan, source.weights)
     with pytest.raises(PlanError, match="the tensors of a source"):
         agent.apply_plan(plan, None, PaysMore(8))
-    with pytest.raises(PlanError, match=r"observation_space .* one batch cannot hold both"):
+    with pytest.raises(PlanError, match=r"observation_space .* one batch cannot have both"):
         agent.apply_plan(plan, source.weights, make_policy_env(6, 2))
     with pytest.raises(PlanError, match="PPO has no use for them"):
         PPO(LinearWorld(8), SMALL, seed=0, device="cpu").apply_plan(plan, source.weights, PaysMore(8))

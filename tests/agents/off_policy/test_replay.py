@@ -81,7 +81,7 @@ def test_draws_are_uniform_over_what_is_held() -> None:
 
 
 def test_too_small_a_replay_is_refused() -> None:
-    with pytest.raises(AgentsError, match="buffer_size is 2: it must hold a step of all 3 worlds"):
+    with pytest.raises(AgentsError, match="buffer_size is 2: a step of all 3 worlds must fit"):
         Replay(2, 2, 1, 3, CPU)
 
 
@@ -160,7 +160,9 @@ def test_other_weights_loaded_into_a_frozen_encoder_are_noticed() -> None:
     settings = {"encoder": {"widths": [8]}, "policy_head": [8], "critic_head": [8], "learning_starts": 64}
     agent, other = (SAC(LinearWorld(8), {**settings, "buffer_size": 512}, seed=s, device="cpu") for s in (0, 1))
     agent.learn(8 * 16)
-    parts.hold_still(agent.policy, [unit for unit in parts.unit_names(agent.policy) if not unit.startswith("encoder")])
+    parts.freeze_all_but(
+        agent.policy, [unit for unit in parts.unit_names(agent.policy) if not unit.startswith("encoder")]
+    )
     agent.experience.cache.refresh(agent.policy.encoder)
     parts.load(agent.policy, parts.tensors(other.policy))  # all parts: another agent in its place
     agent.experience.cache.refresh(agent.policy.encoder)

@@ -284,7 +284,7 @@ def test_plans_that_do_not_fit_the_policy(source: dict[str, torch.Tensor]) -> No
         make().apply_plan(FROZEN_ENCODER)
     with pytest.raises(PlanError, match=r"phase 'p': unknown unit 'encoder\.layers\.9' .did you mean"):
         make().apply_plan(TransferPlan(dict.fromkeys(PARTS, "reset"), (Phase("p", {"encoder.layers.9": 1.0}),)))
-    with pytest.raises(PlanError, match=r"phase 'p' trains \['critic'\], which hold nothing in this policy"):
+    with pytest.raises(PlanError, match=r"phase 'p' trains \['critic'\], which are empty in this policy"):
         make().apply_plan(TransferPlan(dict.fromkeys(PARTS, "reset"), (Phase("p", {"critic": 1.0}),)))
 
 

@@ -460,7 +460,7 @@ def test_the_targets_critic_may_be_built_differently(source: dict[str, torch.Ten
 
 def test_a_regulariser_without_what_it_holds_on_to(source: dict[str, torch.Tensor]) -> None:
     fresh = TransferPlan(dict.fromkeys(KEPT, "reset"), (Phase("all", ALL, regularisers=(L2,)),))
-    with pytest.raises(PlanError, match="'l2_source' holds on to a source: it needs the source's tensors"):
+    with pytest.raises(PlanError, match="'l2_source' regularises towards a source: it needs the source's tensors"):
         make().apply_plan(fresh)
     agent = make()
     before = parts.digests(agent.policy)

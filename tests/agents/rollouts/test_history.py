@@ -105,7 +105,7 @@ def test_space_of_windows() -> None:
     assert twin.length == 2
     with pytest.raises(AgentsError, match=r"a history keeps actions of one vector .* not Discrete"):
         WindowSpace(seen, spaces.Discrete(2), 2)
-    with pytest.raises(AgentsError, match="a history of length 1: it must hold at least 2 steps"):
+    with pytest.raises(AgentsError, match="a history of length 1: it must have at least 2 steps"):
         WindowSpace(seen, space, 1)
 
 
@@ -216,7 +216,7 @@ def test_an_actor_wants_a_beginning() -> None:
 def test_a_history_wants_windows() -> None:
     with pytest.raises(AgentsError, match=r"windows over 4 steps.* VectorAdapter\(env, history=4\)"):
         PPO(VectorAdapter(make_policy_env(4, 2)), HISTORY, seed=0, device="cpu")
-    with pytest.raises(AgentsError, match=r"encoder.length is 4, the windows it is given hold 3 steps"):
+    with pytest.raises(AgentsError, match=r"encoder.length is 4, its windows have 3 steps"):
         PPO(VectorAdapter(make_policy_env(4, 2), history=3), HISTORY, seed=0, device="cpu")
 
 

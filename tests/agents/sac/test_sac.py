@@ -336,7 +336,7 @@ def test_settings_round_trip_and_refuse_what_cannot_be() -> None:
         ({"gradient_steps": 0}, "gradient_steps is 0: it must be above 0"),
         ({"tau": 0.0}, r"tau is 0.0: it must lie in \(0, 1\]"),
         ({"learning_starts": -1}, "learning_starts is -1: it must be a whole number of at least 0"),
-        ({"learning_starts": 11, "buffer_size": 10}, "a buffer_size of 10 never holds so many"),
+        ({"learning_starts": 11, "buffer_size": 10}, "a buffer_size of 10 has no room"),
         ({"critic_layer_norm": 1}, "critic_layer_norm is 1: it must be true or false"),
         ({"target_entropy": "auto"}, "target_entropy is 'auto': it must be a finite number, or null"),
         ({"gama": 0.9}, "unknown SAC setting 'gama'.*did you mean 'gamma'"),
@@ -349,9 +349,9 @@ def test_settings_round_trip_and_refuse_what_cannot_be() -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(AgentsError, match="acts by one bounded vector"):
         SAC(gym.make("CartPole-v1"), TINY)
-    with pytest.raises(AgentsError, match="buffer_size is 4: it must hold a step of all 8 worlds"):
+    with pytest.raises(AgentsError, match="buffer_size is 4: a step of all 8 worlds must fit"):
         SAC(LinearWorld(8), {**TINY, "buffer_size": 4, "learning_starts": 1})
-    with pytest.raises(AgentsError, match="learning_starts is 20: a buffer_size of 20 holds 16 transitions in whole"):
+    with pytest.raises(AgentsError, match="learning_starts is 20: a buffer_size of 20 has room for 16 transitions"):
         SAC(LinearWorld(8), {**TINY, "buffer_size": 20, "learning_starts": 20})
     agent = SAC(LinearWorld(4), TINY, device="cpu")
     for refused, message in (

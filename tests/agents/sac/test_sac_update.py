@@ -102,7 +102,7 @@ def test_gradients_through_the_smaller_critic_are_the_same_sorted_and_in_one_pro
 @pytest.mark.parametrize("frozen", [("encoder", "encoder_target"), ("encoder.layers.0",), ("critic.layers.0",)])
 def test_gradients_by_hand_with_something_frozen(frozen: tuple[str, ...]) -> None:
     agent = collected(TINY)
-    parts.hold_still(agent.policy, [unit for unit in parts.unit_names(agent.policy) if not unit.startswith(frozen)])
+    parts.freeze_all_but(agent.policy, [unit for unit in parts.unit_names(agent.policy) if not unit.startswith(frozen)])
     batch = a_batch(agent)
     by_hand = gradients_of(agent, HandGradients(agent.policy, agent.settings, False), batch)
     by_autograd = gradients_of(agent, AutogradGradients(agent.policy, agent.settings.gamma, False), batch)
@@ -127,7 +127,7 @@ def test_gradients_by_hand_with_something_frozen(frozen: tuple[str, ...]) -> Non
 def test_gradients_with_cached_features_are_those_without(encoder: dict[str, Any], by_hand: bool) -> None:
     agent = collected({**TINY, "encoder": encoder})
     everything_else = [u for u in parts.unit_names(agent.policy) if not u.startswith("encoder")]
-    parts.hold_still(agent.policy, everything_else)
+    parts.freeze_all_but(agent.policy, everything_else)
     found = []
     for cached in (True, False):
         by: HandGradients | AutogradGradients
