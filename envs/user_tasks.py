@@ -1,9 +1,9 @@
-"""Environments that are not in ENVS: a task of the user's own, `module:Class`, or one of Gymnasium's, `gym:<id>`.
+"""Environments that are not in ENVS: a user's `module:Class`, a Task or a gymnasium.Env, or Gymnasium's `gym:<id>`.
 
 A module is looked for where Python looks for modules, then in the folders given to `import_from`, then in the working
 directory. Folders stay on `sys.path`, last, so that the module's methods find what lies beside it whenever they import
-it. A class shows that it is a Task before anything of it is called, so a name in a file that somebody else wrote, such
-as `subprocess:Popen`, runs nothing.
+it. A class shows that it is a Task, or an environment, before anything of it is called, so a name in a file that
+somebody else wrote, such as `subprocess:Popen`, runs nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
+
+import gymnasium
 
 from .errors import EnvsError, unknown_name
 from .gym.task import GymTask
@@ -61,9 +63,13 @@ def find_task(name: str) -> Callable[..., Task]:
             import_from(Path.cwd())
         return cast(Callable[..., Task], partial(GymTask, thing))
     module = _import(name, place)
-    classes = {k: v for k, v in vars(module).items() if inspect.isclass(v) and not k.startswith("_")}
+    classes: dict[str, type[Any]] = {
+        k: v for k, v in vars(module).items() if inspect.isclass(v) and not k.startswith("_")
+    }
     if thing not in classes:
         raise unknown_name(f"class in module {place!r}", thing, classes)
+    if issubclass(classes[thing], gymnasium.Env):
+        return cast(Callable[..., Task], partial(GymTask, classes[thing]))
     members = {member for base in classes[thing].__mro__ for member in vars(base)}
     if not members.issuperset(_METHODS):
         raise _no_task(name, thing, [member for member in (*_ATTRIBUTES, *_METHODS) if member not in members])
@@ -71,7 +77,9 @@ def find_task(name: str) -> Callable[..., Task]:
 
 
 def _no_task(name: str, owner: str, lacking: Sequence[str]) -> EnvsError:
-    return EnvsError(f"env {name!r}: {owner} is no Task, it lacks {', '.join(lacking)}; see envs.Task")
+    return EnvsError(
+        f"env {name!r}: {owner} is no Task, it lacks {', '.join(lacking)}; see envs.Task; nor is it a gymnasium.Env"
+    )
 
 
 def _import(name: str, place: str) -> ModuleType:

@@ -95,7 +95,7 @@ def _conclude(
     solvability: Solvability,
 ) -> tuple[Verdict, str]:
     """Return the verdict, the first that applies, and why."""
-    same = "" if not divergence.null else f"; one step from {divergence.steps} states never leads apart"
+    same = "" if not divergence.null else f"; {divergence.describe_steps()} never leads apart"
     if wrong := sorted((q for q in quantities if q.wrong), key=lambda q: -q.excess):
         rest = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         return Verdict.WRONG_QUANTITY, wrong[0].explain() + rest + _unreached(pair) + same
@@ -104,7 +104,7 @@ def _conclude(
             return Verdict.UNSOLVABLE, "; ".join((solvability.reason, *more))
         return Verdict.WRONG_QUANTITY, "; ".join(more)
     if divergence.null:
-        return Verdict.NULL, f"changes nothing: one step from {divergence.steps} states never leads apart" + (
+        return Verdict.NULL, f"changes nothing: {divergence.describe_steps()} never leads apart" + (
             _idle_limits(pair, reference) + _unreached(pair)
         )
     if not divergence.steps:
@@ -112,7 +112,8 @@ def _conclude(
     if solvability.known and not solvability.solvable:
         return Verdict.UNSOLVABLE, solvability.reason
     name, value = divergence.worst
-    return Verdict.OK, f"{name} diverges most, by {value:.3g} of its one-step change"
+    whole = "" if divergence.one_step else f", over {divergence.describe_steps()}"
+    return Verdict.OK, f"{name} diverges most, by {value:.3g} of its one-step change{whole}"
 
 
 def _unreached(pair: WorldPair) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..physics.fidelity import NOMINAL
-from .pairs.recording import Actions, AnyEnv, States, core, endless, read_state, write_state
+from .pairs.recording import Actions, AnyEnv, States, core, endless, has_state, read_state, write_state
 from .pairs.verdict import Divergence
 from .pairs.world_pair import WorldPair, WorldsFactory
 
@@ -105,6 +105,8 @@ def compute_divergence(
     If nothing diverges, what comes late may still: a domain with profiles, pushes or drifts gets the same over the
     length of an episode, as do limits that are met rarely, though only while no episode of the nominal world
     would have ended, as states that nobody meets prove nothing.
+
+    Environments without a state of MuJoCo's stay in their own: what is compared are two whole runs from one start.
     """
     late = any(e.in_time is not None or e.parameter.startswith(_LATE) for e in pair.expectation.domain.entries)
     short = _compare(make_nominal, make_shifted, visits, _NUM_STEPS, seed, every_state=False)
@@ -153,4 +155,4 @@ def _compare(
     nominal.close()
     shifted.close()
     names = target.task.observation_names
-    return Divergence(dict(zip(names, (total / max(steps, 1)).tolist(), strict=True)), steps, first)
+    return Divergence(dict(zip(names, (total / max(steps, 1)).tolist(), strict=True)), steps, first, has_state(shifted))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .divergence import Visits
-from .pairs.recording import AnyEnv, core
+from .pairs.recording import AnyEnv, core, has_state
 from .pairs.verdict import Solvability
 from .pairs.world_pair import WorldPair, WorldsFactory
 
@@ -142,5 +142,11 @@ def judge(make: WorldsFactory, visits: Visits, nominal: Search, pair: WorldPair,
 
 
 def _actions_do_nothing(pair: WorldPair) -> bool:
-    """Return whether two different sequences of actions lead to the same states, to the bit, in every world."""
-    return bool((pair.still.state == pair.free.state).all())
+    """Return whether two different sequences of actions lead to the same states, to the bit, in every world.
+
+    Where no state can be seen, to the same observations and rewards.
+    """
+    still, free = pair.still, pair.free
+    if has_state(pair.shifted):
+        return bool((still.state == free.state).all())
+    return bool((still.truth == free.truth).all() and (still.reward == free.reward).all())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EnvsError
-from .pairs.recording import Actions, AnyEnv, core, endless, read_state, write_state
+from .pairs.recording import Actions, AnyEnv, core, endless, has_state, read_state, write_state
 
 __all__ = ["Twin"]
 
@@ -28,8 +28,13 @@ class Twin:
         """Put the worlds of `env` beside those of `leader`.
 
         Raises:
-            EnvsError: when they are not as many, or not of the same robot.
+            EnvsError: when they are not as many, not of the same robot, or have no state that could be written.
         """
+        if not (has_state(env) and has_state(leader)):
+            raise EnvsError(
+                f"twin: {core(leader).physics.name} has no MuJoCo state, so no step can be taken again from there; "  # type: ignore[attr-defined]
+                "valid: environments that run on a MuJoCo model"
+            )
         self._env, self._own, self._leader = env, core(env).physics, core(leader).physics
         for what, own, other in (
             ("worlds", self._own.num_envs, self._leader.num_envs),

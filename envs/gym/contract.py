@@ -43,7 +43,8 @@ class GymContract:
         """Look at the spaces of `env`, an unwrapped environment.
 
         Raises:
-            EnvsError: when it has no MuJoCo model and data, or spaces that are not supported.
+            EnvsError: when it has a MuJoCo model without data or the reverse, or spaces that are not supported; one
+                that has neither is a Modelless by now.
         """
         self.name = name
         for attribute, kind in (("model", mujoco.MjModel), ("data", mujoco.MjData)):

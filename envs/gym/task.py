@@ -1,8 +1,7 @@
-"""GymTask: any registered Gymnasium environment that runs on a MuJoCo model, as a task."""
+"""GymTask: any Gymnasium environment, registered or a class, as a task."""
 
 from __future__ import annotations
 
-import importlib.util
 import traceback
 from pathlib import Path
 from typing import Any
@@ -20,94 +19,78 @@ from ..physics.physics import Physics
 from ..tasks.task import Ids, Measured
 from .contract import GymContract, close_envs
 from .model_files import require_bounded_model
+from .modelless import Modelless, with_model
 from .physics import GymPhysics
+from .plain_physics import PlainPhysics
+from .sources import find_source
 
 __all__ = ["GymTask"]
 
 Array = NDArray[np.float64]
-_PLUGINS = ("gymnasium_robotics",)  # packages that register MuJoCo environments once imported
 
 
 class GymTask:
-    """`gym:<id>` in a configuration: observation, reward and end are the environment's own.
+    """`gym:<id>` or `module:Class` in a configuration: observation, reward and end are the environment's own.
 
-    Its time limit counts, its wrappers do not. An episode that it truncates itself is truncated. A dictionary
-    observation is flattened in the order of `gymnasium.spaces.flatten`; entries are called `<key>.<index>`, those of
-    an array `obs.<index>`. Actions of any shape are flat too; it gets them within its action space, in that space's
-    shape and precision.
+    Its time limit counts, the wrappers of a registered one do not. An episode that it truncates itself is truncated. A
+    dictionary observation is flattened in the order of `gymnasium.spaces.flatten`; entries are called `<key>.<index>`,
+    those of an array `obs.<index>`. Actions of any shape are flat too; it gets them within its action space, in that
+    space's shape and precision.
 
     The reward is the environment's own, so it charges the action that arrives behind the actuator channel.
 
-    Every physical, actuator, sensor and disturbance parameter applies, except those that need the model to be
-    compiled anew. Actions are called `action.<index>`. One MjData per world, stepped in Python: slower than the tasks
-    that come along.
+    Where it runs on a MuJoCo model, every physical, actuator, sensor and disturbance parameter applies, except those
+    that need the model to be compiled anew. Where it does not, those of actuators and sensors do: see PlainPhysics.
+    Actions are called `action.<index>`. Every world is stepped in Python: slower than the tasks that come along.
 
     Cheap fidelity: the implicitfast integrator.
+
+    Attributes:
+        is_plain: whether it has no MuJoCo model.
     """
 
     cheap = Fidelity(integrator="implicitfast")
 
-    def __init__(self, env_id: str, /, **options: Any) -> None:
+    def __init__(self, env: str | type[gymnasium.Env[Any, Any]], /, **options: Any) -> None:
         """Find the environment and look at one.
 
         Args:
-            env_id: as registered, or `package:id` to import the package first.
-            options: of `gymnasium.make`; `max_episode_steps` is the time limit, -1 or None: the registered one.
+            env: the id as registered, `package:id` to import the package first, or a class of environments.
+            options: of `gymnasium.make` or of the class; `max_episode_steps` is the time limit, -1 or None: the
+                environment's own, or 1000 where it has none.
 
         Raises:
-            EnvsError: when it is not registered, cannot be made, does not run on a MuJoCo model, or does not return
-                what Gymnasium's interface asks for.
+            EnvsError: when it is not registered, cannot be made, or does not return what Gymnasium's interface asks
+                for.
         """
-        self._id, self._options = env_id, options
-        if "id" in options:
-            raise EnvsError(f"gym:{env_id}: 'id' cannot be an option: gymnasium.make calls the environment's id so")
-        limit = _read_limit(env_id, options.get("max_episode_steps"))
-        spec = self._find()
+        self._source, self._options = find_source(env, options), options
+        limit = _read_limit(self.name, options.get("max_episode_steps"))
         if isinstance(file := options.get("xml_file"), str):
             require_bounded_model(Path(file))
         probe = self._make()
         try:
-            self._contract = GymContract(f"gym:{env_id}", probe)
-            self.max_episode_steps = limit or spec.max_episode_steps or 1000
+            self._contract, self.is_plain = GymContract(self.name, probe), isinstance(probe, Modelless)
+            self.max_episode_steps = limit or self._source.max_episode_steps or 1000
             self.frame_skip = int(getattr(probe, "frame_skip", 1))
             self._contract.try_out(probe)
         finally:
-            close_envs(f"gym:{env_id}", [probe])
-
-    def _find(self) -> Any:
-        package, colon, env_id = self._id.rpartition(":")
-        if colon and not package:
-            raise EnvsError(
-                f"gym:{self._id}: names no package between its colons; write gym:{env_id} or gym:<package>:{env_id}"
-            )
-        if package:
-            _import_package(self._id, package)
-        for plugin in _PLUGINS:
-            if self._id not in gymnasium.registry and not package and importlib.util.find_spec(plugin):
-                gymnasium.register_envs(importlib.import_module(plugin))
-        try:
-            return gymnasium.spec(env_id)
-        except gymnasium.error.Error as error:
-            raise EnvsError(
-                f"gym:{self._id}: not registered with Gymnasium ({error}); to import its package first write "
-                "gym:<package>:<id>, and install the package (for Fetch: pip install gymnasium-robotics)"
-            ) from None
+            close_envs(self.name, [probe])
 
     def _make(self) -> Any:
         try:
             with compile_quietly():
-                return gymnasium.make(self._id, **{"disable_env_checker": True, **self._options}).unwrapped
+                return with_model(self._source.build(self._options))
         except (Exception, SystemExit) as error:  # whatever the environment raises is its user's to read
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = str(error) or f"raised in {place.filename}, line {place.lineno}, without a word"
             raise EnvsError(
-                f"gym:{self._id}: cannot be made with options {self._options}: {type(error).__name__}: {reason}"
+                f"{self.name}: cannot be made with options {self._options}: {type(error).__name__}: {reason}"
             ) from error
 
     @property
     def name(self) -> str:
-        """Return what configurations call it, `gym:<id>`."""
-        return f"gym:{self._id}"
+        """Return what configurations call it, `gym:<id>` or `module:Class`."""
+        return self._source.name
 
     @property
     def contract(self) -> GymContract:
@@ -127,15 +110,16 @@ class GymTask:
         self, num_envs: int, fidelity: Fidelity, num_threads: int, max_episode_steps: int | None
     ) -> GymPhysics:
         """Return the environments; `num_threads` has no effect on Python code."""
-        return GymPhysics(self._make, self._contract, num_envs, fidelity, max_episode_steps)
+        given = self._make, self._contract, num_envs, fidelity, max_episode_steps
+        return PlainPhysics(*given, repeatable=self._source.repeatable) if self.is_plain else GymPhysics(*given)
 
     def spec(self) -> mujoco.MjSpec:
-        """Refuse: the environment compiles its own model.
+        """Refuse: the environment compiles its own model, or has none.
 
         Raises:
             EnvsError: always.
         """
-        raise EnvsError(f"gym:{self._id}: compiles its own model")
+        raise EnvsError(f"{self.name}: compiles its own model")
 
     def reset(self, physics: Physics, ids: Ids, draws: EpisodeDraws) -> None:
         """Reset the environments, each with a seed of its own stream."""
@@ -172,27 +156,7 @@ class GymTask:
         return _gym(physics).truncations.copy()
 
 
-def _import_package(env_id: str, package: str) -> None:
-    """Import the package that registers an environment, `package:id`.
-
-    Raises:
-        EnvsError: when it is not there, or whatever it raises.
-    """
-    try:
-        importlib.import_module(package)
-    except (Exception, SystemExit) as error:  # whatever the package raises is its user's to read
-        absent = isinstance(error, ModuleNotFoundError) and error.name == package.partition(".")[0]
-        hint = (
-            f"; looked for beside the configuration, in the working directory {Path.cwd()} and where Python looks for "
-            "modules: install it, run the command in its folder, or put that on PYTHONPATH"
-        )
-        reason = f"{type(error).__name__}: {error}{hint if absent else ''}"
-        raise EnvsError(
-            f"gym:{env_id}: not registered with Gymnasium, as its package {package!r} fails to import: {reason}"
-        ) from error
-
-
-def _read_limit(env_id: str, limit: Any) -> int | None:
+def _read_limit(name: str, limit: Any) -> int | None:
     """Return the time limit that is asked for; None: none is.
 
     Raises:
@@ -202,8 +166,7 @@ def _read_limit(env_id: str, limit: Any) -> int | None:
         return None
     if not is_whole(limit) or limit < 1:
         raise EnvsError(
-            f"gym:{env_id}: option max_episode_steps must be a whole number >= 1, or -1 (the registered limit), "
-            f"got {limit!r}"
+            f"{name}: option max_episode_steps must be a whole number >= 1, or -1 (the registered limit), got {limit!r}"
         )
     return int(limit)
 

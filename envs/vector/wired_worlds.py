@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..channels import ActuatorChannel, DisturbanceChannel, SensorChannel, Wiring
 from ..domain.domain import Domain
 from ..domain.streams import StepStreams
+from ..gym.plain_physics import require_channels
 from ..gym.rebuild import require_lasting_model
 from ..physics.nominal import Nominal
 from ..physics.physics import Physics
@@ -33,6 +34,7 @@ def wire(task: Task, domain: Domain, physics: Physics, steps: StepStreams) -> Wi
     Raises:
         EnvsError: when the domain does not fit the model.
     """
+    require_channels(physics, domain)
     sensed = sensed_names(task)
     nominal = Nominal(physics.model, sensed, physics.action_names)
     worlds = Worlds(domain, physics, nominal, steps.channel("profiles"))

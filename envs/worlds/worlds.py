@@ -121,7 +121,7 @@ class Worlds:
     def support(self, name: str) -> tuple[float, float]:
         """Return the least and greatest value a channel parameter can take in this domain."""
         default = PARAMETERS[name].default(self.nominal)
-        ends = [default]
+        ends = [np.array([PARAMETERS[name].ideal])]  # type: ignore[union-attr]  # also where there is no such object
         for entry, chosen in zip(self.domain.entries, self._selected, strict=True):
             if entry.parameter == name:
                 ends.extend(entry.effective(default[chosen], np.array(entry.support())))

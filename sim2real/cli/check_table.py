@@ -43,7 +43,7 @@ def _cells(row: CheckedShift) -> list[str]:
         check.shift,
         "-" if check.severity is None else f"{check.severity:g}",
         _quantity(check.worst),
-        "-" if check.divergence is None else _divergence(*check.divergence.worst),
+        "-" if check.divergence is None else _divergence(*check.divergence.worst, one_step=check.divergence.one_step),
         "-" if row.returns is None else f"{_interval(row.returns.nominal)} -> {_interval(row.returns.shifted)}",
         "-" if check.solvability is None else check.solvability.word,
     ]
@@ -54,8 +54,9 @@ def _quantity(quantity: Quantity | None) -> str:
     return "-" if quantity is None else f"{quantity.name} {quantity.intended:.4g} -> {quantity.measured:.4g}"
 
 
-def _divergence(name: str, value: float) -> str:
-    return f"{name} {value:.3g}" if value else "none"
+def _divergence(name: str, value: float, *, one_step: bool) -> str:
+    """Return the entry that diverges most; `one_step`: in a step from the same state, else in runs from one start."""
+    return f"{name} {value:.3g}{'' if one_step else ' (whole runs)'}" if value else "none"
 
 
 def _interval(value: Interval) -> str:

@@ -12,11 +12,12 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from ...domain.streams import EpisodeDraws
+from ...gym.plain_physics import PlainPhysics
 from ...physics.physics import Physics
 from ...tasks.task import Task
 from ...vector.vector_env import DomainVectorEnv
 
-__all__ = ["AnyEnv", "Recording", "States", "core", "endless", "read_state", "record", "write_state"]
+__all__ = ["AnyEnv", "Recording", "States", "core", "endless", "has_state", "read_state", "record", "write_state"]
 
 Array = NDArray[np.float64]
 Actions = NDArray[np.floating]
@@ -28,6 +29,11 @@ AnyEnv = VectorEnv[Any, Any, Any]
 def core(env: AnyEnv) -> DomainVectorEnv:
     """Return the worlds below all wrappers: what runs."""
     return cast(DomainVectorEnv, env.unwrapped)
+
+
+def has_state(env: AnyEnv) -> bool:
+    """Return whether there is a state of the physics: an environment without MuJoCo has none that could be seen."""
+    return not isinstance(core(env).physics, PlainPhysics)
 
 
 @dataclass(frozen=True)

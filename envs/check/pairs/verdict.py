@@ -110,11 +110,20 @@ class Divergence:
         entries: observation name -> mean distance in units of that entry's nominal one-step change (sd).
         steps: world-steps compared.
         first_step: control step of the first difference; -1 if there is none.
+        one_step: whether every step is taken from the same state; where no state can be written, two whole runs from
+            one start are compared, so that what diverges adds up.
     """
 
     entries: dict[str, float]
     steps: int
     first_step: int
+    one_step: bool = True
+
+    def describe_steps(self) -> str:
+        """Return in words what was compared."""
+        if self.one_step:
+            return f"one step from {self.steps} states"
+        return f"a run of {self.steps} world-steps with the same start and actions"
 
     @property
     def worst(self) -> tuple[str, float]:

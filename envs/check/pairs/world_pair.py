@@ -16,7 +16,7 @@ from ...domain.domain import Domain
 from ...physics.fields.parameters import PARAMETERS
 from ...physics.nominal import object_names
 from .expectation import Expectation
-from .recording import AnyEnv, Recording, core, record
+from .recording import AnyEnv, Recording, core, has_state, record
 
 __all__ = ["WorldPair", "WorldsFactory", "body_ids", "geom_ids", "joint_ids"]
 
@@ -151,7 +151,12 @@ class WorldPair:
 
     @cached_property
     def kicked(self) -> Recording:
-        """Return the same with the same noise, but every velocity changed at the start: what differs is signal."""
+        """Return the same with the same noise, but every velocity changed at the start: what differs is signal.
+
+        Where there is no velocity, the actions are others.
+        """
+        if not has_state(self.shifted):
+            return record(self.shifted, self.random_actions[::-1], self.seed)
         return record(self.shifted, self.random_actions, self.seed, kick=_KICK)
 
     @cached_property

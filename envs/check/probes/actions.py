@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pairs.recording import record
+from ..pairs.recording import has_state, record
 from ..pairs.signals import first_difference, grid_step, oldest_match, pooled_sd
 from ..pairs.verdict import Quantity
 from ..pairs.world_pair import WorldPair
@@ -20,8 +20,10 @@ _ROUNDING = 1e-6  # actions are float32
 def probe_delay(pair: WorldPair, parameter: str) -> list[Quantity]:
     """Step every entry of the action by itself; the delay is when the state first differs from that without.
 
-    Both runs share their seed, so that whatever else is random in them is the same to the bit.
+    Both runs share their seed, so that whatever else is random in them is the same to the bit. Where no state can be
+    seen, what is handed to the environment counts.
     """
+    seen = has_state(pair.shifted)
     extra = pair.expectation.largest("action_jitter")
     steps = pair.expectation.largest(parameter) + extra + 4
     still = pair.constant_actions(np.zeros(pair.num_actions), steps)
@@ -31,9 +33,9 @@ def probe_delay(pair: WorldPair, parameter: str) -> list[Quantity]:
         stepped, columns = still.copy(), columns_of(pair, parameter, entry)
         stepped[:, :, columns] = pair.held_action[columns]
         moved = record(pair.shifted, stepped, pair.seed)
-        onset = first_difference(moved.state[1:] != rest.state[1:])
+        onset = first_difference(moved.state[1:] != rest.state[1:] if seen else moved.ctrl != rest.ctrl)
         delay = np.where(moved.sound & rest.sound, onset, np.nan)
-        how = "the number of control steps before an action moves the state"
+        how = f"the number of control steps before an action {'moves the state' if seen else 'arrives'}"
         quantities.append(delay_quantity(pair, parameter, entry, how, delay, extra))
     return quantities
 

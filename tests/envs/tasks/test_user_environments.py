@@ -125,7 +125,7 @@ def test_two_servos_of_a_joint_have_names_of_their_own(robot: str) -> None:
         ("gym:Nothing-v0", {}, r"gym:Nothing-v0: not registered with Gymnasium .*pip install"),
         ("gym::Hopper-v5", {}, r"gym::Hopper-v5: names no package between its colons; write gym:Hopper-v5 or gym:<"),
         ("gym:no_package:Nothing-v0", {}, r"gym:no_package:Nothing-v0: not registered"),
-        ("gym:CartPole-v1", {}, "gym:CartPole-v1: has no MuJoCo model"),
+        ("gym:CartPole-v1", {}, "gym:CartPole-v1: actions must be a Box of floating-point numbers, got Disc"),
         ("gym:Hopper-v5", {"weight": 1}, r"gym:Hopper-v5: cannot be made with options \{'weight': 1\}"),
     ],
 )
