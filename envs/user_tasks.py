@@ -21,6 +21,7 @@ from typing import Any, cast
 import gymnasium
 
 from .errors import EnvsError, unknown_name
+from .gym.sources import class_source
 from .gym.task import GymTask
 from .tasks.task import Task
 from .vector.task_check import check_task
@@ -69,7 +70,8 @@ def find_task(name: str) -> Callable[..., Task]:
     if thing not in classes:
         raise unknown_name(f"class in module {place!r}", thing, classes)
     if issubclass(classes[thing], gymnasium.Env):
-        return cast(Callable[..., Task], partial(GymTask, classes[thing]))
+        source = class_source(f"{place.rpartition('/')[2]}:{thing}", classes[thing])
+        return cast(Callable[..., Task], partial(GymTask, source))
     members = {member for base in classes[thing].__mro__ for member in vars(base)}
     if not members.issuperset(_METHODS):
         raise _no_task(name, thing, [member for member in (*_ATTRIBUTES, *_METHODS) if member not in members])

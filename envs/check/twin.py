@@ -32,8 +32,8 @@ class Twin:
         """
         if not (has_state(env) and has_state(leader)):
             raise EnvsError(
-                f"twin: {core(leader).physics.name} has no MuJoCo state, so no step can be taken again from there; "  # type: ignore[attr-defined]
-                "valid: environments that run on a MuJoCo model"
+                f"twin: {_name(leader)} has no MuJoCo state from which another simulator could take the same step "
+                "and be compared; valid: environments that run on a MuJoCo model"
             )
         self._env, self._own, self._leader = env, core(env).physics, core(leader).physics
         for what, own, other in (
@@ -66,3 +66,8 @@ class Twin:
         write_state(self._own, read_state(self._leader))
         obs, _, _, _, infos = self._env.step(actions)
         return obs, ~infos["fault"]
+
+
+def _name(env: AnyEnv) -> str:
+    task = core(env).task
+    return str(getattr(task, "name", type(task).__name__))

@@ -1,3 +1,3 @@
-"""Any registered Gymnasium environment that runs on MuJoCo, as a task: `gym:<id>`."""
+"""Any Gymnasium environment as a task, with MuJoCo or without: `gym:<id>`, or a class, `module:Class`."""
 
 __all__: list[str] = []

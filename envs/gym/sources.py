@@ -16,7 +16,7 @@ import gymnasium
 
 from ..errors import EnvsError
 
-__all__ = ["EnvSource", "find_source"]
+__all__ = ["EnvSource", "class_source", "find_source"]
 
 _PLUGINS = ("gymnasium_robotics",)  # packages that register MuJoCo environments once imported
 
@@ -38,14 +38,12 @@ class EnvSource:
     repeatable: bool
 
 
-def find_source(env: str | type[gymnasium.Env[Any, Any]], options: Mapping[str, Any]) -> EnvSource:
-    """Return the source of a class of environments, of a registered id, of `package:id` or of `module:Class`.
+def find_source(env: str, options: Mapping[str, Any]) -> EnvSource:
+    """Return the source of a registered id, of `package:id` or of `module:Class`.
 
     Raises:
         EnvsError: when it is neither registered nor such a class, or an option cannot be given.
     """
-    if not isinstance(env, str):
-        return _of_class(f"{env.__module__.rpartition('/')[2]}:{env.__qualname__}", env)
     package, colon, name = env.rpartition(":")
     if colon and not package:
         raise EnvsError(f"gym:{env}: names no package between its colons; write gym:{name} or gym:<package>:{name}")
@@ -58,7 +56,7 @@ def find_source(env: str | type[gymnasium.Env[Any, Any]], options: Mapping[str, 
         spec = gymnasium.spec(name)
     except gymnasium.error.Error as error:
         if (own := _class_in(package, name)) is not None:
-            return _of_class(f"gym:{env}", own)
+            return class_source(f"gym:{env}", own)
         raise EnvsError(
             f"gym:{env}: not registered with Gymnasium ({error}); to import its package first write "
             "gym:<package>:<id>, and install the package (for Fetch: pip install gymnasium-robotics); a class of "
@@ -73,8 +71,14 @@ def _make_registered(env_id: str, options: Mapping[str, Any]) -> Any:
     return gymnasium.make(env_id, **{"disable_env_checker": True, **options}).unwrapped
 
 
-def _of_class(name: str, cls: Callable[..., Any]) -> EnvSource:
-    """Return the source of a class; its attributes `max_episode_steps` and `nondeterministic` mean what a spec's do."""
+def class_source(name: str, cls: Callable[..., Any]) -> EnvSource:
+    """Return the source of a class of gymnasium.Env that configurations call `name`.
+
+    Its attributes `max_episode_steps` and `nondeterministic`, if it has them, mean what those of Gymnasium's specs do.
+
+    Raises:
+        EnvsError: when such a limit is no number of steps.
+    """
     limit = getattr(cls, "max_episode_steps", None)
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise EnvsError(f"{name}: the class's max_episode_steps must be a whole number >= 1 or None, got {limit!r}")

@@ -6,7 +6,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from .model_files import require_bounded_model
 from .modelless import Modelless, with_model
 from .physics import GymPhysics
 from .plain_physics import PlainPhysics
-from .sources import find_source
+from .sources import EnvSource, find_source
 
 __all__ = ["GymTask"]
 
@@ -51,11 +50,11 @@ class GymTask:
 
     cheap = Fidelity(integrator="implicitfast")
 
-    def __init__(self, env: str | type[gymnasium.Env[Any, Any]], /, **options: Any) -> None:
+    def __init__(self, env: str | EnvSource, /, **options: Any) -> None:
         """Find the environment and look at one.
 
         Args:
-            env: the id as registered, `package:id` to import the package first, or a class of environments.
+            env: the id as registered, `package:id` to import the package first, or where else one comes from.
             options: of `gymnasium.make` or of the class; `max_episode_steps` is the time limit, -1 or None: the
                 environment's own, or 1000 where it has none.
 
@@ -63,7 +62,7 @@ class GymTask:
             EnvsError: when it is not registered, cannot be made, or does not return what Gymnasium's interface asks
                 for.
         """
-        self._source, self._options = find_source(env, options), options
+        self._source, self._options = env if isinstance(env, EnvSource) else find_source(env, options), options
         limit = _read_limit(self.name, options.get("max_episode_steps"))
         if isinstance(file := options.get("xml_file"), str):
             require_bounded_model(Path(file))

@@ -50,8 +50,8 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
     of an episode infos are those of the task's `reset_info`, if it has one. Every step's infos have the reward terms,
     `reward_terms` their names; their sum in this order is the reward.
 
-    `groups` are the observation groups shown, see `tasks.groups`. Of `policy` alone observations are an array (num_envs,
-    obs_dim), of more a dictionary, group -> (num_envs, ...). `privileged` is the task's own, then `world_parameters`.
+    `groups` are the observation groups shown, see `tasks.groups`. Of `policy` alone observations are an array
+    (num_envs, obs_dim), of more a dictionary of such. `privileged` is the task's own, then `world_parameters`.
 
     A world that diverges, or in which MuJoCo raises, ends truncated with its last sound observation, reward zero and
     `infos["fault"]`; `num_faults` counts them. So does one whose reward or reading is NaN or beyond single precision;
