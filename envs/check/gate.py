@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from ..domain.domain import Domain
@@ -54,7 +55,7 @@ class Gate:
         self._reference = Reference(lambda num, seed: self._build(Domain(), num, seed), seed)
 
     def _build(self, domain: Domain, num_envs: int, seed: int) -> AnyEnv:
-        return DomainVectorEnv(
+        env = DomainVectorEnv(
             as_vector(environment(self.env).make_task(**self._task_options)),
             domain,
             num_envs=num_envs,
@@ -63,6 +64,14 @@ class Gate:
             max_episode_steps=None,
             autoreset_mode=AutoresetMode.DISABLED,  # worlds that have ended cost nothing
         )
+        low, high = env.physics.action_bounds
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):  # as a gym: environment may have them
+            env.close()
+            raise EnvsError(
+                f"{self.env}: the gate draws actions uniformly between their bounds, and here they are {low.tolist()} "
+                f"to {high.tolist()}; must be finite"
+            )
+        return env
 
     def domain(self, shift: str, severity: float | str | None = None) -> Domain:
         """Return the domain of a row of SHIFTS for this environment.

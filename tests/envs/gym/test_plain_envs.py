@@ -51,8 +51,8 @@ class Arm(gymnasium.Env[Any, Any]):
         return self.obs(), 1 - self.angle**2, abs(self.angle) > 2, False, {"speed": self.speed}
 
 
-class Unrepeatable(Arm):
-    nondeterministic = True
+class Free(Arm):
+    action_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
 
 
 class Unseeded(Arm):
@@ -65,11 +65,11 @@ class Unseeded(Arm):
 
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
-    for cls in (Arm, Unseeded):
+    for cls in (Arm, Free, Unseeded):
         gymnasium.register(f"Plain{cls.__name__}-v0", entry_point=cls, max_episode_steps=40)
     gymnasium.register("PlainUnrepeatable-v0", entry_point=Arm, max_episode_steps=40, nondeterministic=True)
     yield
-    for name in ("Arm", "Unseeded", "Unrepeatable"):
+    for name in ("Arm", "Free", "Unseeded", "Unrepeatable"):
         gymnasium.registry.pop(f"Plain{name}-v0")
 
 
@@ -254,6 +254,10 @@ class Cart(InvertedPendulumEnv):
     pass
 
 
+class Robot(PendulumEnv):
+    nondeterministic = True
+
+
 class Forever(PendulumEnv):
     max_episode_steps = 0
 
@@ -306,6 +310,16 @@ def test_classes_that_wrap_and_classes_that_run_on_mujoco(module: str) -> None:
     np.testing.assert_allclose(model.body_mass, 2 * heavy.physics.model.body_mass)
 
 
+def test_a_class_that_says_that_it_cannot_repeat_an_episode(module: str) -> None:
+    lost = []
+    for name in ("Robot", "Swing"):
+        env, other = (make_vec(f"{module}:{name}", num_envs=1, seed=s) for s in (0, 9))
+        env.reset()
+        other.set_state(env.get_state())
+        lost.append(bool(other.physics.lost))
+    assert lost == [True, False]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -340,6 +354,13 @@ def test_the_gate_measures_channels_without_a_state() -> None:
     assert not found.divergence.one_step
     with pytest.raises(EnvsError, match=r"^twin: gym:PlainArm-v0 has no MuJoCo state"):
         Twin(*(make_vec("gym:PlainArm-v0", num_envs=1) for _ in range(2)))
+
+
+def test_the_gate_refuses_actions_without_bounds() -> None:
+    with pytest.raises(
+        EnvsError, match=r"^gym:PlainFree-v0: the gate draws actions .* \[-inf\] to \[inf\]; must be fin"
+    ):
+        Gate("gym:PlainFree-v0").require_fit(Domain())
 
 
 @pytest.mark.thorough
