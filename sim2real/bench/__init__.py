@@ -5,6 +5,7 @@ from .config import BenchConfig, OracleBudget, load_bench_config
 from .grid import Job, make_jobs
 from .launcher import Outcome, run_jobs
 from .merge import merge_results, read_results
+from .part import Part
 
 __all__ = [
     "Bench",
@@ -12,6 +13,7 @@ __all__ = [
     "Job",
     "OracleBudget",
     "Outcome",
+    "Part",
     "load_bench_config",
     "make_jobs",
     "merge_results",

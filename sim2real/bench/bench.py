@@ -2,7 +2,8 @@
 
 <bench>/  bench.resolved.yaml   the grid, with every default
           ledger.json           job -> how it ended last time
-          .lock                 held by the one process that runs its jobs
+          .lock                 of the process that is writing one of these two
+          leases/               one file per job that a process is running
           source/ teacher/      one run directory per source agent; teachers for methods that need one
           transfer/             one run directory per method, target and seed
           report/               results.json, summary.csv, report.md, report.html
@@ -25,23 +26,28 @@ from ..config.config import validate
 from ..config.trust import require_same_code
 from ..config.user_code import Code
 from ..errors import UserError
-from ..files.differences import describe_differences
-from ..files.files import read_json, require_plain, write_atomic, write_json
+from ..files.files import require_plain, write_atomic
 from ..files.locking import working_on
 from ..files.reading import GENERATED, load_yaml
+from ..methods import METHODS
 from ..report import ReportPaths, write_report
 from ..runs.progress import ProgressBoard
 from ..runs.run import RunDirectory
 from ..stats.records import BenchResults
 from ..versions import join_versions
+from .claims import FOLDER as LEASES
 from .collect import collect_record, has_finished, made_with
 from .config import BenchConfig
 from .grid import Job, make_jobs
+from .growth import grow
 from .launcher import Outcome, require_main_guard, run_jobs
+from .ledger import BenchLedger
+from .part import Part
 
 __all__ = ["Bench"]
 
 _logger = logging.getLogger(__name__)
+_WRITING = 600.0  # s that a report may take
 
 
 class Bench:
@@ -57,6 +63,8 @@ class Bench:
     def begin(cls, path: Path, config: BenchConfig, config_folder: Path, *, trust: bool = False) -> Bench:
         """Begin a benchmark in the folder `path`, or take up the one that is there.
 
+        One that is there may grow: by environments, targets, methods and seeds. What is there of it is reused.
+
         Args:
             path: absent, empty, or the folder of this very benchmark.
             config: the grid.
@@ -64,7 +72,8 @@ class Bench:
             trust: whether code that was not made here may be loaded.
 
         Raises:
-            UserError: when a configuration is wrong, or the folder holds something else.
+            UserError: when a configuration is wrong, or the folder holds something else, or runs that do not belong to
+                what is asked.
         """
         configs = {
             (Path(name).stem, seed): config.run_config(name, seed, config_folder, trust=trust)
@@ -72,22 +81,22 @@ class Bench:
             for seed in config.seeds
         }
         jobs = make_jobs(configs, config.targets, config.methods, config.oracle_budget.apply)
-        content = {"bench": config.model_dump(mode="json"), "jobs": [job.to_mapping() for job in jobs]}
-        file = path / "bench.resolved.yaml"
-        if path.is_dir() and any(not entry.name.endswith(".writing") for entry in path.iterdir()):
-            if not file.is_file():
-                raise UserError(f"{path}: is not empty and holds no benchmark; choose another --out")
-            if (there := _read(file)) != content:
-                raise UserError(
-                    f"{path}: already holds another benchmark ({file}); differs in "
-                    f"{describe_differences(there, content)}; choose another --out, or ask for what is there"
-                )
         code = {environment: found.code for (environment, _), found in configs.items()}
-        for job in jobs:
-            if code[job.environment] and (path / job.path / "manifest.json").is_file():
-                require_same_code(RunDirectory(path / job.path).manifest(), code[job.environment], path / job.path)
+        file = path / "bench.resolved.yaml"
+        if path.is_dir() and not file.is_file() and any(map(_is_strange, path.iterdir())):
+            raise UserError(f"{path}: is not empty and holds no benchmark; choose another --out")
         path.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, yaml.safe_dump(content, sort_keys=False))
+        with working_on(path):
+            there = _read(file) if file.is_file() else None
+            grid = config.model_dump(mode="json")
+            if there is not None:
+                grow(path, (_grid_of(there, file), grid), _jobs_of(there, file), jobs)
+            for job in jobs:
+                if code[job.environment] and (path / job.path / "manifest.json").is_file():
+                    require_same_code(RunDirectory(path / job.path).manifest(), code[job.environment], path / job.path)
+            content = {"bench": grid, "jobs": [job.to_mapping() for job in jobs]}
+            if content != there:
+                write_atomic(file, yaml.safe_dump(content, sort_keys=False))
         return cls(path, config, jobs, code)
 
     @classmethod
@@ -101,31 +110,31 @@ class Bench:
         if not file.is_file():
             raise UserError(f"{path}: holds no benchmark (no bench.resolved.yaml)")
         content = _read(file)
-        try:
-            config = validate(BenchConfig, content["bench"], str(file))
-            jobs = [Job(**job) for job in content["jobs"]]
-        except (KeyError, TypeError):
-            raise UserError(f"{file}: damaged: expected the keys bench and jobs") from None
+        config = validate(BenchConfig, _grid_of(content, file), str(file))
         assert isinstance(config, BenchConfig)
-        return cls(path, config, jobs)
+        return cls(path, config, _jobs_of(content, file))
 
-    def run(self, console: Console, num_processes: int = 0, only: Sequence[str] = ()) -> int:
+    def run(self, console: Console, num_processes: int = 0, only: Sequence[str] = (), part: Part | None = None) -> int:
         """Run every job that has not finished yet, those that failed before among them; return how many fail now.
+
+        Other processes, on this machine and others, may do the same in this folder: each job is run by one of them,
+        and one whose process ends without finishing it is taken over. This returns when all jobs have ended.
 
         Args:
             console: where progress is shown.
             num_processes: jobs at once; 0 means one per core.
             only: environments whose jobs to run, by the names of their folders; none: all.
+            part: the share of these jobs to run; None: all.
 
         Raises:
             EnvsError: when the grid has no such environment.
-            UserError: when another process runs jobs of this folder, or the calling script has no main guard.
+            UserError: when the calling script has no main guard, or a file of the folder is damaged.
         """
         require_main_guard()
         self.require_environments(only)
-        require_plain(self.path, (".lock", ".lease", "ledger.json", "bench.resolved.yaml"))
-        with working_on(self.path):
-            return self._run([job for job in self.jobs if not only or job.environment in only], console, num_processes)
+        require_plain(self.path, (".lock", ".lease", "ledger.json", "bench.resolved.yaml", LEASES))
+        jobs = [job for job in self.jobs if not only or job.environment in only]
+        return self._run(part.select(jobs) if part is not None else jobs, console, num_processes)
 
     def require_environments(self, names: Sequence[str]) -> None:
         """Raise EnvsError on a name, as of a folder, of an environment that the grid does not have."""
@@ -135,7 +144,8 @@ class Bench:
                 raise unknown_name("environment of this benchmark", name, environments)
 
     def _run(self, jobs: list[Job], console: Console, num_processes: int) -> int:
-        ledger: dict[str, Any] = self._ledger()
+        ledger = BenchLedger(self.path)
+        before = ledger.read()
         failures: list[Job] = []
         waiting = [job for job in jobs if not has_finished(self.path, job)]
         with ProgressBoard(console, overall=len(jobs)) as board:
@@ -144,16 +154,21 @@ class Bench:
 
             def ended(outcome: Outcome) -> None:
                 """Keep how a job ended and say so."""
-                ledger[outcome.job.path] = {
-                    "status": "failed" if outcome.error else "finished",
-                    "error": outcome.error,
-                }
-                write_json(self.path / "ledger.json", ledger)
+                if not outcome.elsewhere:
+                    ledger.record(outcome.job, outcome.error)
                 failures.extend([outcome.job] if outcome.error else [])
                 last = (outcome.error or "").splitlines()
-                board.count(f"{outcome.job.name}: {'FAILED: ' + last[-1] if last else 'finished'}")
+                where = " by another process" if outcome.elsewhere else ""
+                board.count(f"{outcome.job.name}: {f'FAILED{where}: {last[-1]}' if last else f'finished{where}'}")
 
-            run_jobs(waiting, self.path, board, ended, num_processes, self._code)
+            def ended_elsewhere(job: Job) -> Outcome | None:
+                """Return how a job ended in another process since this one began; None if it is still to be run."""
+                if has_finished(self.path, job):
+                    return Outcome(job, None, elsewhere=True)
+                error = ledger.failed_since(job, before)
+                return None if error is None else Outcome(job, error, elsewhere=True)
+
+            run_jobs(waiting, self.path, board, ended, num_processes, self._code, ended_elsewhere)
         return len(failures)
 
     def results(self) -> BenchResults:
@@ -162,7 +177,7 @@ class Bench:
         A ledger that is damaged hides nothing but why jobs failed: what they measured is in their runs.
         """
         try:
-            ledger = self._ledger()
+            ledger = BenchLedger(self.path).read()
         except UserError as error:
             _logger.warning("%s", error)
             ledger = {}
@@ -173,7 +188,7 @@ class Bench:
         )
         settings = {
             **self.config.model_dump(mode="json"),
-            "runs": {j.environment: j.config for j in self.jobs if j.target is None and j.source_kind == "source"},
+            "runs": _runs(self.jobs),
         }
         versions = join_versions(made_with(self.path, job) for job in self.jobs)
         created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -188,18 +203,54 @@ class Bench:
         )
 
     def report(self) -> ReportPaths:
-        """Write the report and return where it is."""
-        return write_report(self.results(), self.path / "report")
+        """Write the report and return where it is; one process at a time, so that the last one's is the newest.
 
-    def _ledger(self) -> dict[str, dict[str, Any]]:
-        """Return how jobs ended, as far as the file says; an entry that is none is left out, and that is said."""
-        file = self.path / "ledger.json"
-        ledger = read_json(file) if file.is_file() else {}
-        if not isinstance(ledger, dict):
-            raise UserError(f"{file}: damaged: expected how each job ended; remove it, finished jobs are found without")
-        if odd := [name for name, row in ledger.items() if not isinstance(row, dict)]:
-            _logger.warning("%s: damaged: %s: no entry of a job, left out", file, bound(", ".join(odd), 200))
-        return {name: row for name, row in ledger.items() if name not in odd}
+        Raises:
+            UserError: when another process has been writing it for ten minutes.
+        """
+        require_plain(self.path, ("report",))
+        folder = self.path / "report"
+        folder.mkdir(exist_ok=True)
+        with working_on(folder, patience=_WRITING):
+            return write_report(self.results(), folder)
+
+
+def _is_strange(entry: Path) -> bool:
+    """Whether something is not what `begin` leaves if it is killed at once."""
+    return entry.name not in (".lock", ".lease") and not entry.name.endswith(".writing")
+
+
+def _grid_of(content: Any, file: Path) -> dict[str, Any]:
+    """Return the grid that the file of a benchmark has."""
+    if not isinstance(content, dict) or not isinstance(content.get("bench"), dict):
+        raise UserError(f"{file}: damaged: expected the keys bench and jobs")
+    return dict(content["bench"])
+
+
+def _jobs_of(content: Any, file: Path) -> list[Job]:
+    """Return the jobs that the file of a benchmark has."""
+    try:
+        return [Job(**job) for job in content["jobs"]]
+    except (KeyError, TypeError):
+        raise UserError(f"{file}: damaged: expected the keys bench and jobs") from None
+
+
+def _runs(jobs: Sequence[Job]) -> dict[str, Any]:
+    """Return environment -> configuration of its runs, with every target as the runs on it have it.
+
+    Runs on targets come after their source agents, whose configurations say nothing of what a target is spent on.
+    """
+    runs = {job.environment: {**job.config} for job in jobs if _is_ordinary(job)}
+    for job in jobs:
+        targets, known = job.config.get("targets", {}), runs[job.environment].get("targets", {})
+        own = {job.target: targets[job.target]} if job.target in targets else {}
+        runs[job.environment]["targets"] = {**targets, **known, **own}
+    return runs
+
+
+def _is_ordinary(job: Job) -> bool:
+    """Whether a job has the configuration of its environment as it is, without a teacher and the oracle's budget."""
+    return job.source_kind in (None, "source") and (job.method is None or METHODS[job.method].budget == "target")
 
 
 def _read(file: Path) -> Any:

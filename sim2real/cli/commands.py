@@ -14,7 +14,7 @@ from agents import AGENTS, PlanRow, allocating
 from envs import ENVS, PARAMETERS, SHIFTS, unknown_name
 
 from .. import __version__
-from ..bench import Bench, load_bench_config, merge_results, read_results
+from ..bench import Bench, Part, load_bench_config, merge_results, read_results
 from ..config.config import load_config
 from ..config.seeding import derive_seed
 from ..config.space_map import SpaceMatch
@@ -206,19 +206,25 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Run this environment's jobs only; may be given several times.")
     ] = None,
+    jobs: Annotated[
+        str | None, typer.Option("--jobs", metavar="I/N", help="Run part I of N of the jobs only, e.g. 2/4.")
+    ] = None,
     trust: Trust = False,
 ) -> None:
-    """Run a grid of environment x target x method x seed; call it again to go on.
+    """Run a grid of environment x target x method x seed; call it again to go on, or with a larger grid.
 
-    With --only machines can share a grid by environments; `report` puts what they found together.
+    Several processes, on several machines, can share --out: every job is run by one of them. Machines without a folder
+    in common share a grid with --jobs or --only; `report` puts what they found together.
     """
+    part = Part.parse(jobs) if jobs is not None else None
     benchmark = Bench.begin(out, load_bench_config(config), config.parent, trust=trust)
     benchmark.require_environments(only or ())
     failures = 0
     try:
         with interruptible("the same command continues"):
-            failures = benchmark.run(console, processes, only or ())
+            failures = benchmark.run(console, processes, only or (), part)
     finally:
+        benchmark = Bench.open(out)  # another process may have made it grow
         _show(benchmark.report(), benchmark.results())
     if failures:
         raise UserError(

@@ -32,8 +32,18 @@ STALE = 20.0  # s without one after which the owner has ended: four missed renew
 
 
 def this_process() -> dict[str, Any]:
-    """Return who this process is: host, process number, and since when it has worked."""
-    return {"host": platform.node(), "pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+    """Return who this process is: host, process number, since when it works, and where its number means anything."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"host": platform.node(), "pid": os.getpid(), "since": since, "numbers": _process_numbers()}
+
+
+def _process_numbers() -> str:
+    """Return what processes share that know one another by number: a boot of a machine, and a container on it."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except (OSError, ValueError):
+        return platform.node()
 
 
 def describe_owner(owner: Mapping[str, Any]) -> str:
@@ -44,12 +54,22 @@ def describe_owner(owner: Mapping[str, Any]) -> str:
 
 
 class Lease:
-    """The lease on a folder: acquired, renewed by a thread, and released."""
+    """The lease on a folder or a job: acquired, renewed by a thread, and released; an object is used once.
+
+    Attributes:
+        file: where it lies.
+        predecessor: who had it and has ended, as its file said; empty where it was free.
+        lost: set once another process has taken it over.
+    """
 
     def __init__(self, file: Path) -> None:
         """Name the file; nothing is written."""
         self.file = file
+        self.predecessor: Mapping[str, Any] = {}
+        self.lost = threading.Event()
         self._own = {**this_process(), "id": secrets.token_hex(8)}
+        self._seen: tuple[str, int] | None = None
+        self._since = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
@@ -59,25 +79,31 @@ class Lease:
         Raises:
             UserError: when another process renews it, and has not ended after `patience` seconds.
         """
-        seen: tuple[str, int] | None = None
-        began = since = time.monotonic()
-        while not self._create():
-            now = self._look()
-            if now is None:
-                continue
-            if now != seen:
-                if seen is not None and time.monotonic() - began > patience:
-                    raise UserError(self._refusal(now[0]))
-                if seen is None and not _has_ended(_parse(now[0])):
-                    owner = describe_owner(_parse(now[0]))
-                    _logger.warning("%s: another process%s has it; waiting for a sign of life", self.file, owner)
-                seen, since = now, time.monotonic()
-            if time.monotonic() - since > STALE or _has_ended(_parse(now[0])):
+        began = time.monotonic()
+        before: tuple[str, int] | None = None
+        while not self.attempt():
+            if self._seen is not None and before is None:
+                owner = describe_owner(_parse(self._seen[0]))
+                _logger.warning("%s: another process%s has it; waiting for a sign of life", self.file, owner)
+            elif self._seen is not None and before != self._seen and time.monotonic() - began > patience:
+                raise UserError(self._refusal(self._seen[0]))
+            before = self._seen
+            time.sleep(min(BEAT, STALE) / 20)
+
+    def attempt(self) -> bool:
+        """Take the lease if it is free, or stale as seen by this and earlier attempts; return whether it is taken."""
+        taken = self._create()
+        if not taken and (now := self._look()) is not None:
+            if now != self._seen:
+                self._seen, self._since = now, time.monotonic()
+            owner = _parse(now[0])
+            if time.monotonic() - self._since > STALE or _has_ended(owner):
                 self._set_aside(now[0])
-                seen = None
-            else:
-                time.sleep(min(BEAT, STALE) / 20)
-        self._thread.start()
+                self._seen, taken = None, self._create()
+                self.predecessor = owner if taken else {}
+        if taken:
+            self._thread.start()
+        return taken
 
     def require(self) -> None:
         """Raise UserError if another process has taken the lease over, as after this machine was suspended."""
@@ -112,6 +138,9 @@ class Lease:
     def _set_aside(self, text: str) -> None:
         """Remove the stale lease that says `text`, and no other that has come in its place."""
         aside = self.file.with_name(f"{self.file.name}.{self._own['id']}")
+        now = self._look()
+        if now is None or now[0] != text:
+            return
         with suppress(FileNotFoundError):
             self.file.rename(aside)
             if aside.read_text(encoding="utf-8", errors="replace") != text:
@@ -121,9 +150,14 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._ended.wait(BEAT):
-            with suppress(OSError, UserError):
+            try:
                 self.require()
                 os.utime(self.file)
+            except UserError:
+                self.lost.set()
+                return
+            except OSError:  # a server that does not answer for a while
+                continue
 
     def _refusal(self, text: str) -> str:
         owner = describe_owner(_parse(text))
@@ -142,9 +176,9 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _has_ended(owner: Mapping[str, Any]) -> bool:
-    """Tell whether the owner was a process of this machine that is there no more."""
-    pid = owner.get("pid")
-    if owner.get("host") != platform.node() or not isinstance(pid, int) or pid <= 0 or sys.platform == "win32":
+    """Tell whether the owner was a process that this one knows by its number, and is there no more."""
+    pid, known = owner.get("pid"), owner.get("host") == platform.node() and owner.get("numbers") == _process_numbers()
+    if not known or not isinstance(pid, int) or pid <= 0 or sys.platform == "win32":
         return False
     try:
         os.kill(pid, 0)

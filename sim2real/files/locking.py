@@ -26,8 +26,12 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.
 
 
 @contextmanager
-def working_on(folder: Path) -> Iterator[Callable[[], None]]:
+def working_on(folder: Path, *, patience: float | None = None) -> Iterator[Callable[[], None]]:
     """Be the one process that works on `folder`, which exists; its file `.lock`, or `.lease`, says so meanwhile.
+
+    Args:
+        folder: what is worked on.
+        patience: how long to wait for another process that does, s; None as long as an ending one may take.
 
     Yields:
         What raises UserError if this process has lost the folder to another one, which only a lease can.
@@ -35,15 +39,16 @@ def working_on(folder: Path) -> Iterator[Callable[[], None]]:
     Raises:
         UserError: when another one does and goes on doing so.
     """
+    patience = _PATIENCE if patience is None else patience
     with _open(folder / ".lock") as lock:
-        if _is_taken(lock, folder):
+        if _is_taken(lock, folder, patience):
             with suppress(OSError):  # who it is serves a message only
                 lock.truncate(0)
                 lock.write(json.dumps(this_process()).encode())
             yield lambda: None  # closing the file lets go of the lock, and so does the end of the process
             return
     lease = Lease(folder / ".lease")
-    lease.acquire(_PATIENCE)
+    lease.acquire(patience)
     try:
         yield lease.require
     finally:
@@ -56,7 +61,7 @@ def _open(file: Path) -> io.FileIO:
     return io.FileIO(os.open(file, flags, 0o666), "r+b")
 
 
-def _is_taken(lock: io.FileIO, folder: Path) -> bool:
+def _is_taken(lock: io.FileIO, folder: Path, patience: float) -> bool:
     """Take the lock once nobody else has it; False where the file system has no locks.
 
     Raises:
@@ -64,12 +69,12 @@ def _is_taken(lock: io.FileIO, folder: Path) -> bool:
     """
     if sys.platform == "win32":
         return False
-    patience = time.monotonic() + _PATIENCE
+    end = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > patience:
+            if time.monotonic() > end:
                 raise UserError(
                     f"{folder}: another process{_owner(lock)} is working on it; wait for it, or end it"
                 ) from None

@@ -150,7 +150,7 @@ def test_damaged_results_are_one_message(tmp_path: Path) -> None:
         read_results(file)
 
 
-def test_a_folder_is_worked_on_by_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_grid_is_written_by_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "left.yaml").write_text(yaml.safe_dump(small_content()))
     file = tmp_path / "bench.yaml"
     file.write_text(
@@ -161,7 +161,7 @@ def test_a_folder_is_worked_on_by_one_process(tmp_path: Path, monkeypatch: pytes
     bench = begin(file, tmp_path / "out")
     monkeypatch.setattr("sim2real.files.locking._PATIENCE", 0.0)
     with working_on(bench.path), pytest.raises(UserError, match=r"another process .*is working on it"):
-        run_quietly(bench)
+        begin(file, bench.path)
     (bench.path / "ledger.json").write_text("[1]")
     with pytest.raises(UserError, match=r"ledger\.json: damaged"):
         run_quietly(bench)
