@@ -5,16 +5,61 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UserError
 from ..files.reading import load_json
 from .records import BenchResults, RunRecord
 
 __all__ = ["load_results", "results_from_mapping"]
+
+
+class _Stored(BaseModel):
+    """What a file has: no other keys, and no value taken for one of another kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _StoredRecord(_Stored):
+    """A RunRecord; NaN is null, and earlier versions lack what has a default."""
+
+    env: str
+    target: str
+    method: str
+    seed: int
+    status: str
+    error: str | None
+    steps: list[int]
+    returns: list[float | None]
+    return_sd: list[float | None]
+    source_return_before: float | None
+    source_return_after: float | None
+    source_steps: int
+    target_steps: int
+    eval_steps: int
+    episodes: int
+    falls: int
+    frozen_digest: str | None
+    wall_seconds: float
+    source: str | None = None
+    companion_steps: int = 0
+    eval_faults: int | None = None
+
+
+class _StoredResults(_Stored):
+    """BenchResults; a summary beside them is derived and ignored."""
+
+    name: str
+    records: list[_StoredRecord]
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    threshold_fraction: float
+    default_method: str
+    created: str
+    summary: Any = None
 
 
 def load_results(path: Path) -> BenchResults:
@@ -34,25 +79,26 @@ def results_from_mapping(mapping: object, where: str = "results") -> BenchResult
 
     Raises ValueError naming `where` and the key that is missing, unknown or of the wrong kind.
     """
-    content = {key: value for key, value in _mapping(mapping, where).items() if key != "summary"}
-    values = _read(content, _RESULT_FIELDS, where)
-    records = [
-        _build(
-            RunRecord,
-            _read(_record(item, f"{where}: records[{i}]"), _RECORD_FIELDS, f"{where}: records[{i}]"),
-            where,
-        )
-        for i, item in enumerate(values["records"])
-    ]
-    return _build(BenchResults, values | {"records": tuple(records)}, where)
+    try:
+        stored = _StoredResults.model_validate(mapping)
+    except ValidationError as error:
+        raise ValueError(f"{where}: {_explain(error)}") from None
+    records = tuple(_build(RunRecord, _values_of(record), where) for record in stored.records)
+    return _build(BenchResults, {**_fields_of(stored), "records": records}, where)
 
 
-def _record(value: object, where: str) -> dict[str, object]:
-    """Return the mapping of a record, with defaults for the keys that earlier versions lack."""
-    return {"source": None, "companion_steps": 0, "eval_faults": None, **_mapping(value, where)}
+def _fields_of(stored: _Stored) -> dict[str, Any]:
+    return {name: getattr(stored, name) for name in type(stored).model_fields if name != "summary"}
 
 
-_Reader: TypeAlias = Callable[[object, str], Any]
+def _values_of(record: _StoredRecord) -> dict[str, Any]:
+    """Return the fields of a RunRecord, curves as arrays (num_evals,)."""
+    values = _fields_of(record) | {"steps": np.array(record.steps, dtype=np.int64)}
+    for name in ("returns", "return_sd"):
+        values[name] = np.array([math.nan if item is None else item for item in values[name]], dtype=np.float64)
+    return values
+
+
 _Built = TypeVar("_Built")
 
 
@@ -63,77 +109,42 @@ def _build(kind: Callable[..., _Built], values: Mapping[str, Any], where: str) -
         raise ValueError(f"{where}: {error}") from error
 
 
-def _read(content: Mapping[str, object], readers: Mapping[str, _Reader], where: str) -> dict[str, Any]:
-    missing, unknown = readers.keys() - content.keys(), content.keys() - readers.keys()
-    if missing or unknown:
-        problem = f"missing {sorted(missing)}, unknown {sorted(unknown)}"
-        raise ValueError(f"{where}: keys do not fit: {problem}; known are {', '.join(readers)}")
-    return {key: reader(content[key], f"{where}: {key}") for key, reader in readers.items()}
-
-
-def _a(kind: type | tuple[type, ...], words: str) -> _Reader:
-    """Reader that takes values of `kind` (True is no number) and says `words` otherwise."""
-
-    def read(value: object, where: str) -> Any:
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise ValueError(f"{where}: expected {words}, got {value!r:.60}")
-        return value
-
-    return read
-
-
-_mapping, _list, _text = _a(dict, "an object"), _a(list, "a list"), _a(str, "text")
-_count, _number = _a(int, "a whole number"), _a((int, float), "a number")
-
-
-def _or_none(reader: _Reader) -> _Reader:
-    return lambda value, where: None if value is None else reader(value, where)
-
-
-def _counts(value: object, where: str) -> npt.NDArray[np.int64]:
-    items = [_count(item, f"{where}[{i}]") for i, item in enumerate(_list(value, where))]
-    return np.array(items, dtype=np.int64)
-
-
-def _texts(value: object, where: str) -> dict[str, str]:
-    return {key: _text(item, f"{where}.{key}") for key, item in _mapping(value, where).items()}
-
-
-def _numbers(value: object, where: str) -> npt.NDArray[np.float64]:
-    items = enumerate(_list(value, where))
-    entries = [math.nan if item is None else float(_number(item, f"{where}[{i}]")) for i, item in items]
-    return np.array(entries, dtype=np.float64)
-
-
-_RECORD_FIELDS: dict[str, _Reader] = {
-    "env": _text,
-    "target": _text,
-    "method": _text,
-    "seed": _count,
-    "status": _text,
-    "error": _or_none(_text),
-    "steps": _counts,
-    "returns": _numbers,
-    "return_sd": _numbers,
-    "source_return_before": _or_none(_number),
-    "source_return_after": _or_none(_number),
-    "source_steps": _count,
-    "target_steps": _count,
-    "eval_steps": _count,
-    "episodes": _count,
-    "falls": _count,
-    "frozen_digest": _or_none(_text),
-    "wall_seconds": _number,
-    "source": _or_none(_text),
-    "companion_steps": _count,
-    "eval_faults": _or_none(_count),
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
 }
-_RESULT_FIELDS: dict[str, _Reader] = {
-    "name": _text,
-    "records": _list,
-    "settings": _mapping,
-    "versions": _texts,
-    "threshold_fraction": _number,
-    "default_method": _text,
-    "created": _text,
-}
+"""Type of a pydantic error -> what was expected."""
+
+
+def _explain(error: ValidationError) -> str:
+    """Return what does not fit: the keys of an object, else the first value."""
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    keys = {"missing": [found for found in errors if found["type"] == "missing"]}
+    keys["unknown"] = [found for found in errors if found["type"] == "extra_forbidden"]
+    for found in (*keys["missing"], *keys["unknown"]):
+        place = found["loc"][:-1]
+        names = {kind: sorted(str(e["loc"][-1]) for e in some if e["loc"][:-1] == place) for kind, some in keys.items()}
+        model = _StoredRecord if place else _StoredResults
+        known = ", ".join(name for name in model.model_fields if name != "summary")
+        text = ", ".join(f"{kind} {some}" for kind, some in names.items())
+        return f"{_place(place)}keys do not fit: {text}; known are {known}"
+    expected = _KINDS.get(first["type"])
+    if expected is None:
+        return f"{_place(first['loc'])}{first['msg']}, got {first['input']!r:.60}"
+    return f"{_place(first['loc'])}expected {expected}, got {first['input']!r:.60}"
+
+
+def _place(keys: tuple[int | str, ...]) -> str:
+    """Return where something lies, `records[0]: steps[1]: `; empty for the whole."""
+    text = ""
+    for i, key in enumerate(keys):
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            text += f"{'' if not i else '.' if keys[0] != 'records' else ': '}{key}"
+    return f"{text}: " if text else ""
