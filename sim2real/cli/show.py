@@ -103,7 +103,7 @@ def calibration_table(title: str, result: Calibration) -> Table:
 def summary_table(results: BenchResults) -> Table:
     """Return what every method reached on every target, and its gain over scratch with a 95 % interval and verdict."""
     table = Table(title=Text(results.name), title_justify="left", title_style="bold", box=SIMPLE, padding=0)
-    table.add_column("method", no_wrap=True)
+    table.add_column("method", overflow="fold")  # the one to give way on a narrow terminal: numbers and verdicts stay
     for name in ("step 0", "last fifth", "gain over scratch [95 %]"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("transfer", no_wrap=True)

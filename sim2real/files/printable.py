@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["printable"]
+__all__ = ["plural", "printable"]
 
 # C0 and C1 controls but tab and newline; marks that reorder or hide text; line separators; halves of surrogate pairs
 _HIDDEN = re.compile(
@@ -25,3 +25,8 @@ def _picture(match: re.Match[str]) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return "\N{SYMBOL FOR DELETE}" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
+
+
+def plural(num: int, noun: str) -> str:
+    """Return `1 seed`, `5 seeds`."""
+    return f"{num} {noun}" if num == 1 else f"{num} {noun}s"

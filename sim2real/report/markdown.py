@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ..files.printable import printable
+from ..files.printable import plural, printable
 from ..stats import QUANTITIES, Summary
 from ..stats.records import BenchResults
 from .bars_table import make_bars, make_evidence
@@ -54,7 +54,7 @@ def make_markdown(results: BenchResults, summary: Summary) -> str:
     """The report without its pictures."""
     out = [f"# {_escape(results.name)}", "", f"**{_escape(answer(summary))}**", ""]
     out += [
-        f"{summary.num_finished} of {summary.num_jobs} runs finished. Made {_escape(results.created)}.",
+        f"{summary.num_finished} of {plural(summary.num_jobs, 'run')} finished. Made {_escape(results.created)}.",
         "",
     ]
     out += ["## Verdicts", ""]

@@ -22,7 +22,7 @@ from .method_rows import make_env_table, make_method_table
 from .results_json import make_json
 from .style.numbers import compute_decimals, count, number
 from .style.palette import MethodStyle, make_styles
-from .style.wording import answer, name_target, tell_faults
+from .style.wording import answer, explain_no_effect, name_target, tell_faults
 from .tables_csv import make_csv
 from .target_tables import make_effects, make_quantities
 from .view import make_budgets, make_settings
@@ -81,6 +81,7 @@ def _environments(summary: Summary) -> list[dict[str, object]]:
                 "effects": make_effects(summary, env),
                 "quantities": make_quantities(summary, env),
                 "sections": sections,
+                "no_effect": explain_no_effect(summary, env),
             }
         )
     return parts

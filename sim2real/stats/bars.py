@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from ..files.printable import plural
 from .bar import Bar, Evidence, counted, first_reason, in_every, judged, unjudged
 from .cells import Cell
 from .curves import ORACLE
@@ -61,9 +62,12 @@ def never_beaten(groups: Sequence[Group], method: str) -> Bar:
         if verdict is None or verdict.num_runs < MIN_SEEDS or not math.isfinite(verdict.scratch_better):
             reason = verdict.reason if verdict else f"no run of {method}"
             evidence.append(unjudged(group, reason))
+            continue
+        figures = {"P(scratch better)": verdict.scratch_better}
+        if verdict.scratch_better <= HARM and group.frame.nothing_learnt:
+            evidence.append(unjudged(group, group.frame.nothing_learnt, figures))
         else:
-            chance = verdict.scratch_better
-            evidence.append(judged(group, chance <= HARM, {"P(scratch better)": chance}))
+            evidence.append(judged(group, verdict.scratch_better <= HARM, figures))
     known = [e.figures["P(scratch better)"] for e in evidence if e.met is not None]
     return Bar(
         "never_beaten",
@@ -87,7 +91,8 @@ def near_oracle(groups: Sequence[Group], method: str) -> Bar:
     """
     evidence, ending = [], 0
     for group in groups:
-        cell, reason = group.cells.get(method), group.no_oracle or _too_few(group, method, ORACLE)
+        cell = group.cells.get(method)
+        reason = group.no_oracle or _too_few(group, method, ORACLE) or group.frame.nothing_learnt
         if reason or cell is None or cell.oracle_times is None:
             evidence.append(unjudged(group, reason or f"no finished run of {method}"))
             continue
@@ -115,7 +120,7 @@ def near_oracle(groups: Sequence[Group], method: str) -> Bar:
         reached / (total - open_) if total > open_ else math.nan,
         ENOUGH_CELLS,
         "share",
-        f"{reached} cells{told}, {counted(evidence)}",
+        f"{plural(reached, 'cell')}{told}, {counted(evidence)}",
         tuple(evidence),
     )
 
@@ -137,7 +142,7 @@ def small_dip(groups: Sequence[Group], method: str) -> Bar:
         elif reason := _few_to_lose(group, method, NO_WARM_UP):
             evidence.append(unjudged(group, reason, figures))
         elif control <= DEEP:
-            evidence.append(unjudged(group, f"{NO_WARM_UP} shows no dip", figures))
+            evidence.append(unjudged(group, f"{NO_WARM_UP} dips by no more than {100 * DEEP:.0f} %", figures))
         else:
             evidence.append(judged(group, own <= DEEP, figures))
     known = [e for e in evidence if e.met is not None]
@@ -167,8 +172,8 @@ def warm_up_pays(groups: Sequence[Group], method: str) -> Bar:
     for group in groups:
         cells = [group.cells.get(name) for name in (method, ACTOR_ONLY)]
         times = [cell.oracle_times for cell in cells if cell is not None and cell.oracle_times is not None]
-        absent = "" if len(times) == 2 else f"no finished runs of {method} and {ACTOR_ONLY}"
-        if reason := group.no_oracle or absent or _too_few(group, method, ACTOR_ONLY, ORACLE):
+        reason = group.no_oracle or _too_few(group, method, ACTOR_ONLY, ORACLE) or group.frame.nothing_learnt
+        if reason or len(times) < 2:
             evidence.append(unjudged(group, reason))
             continue
         timed.append(group)
@@ -188,7 +193,7 @@ def warm_up_pays(groups: Sequence[Group], method: str) -> Bar:
         found.point if found else math.nan,
         1.0 / FASTER,
         "ratio",
-        f"ratio of steps over {len(timed)} of {len(groups)} cells; {_difference(ACTOR_ONLY, method)}"
+        f"ratio of steps over {len(timed)} of {plural(len(groups), 'cell')}; {_difference(ACTOR_ONLY, method)}"
         if known
         else first_reason(evidence)
         if arrivals or not timed
@@ -212,8 +217,10 @@ def _too_few(group: Group, *methods: str) -> str:
     for name in methods:
         runs = group.oracle if name == ORACLE else group.cells.get(name)
         num_runs = runs.num_runs if runs else 0
+        if not runs:
+            return f"the grid has no {name}"
         if num_runs < MIN_SEEDS:
-            return f"{name} has {num_runs} finished seeds here, {MIN_SEEDS} are needed"
+            return f"{name} has {plural(num_runs, 'finished seed')} here, {MIN_SEEDS} are needed"
     return ""
 
 
@@ -223,7 +230,7 @@ def _few_to_lose(group: Group, *methods: str) -> str:
         found = cell.quantities.get("dip_depth") if (cell := group.cells.get(name)) else None
         num_runs = found.num_runs if found else 0
         if num_runs < MIN_SEEDS:
-            return f"{num_runs} runs of {name} with something to lose, {MIN_SEEDS} are needed"
+            return f"{plural(num_runs, 'run')} of {name} with something to lose, {MIN_SEEDS} are needed"
     return ""
 
 

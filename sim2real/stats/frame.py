@@ -48,6 +48,25 @@ class Frame:
         return span if span > 0.0 else math.nan
 
     @property
+    def no_span(self) -> str:
+        """Why there is no span; empty where there is one."""
+        if not math.isfinite(self.floor):
+            return "no finished run of scratch, so no floor"
+        if not math.isfinite(self.source_return):
+            return "no finished run says what its source agent reached on the source"
+        return self.nothing_learnt
+
+    @property
+    def nothing_learnt(self) -> str:
+        """Says so where the source agents are known to be no better than an untrained one; else empty."""
+        if not self.source_return <= self.floor:
+            return ""
+        return (
+            f"the source agents learnt nothing: they reach {self.source_return:.4g} on the source, an untrained agent "
+            f"{self.floor:.4g} on the target"
+        )
+
+    @property
     def head_start(self) -> float:
         """Return above which a run starts with something to lose: floor + HEAD_START * span, NaN without a span."""
         return self.floor + HEAD_START * self.span

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ...files.printable import printable
+from ...files.printable import plural, printable
 from ...stats import MIN_SEEDS, REFERENCE, Group, Summary, Verdict, Word
 from .numbers import between, compute_decimals, count, number
 
-__all__ = ["TONES", "answer", "leading_verdict", "name_target", "seeds", "shorten", "tell_faults"]
+__all__ = ["TONES", "answer", "explain_no_effect", "leading_verdict", "name_target", "seeds", "shorten", "tell_faults"]
 
 TONES: dict[Word, str] = {
     Word.POSITIVE: "positive",
@@ -41,7 +41,7 @@ def shorten(name: str) -> str:
 
 def seeds(num: int) -> str:
     """`5 seeds`."""
-    return f"{num} seed" if num == 1 else f"{num} seeds"
+    return plural(num, "seed")
 
 
 def tell_faults(summary: Summary) -> str:
@@ -53,6 +53,15 @@ def tell_faults(summary: Summary) -> str:
         f"In {count(summary.eval_faults)} evaluation {episodes} the simulation diverged. "
         "Such an episode counts with the lowest return of its evaluation, or with its own carried on, if that is lower."
     )
+
+
+def explain_no_effect(summary: Summary, env: str) -> str:
+    """Why no effect of transfer can be drawn on any target of an environment."""
+    reasons = [group.frame.no_span for group in summary.groups_of(env)]
+    compared = any("auc_difference" in cell.quantities for g in summary.groups_of(env) for cell in g.cells.values())
+    if compared and all(reasons):
+        return f"No effect as a share of the span, for there is none: {reasons[0]}."
+    return f"No method can be compared with {REFERENCE} yet."
 
 
 def leading_verdict(summary: Summary, group: Group) -> Verdict:

@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 from fabricated_table import SHAPES, Shape, make_table
 
+from sim2real.report.style.wording import explain_no_effect
 from sim2real.stats import BARS, Bar, Summary, compute_bars, summarise
 
 DEFAULT = "frozen_encoder"
@@ -61,7 +62,29 @@ def test_bars_stay_open_while_a_cell_lacks_runs() -> None:
     groups = summarise(replace(whole, records=part)).groups
     bars = {found.name: found for found in compute_bars(groups, DEFAULT)}
     assert {name: bars[name].met for name in ("small_dip", "warm_up_pays")} == {"small_dip": None, "warm_up_pays": None}
-    assert bars["small_dip"].evidence[1].reason == "fine_tune has 0 finished seeds here, 3 are needed"
+    assert bars["small_dip"].evidence[1].reason == "the grid has no fine_tune"
+
+
+def test_one_seed_is_not_seeds() -> None:
+    one = summary_of(num_seeds=1)
+    assert bar("warm_up_pays", one).reason == f"{DEFAULT} has 1 finished seed here, 3 are needed"
+
+
+def test_nothing_is_met_where_the_source_agents_learnt_nothing() -> None:
+    """What they carry over cannot have helped; a method that scratch beats is beaten all the same."""
+    whole = make_table({name: SHAPES[name] for name in NAMES}, envs=("hopper",), targets=("heavy", "worn"))
+    records = tuple(replace(r, source_return_before=r.source_return_before and 1.0) for r in whole.records)
+    summary = summarise(replace(whole, records=records))
+    assert {found.name: found.met for found in summary.bars} == dict.fromkeys(
+        ("never_beaten", "near_oracle", "small_dip", "warm_up_pays")
+    )
+    reason = "the source agents learnt nothing: they reach 1 on the source, an untrained agent "
+    assert bar("never_beaten", summary).evidence[0].reason.startswith(reason)
+    assert explain_no_effect(summary, "hopper").startswith(
+        f"No effect as a share of the span, for there is none: {reason}"
+    )
+    worse = [replace(r, returns=0.1 * r.returns) if r.method == DEFAULT else r for r in records]
+    assert bar("never_beaten", summarise(replace(whole, records=tuple(worse)))).met is False
 
 
 def test_near_oracle_counts_cells_whose_median_run_gets_there_within_a_tenth_of_its_steps() -> None:
@@ -94,7 +117,7 @@ def test_a_dip_counts_only_where_the_control_shows_one() -> None:
     assert found.figure > 0.1
     quiet = bar("small_dip", summary_of(frozen_encoder=deep, fine_tune=Shape(0.55, 0.9)))
     assert quiet.met is None
-    assert quiet.evidence[0].reason == "fine_tune shows no dip"
+    assert quiet.evidence[0].reason == "fine_tune dips by no more than 10 %"
     assert quiet.evidence[0].figures[DEFAULT] > 0.1  # not judged, and not hidden
     assert bar("small_dip", summary_of(leave_out="fine_tune")).met is None
 
@@ -127,7 +150,7 @@ def test_bars_say_in_what_a_control_differs_and_blame_nothing_alone() -> None:
 
 def test_warm_up_is_not_judged_where_the_control_is_absent_or_needs_no_step() -> None:
     absent = bar("warm_up_pays", summary_of(leave_out="actor_only"))
-    assert (absent.met, absent.reason) == (None, f"no finished runs of {DEFAULT} and actor_only")
+    assert (absent.met, absent.reason) == (None, "the grid has no actor_only")
     there = Shape(0.95, 0.95)
     at_once = bar("warm_up_pays", summary_of(actor_only=there, frozen_encoder=there))
     assert at_once.met is None
