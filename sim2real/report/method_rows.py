@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from ..stats import ORACLE, QUANTITIES, MethodRow, MethodTable, Summary
+from ..stats import ORACLE, QUANTITIES, MethodRow, MethodTable, Summary, reported_in
 from .style.numbers import MISSING, between, number, percent
 from .view import Table, Value
 
 __all__ = ["make_env_table", "make_method_table"]
 
-_OF_ORACLE = ("share_of_oracle", "steps_to_oracle")
-_TITLES = {
-    "score": "Score",
-    "jumpstart": QUANTITIES["jumpstart"].title,
-    "asymptotic_return": QUANTITIES["asymptotic_return"].title,
-    "share_of_oracle": QUANTITIES["share_of_oracle"].title,
-    "steps_to_oracle": QUANTITIES["steps_to_oracle"].title,
-    "dip_depth": QUANTITIES["dip_depth"].title,
-    "retention": QUANTITIES["retention"].title,
-}
+_TITLES = {name: QUANTITIES[name].short or QUANTITIES[name].title for name in reported_in("methods")}
 
 
 def make_method_table(summary: Summary) -> Table | None:
@@ -34,7 +25,7 @@ def make_env_table(summary: Summary, env: str) -> Table | None:
 def _table(table: MethodTable, summary: Summary, caption: str) -> Table:
     groups = summary.groups_of(table.env) if table.env else summary.groups
     without = [group.no_oracle for group in groups if group.no_oracle]
-    columns = [name for name in _TITLES if not without or name not in _OF_ORACLE]
+    columns = [name for name in _TITLES if not without or QUANTITIES[name].shown != "with oracle"]
     rows = [(row.method, (*(_value(row, name) for name in columns), _hurt(row))) for row in table.rows]
     if table.oracle is not None:
         times = sorted({group.frame.oracle_steps / group.frame.budget for group in groups if group.frame.budget})
@@ -67,18 +58,17 @@ def _value(row: MethodRow, name: str) -> Value:
     found = row.quantities.get(name)
     if found is None:
         return Value(MISSING)
-    signed = QUANTITIES[name].signed
-    note = ""
-    if name == "dip_depth":
+    column, note = QUANTITIES[name], ""
+    if column.of_some:
         note = f"{row.num_ahead} of {row.num_runs} ahead"
-    elif name == "steps_to_oracle" and row.num_censored:
+    elif column.kind == "steps" and row.num_censored:
         note = f"> budget ({row.num_censored} of {row.num_runs})"
         if row.num_censored == row.num_runs:
             return Value("> budget", "", f"({row.num_censored} of {row.num_runs})")
-    interval = between(found, signed=signed, share=True)
-    if name == "dip_depth" and not found.known and found.point == 0.0:
+    interval = between(found, signed=column.signed, share=True)
+    if column.of_some and not found.known and found.point == 0.0:
         interval = "none dipped"
-    return Value(percent(found.point, signed=signed), interval, note)
+    return Value(percent(found.point, signed=column.signed), interval, note)
 
 
 def _hurt(row: MethodRow) -> Value:

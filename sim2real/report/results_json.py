@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..stats import Bar, Cell, CensoredInterval, Group, Interval, MethodRow, MethodTable, Oracle, Summary
+from ..stats import QUANTITIES, Bar, Cell, CensoredInterval, Group, Interval, MethodRow, MethodTable, Oracle, Summary
 from ..stats.records import BenchResults, to_mapping
 
 __all__ = ["make_json"]
@@ -33,6 +33,11 @@ def _times(times: CensoredInterval) -> dict[str, Any]:
     }
 
 
+def _steps_to(cell: Cell, name: str) -> dict[str, Any] | None:
+    found = cell.steps_to.get(name)
+    return None if found is None else _times(found)
+
+
 def _cell(cell: Cell) -> dict[str, Any]:
     verdict = cell.verdict
     return {
@@ -44,8 +49,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "num_long": cell.num_long,
         "verdict": None if verdict is None else {**vars(verdict), "word": verdict.word.value},
         "quantities": {name: _interval(interval) for name, interval in cell.quantities.items()},
-        "time_to_threshold": None if cell.times is None else _times(cell.times),
-        "steps_to_oracle": None if cell.oracle_times is None else _times(cell.oracle_times),
+        **{name: _steps_to(cell, name) for name, row in QUANTITIES.items() if row.kind == "steps"},
         "curve": {"steps": cell.curves.steps, "mean": cell.mean, "low": cell.low, "high": cell.high},
         "costs": vars(cell.costs),
     }

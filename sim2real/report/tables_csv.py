@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 
 from ..files.printable import printable
-from ..stats import ORACLE, Cell, Group, Interval, MethodTable, Oracle, Summary
+from ..stats import ORACLE, QUANTITIES, Cell, Group, Interval, MethodTable, Oracle, Summary
 
 __all__ = ["COLUMNS", "make_csv"]
 
@@ -61,12 +61,9 @@ def _rows(group: Group, cell: Cell) -> Iterator[list[object]]:
     entries: list[tuple[str, Interval | None, int | str]] = [
         (name, found, "") for name, found in cell.quantities.items()
     ]
-    if cell.times is not None:
-        entries.append(("time_to_threshold", cell.times.restricted_mean, cell.times.num_censored))
-        entries.append(("time_to_threshold_median", cell.times.median, cell.times.num_censored))
-    if cell.oracle_times is not None:
-        entries.append(("steps_to_oracle", cell.oracle_times.restricted_iqm, cell.oracle_times.num_censored))
-        entries.append(("steps_to_oracle_median", cell.oracle_times.median, cell.oracle_times.num_censored))
+    for name, times in cell.steps_to.items():
+        entries.append((name, times.restricted(QUANTITIES[name].statistic), times.num_censored))
+        entries.append((f"{name}_median", times.median, times.num_censored))
     # a method without a finished run keeps a row: absent numbers are news
     for name, found, censored in entries or [("", None, "")]:
         numbers = ["", "", ""] if found is None else [_plain(v) for v in (found.point, found.low, found.high)]
@@ -109,7 +106,7 @@ def _table_rows(table: MethodTable) -> Iterator[list[object]]:
             entry: dict[str, object] = {"env": _words(table.env) or "*", "target": "*", "method": _words(row.method)}
             entry |= {"quantity": name}
             entry |= {**_numbers(found), "num_runs": found.num_runs}
-            if name == "steps_to_oracle":
+            if QUANTITIES[name].kind == "steps":
                 entry["num_censored"] = row.num_censored
             yield [entry.get(column, "") for column in COLUMNS]
 

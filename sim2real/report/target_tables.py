@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from ..stats import ORACLE, QUANTITIES, REFERENCE, Cell, Group, Interval, Oracle, Summary
+from ..stats import ORACLE, QUANTITIES, REFERENCE, Cell, Group, Interval, Oracle, Summary, reported_in
 from .style.numbers import MISSING, between, compute_decimals, count, number, percent
 from .style.wording import TONES, name_target
 from .view import SIGNS, Table, Value, make_runs, make_time
@@ -47,44 +47,25 @@ def _effect(cell: Cell | None, decimals: int) -> Value:
     return Value(number(found.point, decimals), between(found, decimals), note, tone)
 
 
-_COLUMNS = (
-    "initial_return",
-    "jumpstart",
-    "asymptotic_return",
-    "share_of_oracle",
-    "steps_to_oracle",
-    "time_to_threshold",
-    "scratch_better",
-    "transfer_ratio",
-    "probability_of_improvement",
-    "retention",
-    "dip_depth",
-)
-_OF_ORACLE = ("share_of_oracle", "steps_to_oracle")
-_WITHOUT_ORACLE = ("transfer_ratio", "probability_of_improvement")
-"""Shown where there is room for them; summary.csv and results.json always have them."""
-
-
 def make_quantities(summary: Summary, env: str) -> tuple[Table, ...]:
     """A table per target: methods down, the best on top, quantities across, every number with its interval."""
     return tuple(_quantities(group, summary.ranked(env)) for group in summary.groups_of(env))
 
 
 def _quantities(group: Group, ranked: Iterable[str]) -> Table:
-    left_out = _OF_ORACLE if group.oracle is None else _WITHOUT_ORACLE
-    columns = [name for name in _COLUMNS if name not in left_out]
+    # in place of the two about the oracle there is room for others; files have them all
+    left_out = "with oracle" if group.oracle is None else "without oracle"
+    columns = [name for name in reported_in("target") if QUANTITIES[name].shown != left_out]
     writers = {name: _writer(name, group.cells.values()) for name in columns}
     rows = []
     for method in (method for method in ranked if method in group.cells):
         cell = group.cells[method]
         values = [make_runs(cell)]
         for name in columns:
-            found = cell.quantities.get(name)
-            if name == "time_to_threshold":
-                values.append(make_time(cell.times) if cell.times else Value(MISSING))
-            elif name == "steps_to_oracle":
-                values.append(make_time(cell.oracle_times, middle=True) if cell.oracle_times else Value(MISSING))
-            elif name == "dip_depth":
+            found, times = cell.quantities.get(name), cell.steps_to.get(name)
+            if times is not None:
+                values.append(make_time(times, QUANTITIES[name].statistic))
+            elif QUANTITIES[name].of_some:
                 values.append(_dip(cell))
             else:
                 values.append(writers[name](found) if found else Value(MISSING))

@@ -44,12 +44,12 @@ class Table:
     line: str = ""
 
 
-def make_time(times: CensoredInterval, *, middle: bool = False) -> Value:
-    """Restricted mean, or `> budget (k of n)` when no run arrived; censored runs are named in either case.
+def make_time(times: CensoredInterval, statistic: str = "mean") -> Value:
+    """Restricted mean, of the middle half for `IQM`, or `> budget (k of n)` when no run arrived.
 
-    `middle` gives the restricted interquartile mean instead.
+    Censored runs are named in either case.
     """
-    found = times.restricted_iqm if middle else times.restricted_mean
+    found = times.restricted(statistic)
     censored = f"({times.num_censored} of {times.num_runs})"
     if times.num_censored == times.num_runs:
         return Value(f"> {count(times.budget)}", "", censored)

@@ -26,7 +26,7 @@ from .frame import Costs, Frame, add_costs
 from .groups import Group, Problem, rank_methods, sort_by
 from .method_table import MethodRow, MethodTable, compute_method_table
 from .oracle import Oracle
-from .quantities import QUANTITIES, Quantity
+from .quantities import QUANTITIES, Quantity, reported_in
 from .summary import Summary, summarise
 from .verdicts import HARM, MIN_SEEDS, Headline, Verdict, Word
 
@@ -74,6 +74,7 @@ __all__ = [
     "probability_below",
     "probability_of_improvement",
     "rank_methods",
+    "reported_in",
     "retention",
     "share_of_span",
     "sort_by",

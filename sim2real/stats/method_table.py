@@ -18,14 +18,14 @@ from .estimation.intervals import Interval, interval, iqm
 from .estimation.metrics import FloatArray, asymptotic_return, share_of_span
 from .frame import Frame, generator_for
 from .groups import Group, groups_by_env, rank_methods
+from .quantities import QUANTITIES, reported_in
 from .verdicts import MIN_SEEDS, Word
 
 __all__ = ["COLUMNS", "MethodRow", "MethodTable", "compute_method_table", "runs_by_target"]
 
-COLUMNS = ("score", "jumpstart", "asymptotic_return", "share_of_oracle", "dip_depth", "steps_to_oracle", "retention")
-"""What a row holds, all shares: of the span, of the way to the oracle, of the return lost, of the budget, of the source
-return. Keys of QUANTITIES."""
-_BOUNDS = {"dip_depth": (0.0, math.inf), "steps_to_oracle": (0.0, 1.0)}
+COLUMNS = reported_in("methods")
+"""What a row has, all shares: of the span, of the way to the oracle, of the budget, of the return lost, of the source
+return."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,17 @@ def compute_method_table(groups: Sequence[Group], methods: Sequence[str], env: s
 def _row(groups: Sequence[Group], by_env: Mapping[str, Sequence[Group]], method: str, env: str) -> MethodRow:
     found: dict[str, Interval] = {}
     for name in COLUMNS:
+        column = QUANTITIES[name]
         arrays = [runs_by_target(own, method, name) for own in by_env.values()]
         strata = [array[np.isfinite(array).any(axis=1)] for array in arrays]
         strata = [array for array in strata if array.size]
         everywhere = all(np.isfinite(array).any(axis=0).all() for array in arrays)
         # a dip is of the runs that have one; any other column over some of the targets would be another set of them
-        if strata and (everywhere or name == "dip_depth"):
+        if strata and (everywhere or column.of_some):
             # all environments keep the name under which this number was first reported
             rng = generator_for("overall", *filter(None, (env, method, name if name != "score" else "")))
-            found[name] = interval(strata, iqm, rng, bounds=_BOUNDS.get(name, (-math.inf, math.inf)))
-            if name == "dip_depth" and not any(np.nan_to_num(array).any() for array in strata):
+            found[name] = interval(strata, iqm, rng, bounds=column.bounds)
+            if column.of_some and not any(np.nan_to_num(array).any() for array in strata):
                 # as in a cell: runs without a dip are no proof that there never is one
                 found[name] = Interval(0.0, math.nan, math.nan, found[name].num_runs)
     cells = [group.cells[method] for group in groups]
@@ -135,14 +136,5 @@ def _beside(columns: Sequence[tuple[Sequence[int], FloatArray | float]]) -> Floa
 
 def _comparable(frame: Frame, per_run: Mapping[str, FloatArray], name: str) -> FloatArray | float:
     """Values of single runs as shares, (num_runs,), or NaN where this target has none."""
-    if name == "score":
-        return share_of_span(per_run["area_under_curve"], frame.floor, frame.source_return)
-    if name == "asymptotic_return":
-        return share_of_span(per_run[name], frame.floor, frame.source_return)
-    if name not in per_run or not frame.budget:
-        return math.nan
-    if name == "jumpstart":
-        return per_run[name] / frame.span
-    if name == "steps_to_oracle":
-        return np.minimum(per_run[name], frame.budget) / frame.budget
-    return per_run[name]
+    share = QUANTITIES[name].share
+    return share(frame, per_run[name]) if share is not None and name in per_run else math.nan

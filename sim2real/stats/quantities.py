@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
-__all__ = ["QUANTITIES", "Quantity"]
+from . import measures
+
+__all__ = ["QUANTITIES", "Quantity", "Tables", "reported_in"]
+
+Tables: TypeAlias = Literal["intervals", "target", "methods"]
+"""The intervals of a method on a target, in files; the table of a target; the method table, over several targets."""
 
 TAYLOR_STONE = "Taylor & Stone, JMLR 10 (2009), section 2"
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One row: `kind` says how to print it, `signed` if it is a difference, `better` which way is good, `statistic` how
-    the runs become one number: their mean, their interquartile mean (IQM), or otherwise ("formula").
+    """One row.
+
+    Attributes:
+        title: what tables and glossary call it.
+        kind: how it is printed.
+        signed: whether it is a difference.
+        better: which way is good.
+        statistic: how the runs become one number: mean, interquartile mean (IQM), or otherwise ("formula").
+        definition: what it means.
+        formula: how it is computed.
+        source: who defined it.
+        per_run: value of every run (num_runs,), NaN where a run has none; None where no run of this target can.
+        against: its interval, where it compares with scratch; else that of `per_run`'s values, by `statistic`.
+        share: `per_run`'s values as shares that compare between targets (num_runs,): a column of the method table.
+        tables: where it is reported -> its place there, from the left or the top.
+        shown: whether the table of a target has it always, or depending on whether the grid has an oracle.
+        bounds: of a share, what its interval cannot exceed.
+        of_some: whether only some runs have it. Where it is 0 in all of them, nothing is known of others.
+        short: title in the method table, if it is another one.
     """
 
     title: str
@@ -24,6 +48,14 @@ class Quantity:
     definition: str
     formula: str
     source: str
+    per_run: measures.PerRun | None = None
+    against: measures.Compare | None = None
+    share: measures.Share | None = None
+    tables: Mapping[Tables, int] = field(default_factory=dict)
+    shown: Literal["always", "with oracle", "without oracle"] = "always"
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    of_some: bool = False
+    short: str = ""
 
 
 QUANTITIES: dict[str, Quantity] = {
@@ -36,6 +68,8 @@ QUANTITIES: dict[str, Quantity] = {
         "Mean return over the budget, minus that of scratch. The verdict is its interval and the next number.",
         "AUC(method) - AUC(scratch)",
         TAYLOR_STONE,
+        against=measures.auc_difference,
+        tables={"intervals": 7},
     ),
     "scratch_better": Quantity(
         "P(scratch better)",
@@ -48,6 +82,8 @@ QUANTITIES: dict[str, Quantity] = {
         "P(better than scratch) speaks of single runs.",
         "P(AUC(method) < AUC(scratch))",
         "Welch, Biometrika 34 (1947), with the effect's correction for skewness, one-sided",
+        against=measures.scratch_better,
+        tables={"intervals": 9, "target": 6},
     ),
     "score": Quantity(
         "Score, share of the span",
@@ -59,6 +95,10 @@ QUANTITIES: dict[str, Quantity] = {
         "domain, over the runs on several targets.",
         "(AUC - floor) / (source return - floor)",
         "min-max scores and IQM as in Agarwal et al., arXiv 2108.13264",
+        per_run=measures.area_under_curve,
+        share=measures.of_span,
+        tables={"methods": 0},
+        short="Score",
     ),
     "effect": Quantity(
         "Effect, share of the span",
@@ -70,6 +110,8 @@ QUANTITIES: dict[str, Quantity] = {
         "policy's return on the source domain, so that targets and environments compare.",
         "(AUC(method) - AUC(scratch)) / (source return - floor)",
         "min-max scores as in Agarwal et al., arXiv 2108.13264",
+        against=measures.effect,
+        tables={"intervals": 10},
     ),
     "area_under_curve": Quantity(
         "Mean return over the budget",
@@ -80,6 +122,8 @@ QUANTITIES: dict[str, Quantity] = {
         "Area under the learning curve by the trapezoid rule, divided by the budget.",
         "AUC = (1/B) ∫₀ᴮ R(s) ds",
         TAYLOR_STONE,
+        per_run=measures.area_under_curve,
+        tables={"intervals": 1},
     ),
     "initial_return": Quantity(
         "Return at step\N{NO-BREAK SPACE}0",
@@ -90,6 +134,8 @@ QUANTITIES: dict[str, Quantity] = {
         "Return on the target before training there; for a method that keeps the policy this is zero-shot.",
         "R(0)",
         TAYLOR_STONE,
+        per_run=measures.initial_return,
+        tables={"intervals": 0, "target": 0},
     ),
     "jumpstart": Quantity(
         "Jumpstart",
@@ -100,6 +146,10 @@ QUANTITIES: dict[str, Quantity] = {
         "Return on the target before any training there, minus that of scratch.",
         "R(0) - R_scratch(0)",
         TAYLOR_STONE,
+        per_run=measures.jumpstart,
+        against=measures.jumpstart_difference,
+        share=measures.difference_of_span,
+        tables={"intervals": 6, "target": 1, "methods": 1},
     ),
     "asymptotic_return": Quantity(
         "Asymptotic return",
@@ -110,6 +160,9 @@ QUANTITIES: dict[str, Quantity] = {
         "Mean return over the last fifth of the budget.",
         "(5/B) ∫ R(s) ds over s from 0.8 B to B",
         TAYLOR_STONE,
+        per_run=measures.asymptotic_return,
+        share=measures.of_span,
+        tables={"intervals": 2, "target": 2, "methods": 2},
     ),
     "time_to_threshold": Quantity(
         "Time to threshold",
@@ -123,6 +176,8 @@ QUANTITIES: dict[str, Quantity] = {
         "apart, or if an exact rank test says so.",
         "mean of min(T, B)",
         "restricted mean: Royston & Parmar, BMC Med. Res. Methodol. 13:152 (2013)",
+        per_run=measures.time_to_threshold,
+        tables={"target": 5},
     ),
     "share_of_oracle": Quantity(
         "Share of the oracle",
@@ -134,6 +189,10 @@ QUANTITIES: dict[str, Quantity] = {
         "the source agent's settings and whole budget. Not given without an oracle that ends above the floor.",
         "(asymptotic return - floor) / (oracle's asymptotic return - floor)",
         "min-max scores as in Agarwal et al., arXiv 2108.13264",
+        per_run=measures.share_of_oracle,
+        share=measures.as_it_is,
+        tables={"intervals": 5, "target": 3, "methods": 3},
+        shown="with oracle",
     ),
     "steps_to_oracle": Quantity(
         "Steps to 95\N{NO-BREAK SPACE}% of the oracle",
@@ -145,6 +204,11 @@ QUANTITIES: dict[str, Quantity] = {
         "oracle's asymptotic return. Runs that never do are censored: they count as the budget, and how many is shown.",
         "IQM of min(T, B), T the first s with R(s) >= floor + 0.95 (oracle's asymptotic return - floor)",
         "restricted mean: Royston & Parmar, BMC Med. Res. Methodol. 13:152 (2013), of the middle half",
+        per_run=measures.steps_to_oracle,
+        share=measures.steps_of_budget,
+        tables={"target": 4, "methods": 4},
+        shown="with oracle",
+        bounds=(0.0, 1.0),
     ),
     "transfer_ratio": Quantity(
         "Transfer ratio",
@@ -155,6 +219,9 @@ QUANTITIES: dict[str, Quantity] = {
         "The effect relative to scratch's own area. Not given where scratch did not rise above the floor.",
         "(AUC(method) - AUC(scratch)) / |AUC(scratch)|",
         TAYLOR_STONE,
+        against=measures.transfer_ratio,
+        tables={"intervals": 11, "target": 7},
+        shown="without oracle",
     ),
     "retention": Quantity(
         "Source retention",
@@ -166,6 +233,9 @@ QUANTITIES: dict[str, Quantity] = {
         "that are not positive.",
         "source return after / source return before",
         "backward transfer as a ratio, after Lopez-Paz & Ranzato, arXiv 1706.08840",
+        per_run=measures.retention,
+        share=measures.as_it_is,
+        tables={"intervals": 3, "target": 9, "methods": 6},
     ),
     "dip_depth": Quantity(
         "Dip",
@@ -178,6 +248,11 @@ QUANTITIES: dict[str, Quantity] = {
         "of the span; the others have nothing to lose. How many count and the deepest dip stand below.",
         "(R(0) - min R(s)) / |R(0)|",
         "unlearning at the start of fine-tuning: WSRL, arXiv 2412.07762",
+        per_run=measures.dip_depth,
+        share=measures.as_it_is,
+        tables={"intervals": 4, "target": 10, "methods": 5},
+        bounds=(0.0, math.inf),
+        of_some=True,
     ),
     "probability_of_improvement": Quantity(
         "P(better than scratch)",
@@ -189,5 +264,14 @@ QUANTITIES: dict[str, Quantity] = {
         "Newcombe's, with t for z: not nil where every pair agrees.",
         "U / (n m)",
         "Mann & Whitney (1947); Newcombe, Stat. Med. 25 (2006), method 5",
+        against=measures.probability_of_improvement,
+        tables={"intervals": 8, "target": 8},
+        shown="without oracle",
     ),
 }
+
+
+def reported_in(table: Tables) -> tuple[str, ...]:
+    """Return the quantities that a table has, in its order."""
+    places = {name: row.tables[table] for name, row in QUANTITIES.items() if table in row.tables}
+    return tuple(sorted(places, key=lambda name: places[name]))

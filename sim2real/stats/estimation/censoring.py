@@ -41,6 +41,10 @@ class CensoredInterval:
     budget: float
     times: tuple[float, ...]
 
+    def restricted(self, statistic: str) -> Interval:
+        """Return the restricted interquartile mean for the statistic `IQM`, else the restricted mean."""
+        return self.restricted_iqm if statistic == "IQM" else self.restricted_mean
+
 
 def _median(values: FloatArray) -> FloatArray:
     """Median over the last axis; (a + b) / 2 of the middle two keeps inf where a lerp would make NaN of inf
