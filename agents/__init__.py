@@ -32,6 +32,7 @@ from .plan.regularisers import Regulariser
 from .plan.source_data import SourceData
 from .plan.surgery import SURGERIES, Surgery, operate, require_whole
 from .policy import parts
+from .policy.actor import PolicyActor
 from .policy.entry_axes import ActingPolicy, ReadsEntries, entry_axes
 from .policy.entry_map import EntryMap
 from .policy.patterns import PARTS, best_pattern
@@ -70,6 +71,7 @@ __all__ = [
     "Phase",
     "PlanError",
     "PlanRow",
+    "PolicyActor",
     "PolicyAverage",
     "ReadsEntries",
     "Regulariser",

@@ -1,4 +1,17 @@
-"""sim2real: pretrain in cheap randomized worlds, transfer frozen, fine-tune on a shifted target, report honestly."""
+"""sim2real: pretrain in cheap randomized worlds, transfer frozen, fine-tune on a shifted target, report honestly.
+
+    import sim2real
+
+    source = sim2real.pretrain("hopper", out="runs/hopper")
+    run = sim2real.transfer(source, "heavy", out="runs/hopper-heavy")
+    print(run.summary["initial_return"], run.summary["final_return"])
+    print(sim2real.evaluate(run, "heavy").interval)
+    policy = sim2real.load_policy(run)
+
+Importing this package registers the `sim2real/...` environments with Gymnasium. The functions below are imported when
+they are first used, and torch with them. Where a folder has the same name (`bench`, `report`, `transfer`), the name
+means the function; modules in the folder are imported as ever: `from sim2real.report import write_report`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +20,38 @@ import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__"]
+from .versions import __version__
 
-__version__ = "0.3.0"
+if TYPE_CHECKING:
+    from .api import (
+        Run,
+        RunPolicy,
+        bench,
+        evaluate,
+        load_config,
+        load_policy,
+        make_vec,
+        pretrain,
+        report,
+        transfer,
+    )
+
+__all__ = [
+    "Run",
+    "RunPolicy",
+    "__version__",
+    "bench",
+    "evaluate",
+    "load_config",
+    "load_policy",
+    "make_vec",
+    "pretrain",
+    "report",
+    "transfer",
+]
 
 _HOME = Path(__file__).resolve().parent.parent
 _PILLARS = ("envs", "agents")
@@ -50,3 +91,27 @@ def _require_own_pillars() -> None:
 
 _require_own_pillars()
 import_module("envs")  # registers its environments with Gymnasium
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(".api", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """This package: importing the folder `transfer` does not replace the function of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in __all__ or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

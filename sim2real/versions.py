@@ -6,9 +6,9 @@ import platform
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 
-from . import __version__
+__all__ = ["__version__", "collect_versions", "join_versions"]
 
-__all__ = ["collect_versions", "join_versions"]
+__version__ = "0.3.0"
 
 _AND = ", "  # between versions
 PACKAGES = ("torch", "mujoco", "gymnasium", "stable-baselines3", "numpy", "scipy")

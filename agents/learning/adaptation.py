@@ -20,7 +20,7 @@ from ..errors import DivergedError, FrozenError, PlanError
 from ..networks.encoders import RmaEncoder
 from ..plan.adaptation import Adaptation
 from ..policy import parts
-from ..policy.actor import mean_action
+from ..policy.actor import choose_action
 from ..rollouts.groups import POLICY, PRIVILEGED, GroupSpace
 from ..rollouts.rollout import Action, rollout
 from ..rollouts.vec_adapter import VectorAdapter
@@ -138,7 +138,7 @@ def _collect(
     """
 
     def act(obs: NDArray[np.float32]) -> Action:
-        actions = mean_action(policy, obs)
+        actions = choose_action(policy, obs)
         return Action(actions, actions)
 
     seen = []

@@ -117,6 +117,11 @@ class RowBuilder:
         self._shown = tuple(self._groups)
         self._hidden = () if privileged else (PRIVILEGED,)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether rows hold earlier steps of the episode."""
+        return bool(self._windows)
+
     def begin(self, shown: Shown, ids: NDArray[np.intp] | None = None) -> None:
         """Start an episode in worlds `ids` (None: all) with what they show, (num_ids, ...) a group.
 

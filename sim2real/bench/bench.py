@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from envs import bound, unknown_name
+from envs import unknown_name
 
 from ..config.config import validate
 from ..config.trust import require_same_code

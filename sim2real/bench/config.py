@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -11,12 +11,13 @@ from pydantic import Field, field_validator, model_validator
 from envs import unknown_name
 
 from ..config.config import PLAIN_NAME, RunConfig, Steps, resolve_config
-from ..config.shipped import shipped_config, shipped_configs
+from ..config.overrides import Override, apply_overrides, place_of
+from ..config.shipped import find_config, shipped_benches, shipped_config, shipped_configs
 from ..config.strict import Strict, read_yaml, validate
 from ..errors import UserError
 from ..methods import DEFAULT_METHODS, METHODS
 
-__all__ = ["BenchConfig", "OracleBudget", "load_bench_config"]
+__all__ = ["BenchConfig", "OracleBudget", "find_bench_config", "load_bench_config"]
 
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -139,13 +140,19 @@ class BenchConfig(Strict):
         return config
 
 
-def load_bench_config(path: Path) -> BenchConfig:
-    """Read and check a benchmark's configuration.
+def find_bench_config(path: Path) -> Path:
+    """Return the file at `path`, or that of the benchmark of this name that comes along; `path` if neither is there."""
+    return find_config(path, shipped_benches())
+
+
+def load_bench_config(path: Path, overrides: Sequence[Override] = ()) -> BenchConfig:
+    """Read and check a benchmark's configuration, with `overrides` in the place of what stands there.
 
     Raises:
         UserError: naming file, key, value, rule and valid choices.
     """
-    return validate(BenchConfig, read_yaml(path), str(path))
+    content = read_yaml(path, shipped_benches())
+    return validate(BenchConfig, apply_overrides(content, overrides), place_of(str(path), content, overrides))
 
 
 def _find(environment: str, folder: Path) -> Path:

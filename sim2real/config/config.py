@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -15,8 +15,9 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from agents import check_settings
 from envs import SHIFTS, Domain, EnvsError, Fidelity, Task, check_domain, environment, unknown_name
 
+from .overrides import Override, Where, apply_overrides, place_of
 from .severities import resolve_severities
-from .shipped import shipped_config
+from .shipped import find_config, shipped_configs
 from .space_map import SpaceMap
 from .strict import Strict, read_yaml, validate
 from .trust import code_for, code_of_names
@@ -271,29 +272,29 @@ def _code_in(info: ValidationInfo) -> Code | None:
     return None if info.context is None else info.context["code"]
 
 
-def load_config(path: Path, *, trust: bool = False, **overrides: Any) -> RunConfig:
+def load_config(path: Path, overrides: Sequence[Override] = (), *, trust: bool = False, **keys: Any) -> RunConfig:
     """Read and check a run's configuration, a file or the name of one that comes along.
 
-    `overrides` replace top-level keys; `trust` allows code that was not made here (see `trust`).
+    `overrides`, then `keys` of the top level replace what stands there; `trust` allows others' code (see `trust`).
 
     Raises:
         UserError: naming file, key, value, rule and valid choices.
     """
-    file = path if path.exists() else shipped_config(str(path)) or path
-    return resolve_config({**read_yaml(file), **overrides}, file, str(file), trust=trust)
+    file = find_config(path, shipped_configs())
+    content = read_yaml(file)
+    where = place_of(str(file), content, overrides)
+    return resolve_config({**apply_overrides(content, overrides), **keys}, file, where, trust=trust)
 
 
-def resolve_config(content: Mapping[str, Any], file: Path, where: str, *, trust: bool = False) -> RunConfig:
+def resolve_config(content: Mapping[str, Any], file: Path, where: Where, *, trust: bool = False) -> RunConfig:
     """Check the `content` of a configuration that was read from `file`, and make what lies beside it part of it.
 
     Severities that have a name become numbers. The module of `env: module:Class`, or of such an encoder, is looked for
-    in the file's folder first; that of a run's configuration is where the run's manifest says.
-
-    Raises:
-        UserError: as `load_config`; what is wrong stands in `where`.
+    in the file's folder first; that of a run's configuration is where the run's manifest says. Errors, as those of
+    `load_config`, name `where`.
     """
     code = code_for(content, file, trust=trust)
-    return validate(RunConfig, resolve_severities(content, file), where, {"code": code})
+    return validate(RunConfig, resolve_severities(content, file, where), where, {"code": code})
 
 
 def config_digest(config: Strict) -> str:

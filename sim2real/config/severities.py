@@ -16,6 +16,8 @@ from envs import SHIFTS, EnvsError, unknown_name
 
 from ..errors import UserError
 from ..files.reading import load_yaml
+from .overrides import Where
+from .strict import located
 
 __all__ = ["level_names", "resolve_severities"]
 
@@ -28,12 +30,13 @@ def level_names(drops: list[float]) -> list[str]:
     return [_NAMES.get(drop, f"drop_{drop}") for drop in drops]
 
 
-def resolve_severities(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
+def resolve_severities(content: Mapping[str, Any], file: Path, where: Where) -> dict[str, Any]:
     """Return a configuration's content with every named severity as the number it stands for.
 
     Args:
         content: as read from YAML, not checked yet; what is malformed is left to the check that follows.
         file: where it was read; calibrations are looked for beside it, then in the working directory.
+        where: where its keys were given, for messages.
 
     Raises:
         UserError: naming the target and what is wrong with its level or calibration.
@@ -41,10 +44,13 @@ def resolve_severities(content: Mapping[str, Any], file: Path) -> dict[str, Any]
     targets = content.get("targets")
     if not isinstance(targets, Mapping):
         return dict(content)
-    return {**content, "targets": {name: _resolve(content, name, target, file) for name, target in targets.items()}}
+    return {
+        **content,
+        "targets": {name: _resolve(content, name, target, file, where) for name, target in targets.items()},
+    }
 
 
-def _resolve(content: Mapping[str, Any], name: str, target: Any, file: Path) -> Any:
+def _resolve(content: Mapping[str, Any], name: str, target: Any, file: Path, where: Where) -> Any:
     if not isinstance(target, Mapping) or not isinstance(target.get("shift"), str) or target["shift"] not in SHIFTS:
         return target
     severity, calibration = target.get("severity"), target.get("calibration")
@@ -57,7 +63,7 @@ def _resolve(content: Mapping[str, Any], name: str, target: Any, file: Path) -> 
         else:
             return target
     except (UserError, EnvsError) as error:
-        raise UserError(f"{file}: targets.{name}.{error}") from None
+        raise located(where, f"targets.{name}.{error}") from None
     return {**{k: v for k, v in target.items() if k != "calibration"}, "severity": number}
 
 

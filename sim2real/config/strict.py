@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,9 +14,10 @@ from envs import bound, number_hint, unknown_name
 
 from ..errors import USER_ERRORS, UserError
 from ..files.reading import load_yaml
+from .overrides import Where
 from .shipped import shipped_configs
 
-__all__ = ["Strict", "read_yaml", "validate"]
+__all__ = ["Strict", "located", "read_yaml", "validate"]
 
 
 class Strict(BaseModel):
@@ -28,8 +30,8 @@ _NUMBER = re.compile("int_|float_|finite_number|greater|less")  # types of pydan
 Model = TypeVar("Model", bound=Strict)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping.
+def read_yaml(path: Path, shipped: Iterable[str] | None = None) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; `shipped` are names of those that come along, None: of runs.
 
     Raises:
         UserError: when it is missing, is no mapping, or as `load_yaml`.
@@ -37,9 +39,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = load_yaml(path)
     except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file; configurations that come along: {', '.join(shipped_configs())}"
-        ) from None
+        names = list(shipped_configs() if shipped is None else shipped)
+        close = difflib.get_close_matches(path.stem, names, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise UserError(f"{path}: no such file{hint}; configurations that come along: {', '.join(names)}") from None
     except IsADirectoryError:
         raise UserError(f"{path}: is a directory, expected a YAML file") from None
     if not isinstance(content, Mapping):
@@ -48,9 +51,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def validate(
-    model: type[Model], content: Mapping[str, Any], where: str, context: Mapping[str, Any] | None = None
+    model: type[Model], content: Mapping[str, Any], where: Where, context: Mapping[str, Any] | None = None
 ) -> Model:
-    """Check `content` against `model`; `context` is for its validators.
+    """Check `content` of `where` against `model`; `context` is for its validators.
 
     Raises:
         UserError: with the first thing that is wrong and what would be right.
@@ -58,10 +61,14 @@ def validate(
     try:
         return model.model_validate(content, context=context)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{where}: {_explain(model, first)}") from None
+        raise located(where, _explain(model, error.errors()[0])) from None
     except USER_ERRORS as error:
-        raise UserError(f"{where}: {error}") from None
+        raise located(where, str(error)) from None
+
+
+def located(where: Where, problem: str) -> UserError:
+    """Return the error for a `problem` that begins with the dotted key it lies at."""
+    return UserError(f"{where if isinstance(where, str) else where(problem)}: {problem}")
 
 
 def _explain(model: type[BaseModel], error: Any) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ import yaml
 from agents import Bundle, CheckpointError
 
 from ..config.config import RunConfig, validate
+from ..config.overrides import Override, apply_overrides, place_of
+from ..config.severities import resolve_severities
 from ..config.trust import code_of_run, code_record, require_same_code
 from ..config.user_code import Code
 from ..errors import UserError
@@ -137,15 +139,16 @@ class RunDirectory:
             raise UserError(f"{self.path / 'manifest.json'}: damaged: expected an object")
         return manifest
 
-    def config(self) -> RunConfig:
-        """Return the run's resolved configuration.
+    def config(self, overrides: Sequence[Override] = ()) -> RunConfig:
+        """Return the run's resolved configuration, with `overrides` in the place of what stands there.
 
         Raises:
-            UserError: when the file is damaged, or is not the one that the run was made with.
+            UserError: when the file is damaged, is not the one that the run was made with, or an override is wrong.
         """
-        content = self.content()
+        own = self.content()
+        content, where = apply_overrides(own, overrides), place_of(str(self._config_file), own, overrides)
         code = code_of_run(content, self.path, trust=self._trust, approved=self._approved)
-        return validate(RunConfig, content, str(self._config_file), {"code": code})
+        return validate(RunConfig, resolve_severities(content, self._config_file, where), where, {"code": code})
 
     @property
     def _config_file(self) -> Path:

@@ -15,7 +15,9 @@ from rich.table import Table
 
 from sim2real.cli.terminal import PlainConsole
 from sim2real.files.printable import printable
+from sim2real.report import page as page_module
 from sim2real.report import write_report
+from sim2real.report.figures import table
 from sim2real.report.markdown import _escape
 from sim2real.stats import summarise
 from sim2real.stats.records import BenchResults
@@ -115,8 +117,8 @@ def test_statistics_take_time_in_proportion_to_the_records(shape: str) -> None:
 def test_of_many_targets_the_first_are_drawn_and_all_are_in_the_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim2real.report.figures.table.MOST", 2)
-    monkeypatch.setattr("sim2real.report.page.MOST", 2)
+    monkeypatch.setattr(table, "MOST", 2)
+    monkeypatch.setattr(page_module, "MOST", 2)
     page = write_report(_many(40, "target"), tmp_path).html.read_text(encoding="utf-8")
     assert page.count("<figcaption>hopper \N{RIGHTWARDS ARROW} x1<") == page.count("<figcaption>") / 2
     assert "<figcaption>hopper \N{RIGHTWARDS ARROW} x2<" not in page

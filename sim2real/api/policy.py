@@ -1,0 +1,106 @@
+"""RunPolicy: the agent of a run, as plain Gymnasium and stable-baselines3 code uses a policy."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from agents import Learner, PolicyActor, VectorAdapter
+
+from ..errors import UserError
+from ..runs.building import load_agent
+from .run import RunLike, open_run
+
+__all__ = ["RunPolicy", "load_policy"]
+
+
+class RunPolicy:
+    """Acts by a run's final policy on raw observations; the normaliser is inside.
+
+    `predict` is that of stable-baselines3's policies, so `evaluate_policy(policy, env)` takes it.
+
+    Attributes:
+        observation_space: of one world.
+        action_space: of one world.
+    """
+
+    def __init__(self, agent: Learner, observation_space: spaces.Box, action_space: spaces.Box) -> None:
+        """Act by the policy of `agent`, which reads observations of `observation_space`."""
+        self._agent = agent
+        self.observation_space, self.action_space = observation_space, action_space
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: PolicyActor | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[Any], PolicyActor | None]:
+        """Return actions within the bounds of the action space, and the state for the next call.
+
+        A policy with a history has the state of its windows, one per world; every other one has None. A state is
+        updated in place, and belongs to one stream of steps.
+
+        Args:
+            observation: (obs_dim,) of one world, or (num_envs, obs_dim).
+            state: what the last call returned; None: an episode begins in every world.
+            episode_start: (num_envs,) bool, or one bool for one world: where `observation` is the first of an episode.
+            deterministic: True: the mean action; False: one drawn from the policy's distribution, for PPO by torch's
+                global generator.
+
+        Returns:
+            actions (action_dim,) or (num_envs, action_dim), and the state.
+
+        Raises:
+            UserError: when observations, or the number of worlds, do not fit.
+        """
+        obs, shape = np.asarray(observation, np.float32), self.observation_space.shape
+        single = obs.shape == shape
+        obs = obs[None] if single else obs
+        if obs.shape[1:] != shape:
+            raise UserError(f"observation: has shape {np.shape(observation)}, must be {shape} or (num_envs, *{shape})")
+        started = np.ones(len(obs), np.bool_)
+        if state is None:
+            state = self._agent.make_actor(len(obs))
+        elif state.num_envs != len(obs):
+            raise UserError(
+                f"observation: is of {len(obs)} worlds, state of {state.num_envs}; pass state=None to begin"
+            )
+        else:
+            started = np.broadcast_to(np.asarray(False if episode_start is None else episode_start, np.bool_), len(obs))
+        actions = state.act(obs, started, deterministic)
+        return (actions[0] if single else actions), (state if state.remembers else None)
+
+
+def load_policy(run: RunLike, *, device: str | None = None, trust: bool = False) -> RunPolicy:
+    """Return the policy that a run ended with.
+
+        policy = sim2real.load_policy("runs/hopper-heavy")
+        env = gymnasium.make("sim2real/Hopper-v0")
+        obs, _ = env.reset(seed=0)
+        action, state = policy.predict(obs)
+        obs, reward, terminated, truncated, info = env.step(action)
+        action, state = policy.predict(obs, state)  # a policy with a history needs its state
+
+    Args:
+        run: the run, or its folder.
+        device: of the networks; None: the configured one, or the CPU where that is not available.
+        trust: allow code that comes with a run, or that a run made elsewhere names.
+
+    Raises:
+        UserError: when the run has not finished, or its checkpoint does not fit.
+    """
+    directory = open_run(run, trust=trust)
+    directory.require_finished("its policy is loaded")
+    agent, _ = load_agent(directory, directory.config(), device)
+    return RunPolicy(agent, *_spaces(agent))
+
+
+def _spaces(agent: Learner) -> tuple[spaces.Box, spaces.Box]:
+    """Return the spaces of one of the agent's worlds; what its networks read may be windows of these."""
+    worlds = cast(VectorAdapter, agent.env).env
+    worlds.close()
+    return cast(spaces.Box, worlds.single_observation_space), cast(spaces.Box, worlds.single_action_space)
