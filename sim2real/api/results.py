@@ -140,5 +140,5 @@ def read_any(paths: Sequence[Path], out: Path | None, option: str) -> tuple[Benc
     if runs and len(runs) < len(paths):
         other = next(path for path in paths if path not in runs)
         raise UserError(f"{runs[0]} is a run, {other} is none: a report is of runs, or of benchmarks")
-    out = out or paths[0] / "report"
+    out = paths[0] / "report" if out is None else out.resolve()  # a link that the user names is the user's own
     return (results_of_runs(runs) if runs else merge_results({str(path): read_results(path) for path in paths})), out

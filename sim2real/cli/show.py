@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from rich.box import SIMPLE
 from rich.table import Table
@@ -11,22 +11,12 @@ from rich.text import Text
 
 from agents import PlanRow
 
+from ..api import EvaluationResult
 from ..calibrate.calibration import Calibration
-from ..runs.evaluation import Evaluation
 from ..stats import Interval, Word, summarise
 from ..stats.records import BenchResults
 
-__all__ = ["calibration_table", "evaluation_table", "plan_table", "summary_table", "two_columns"]
-
-
-def two_columns(title: str, rows: Mapping[str, str]) -> Table:
-    """Return names and their descriptions under a title."""
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, pad_edge=False)
-    table.add_column(no_wrap=True, style="cyan")
-    table.add_column()
-    for name, text in rows.items():
-        table.add_row(f"  {name}", text)
-    return table
+__all__ = ["calibration_table", "evaluation_table", "plan_table", "summary_table"]
 
 
 def plan_table(method: str, rows: list[PlanRow]) -> Table:
@@ -43,12 +33,9 @@ def plan_table(method: str, rows: list[PlanRow]) -> Table:
     return table
 
 
-def evaluation_table(run: str, domain: str, result: Evaluation, estimate: Interval) -> Table:
-    """Return an evaluation as a table of one row; below it the reward terms, and the episodes that diverged, if any."""
-    notes = [f"{name} {value:.1f}" for name, value in result.mean_terms.items()]
-    notes = [f"reward terms an episode: {', '.join(notes)}"]
-    if result.faults:
-        notes.append(f"the simulation diverged in {result.faults} of {len(result.returns)} episodes")
+def evaluation_table(run: str, results: Sequence[EvaluationResult]) -> Table:
+    """Return a row for every domain; below them the reward terms, and the episodes that diverged, if any."""
+    notes = [note for result in results for note in _notes(result, named=len(results) > 1)]
     table = Table(
         title=Text(run),
         title_justify="left",
@@ -60,17 +47,29 @@ def evaluation_table(run: str, domain: str, result: Evaluation, estimate: Interv
     )
     for name in ("domain", "return", "95 % interval", "sd", "length", "falls", "runs", "steps"):
         table.add_column(name, justify="left" if name == "domain" else "right", no_wrap=True)
-    table.add_row(
-        domain,
-        f"{result.mean:.1f}",
-        f"{estimate.low:.1f} .. {estimate.high:.1f}" if estimate.known else "-",
-        f"{result.sd:.1f}",
-        f"{result.lengths.mean():.0f}",
-        f"{result.falls}",
-        f"{len(result.returns)}",
-        f"{result.steps:,}",
-    )
+    for found in results:
+        result, estimate = found.episodes, found.interval
+        table.add_row(
+            found.target or "source",
+            f"{result.mean:.1f}",
+            f"{estimate.low:.1f} .. {estimate.high:.1f}" if estimate.known else "-",
+            f"{result.sd:.1f}",
+            f"{result.lengths.mean():.0f}",
+            f"{result.falls}",
+            f"{len(result.returns)}",
+            f"{result.steps:,}",
+        )
     return table
+
+
+def _notes(found: EvaluationResult, *, named: bool) -> list[str]:
+    """Return what is said below the table of one evaluation, with the domain's name where there are several."""
+    result, where = found.episodes, f"{found.target or 'source'}: " if named else ""
+    terms = ", ".join(f"{name} {value:.1f}" for name, value in result.mean_terms.items())
+    notes = [f"{where}reward terms an episode: {terms}"]
+    if result.faults:
+        notes.append(f"{where}the simulation diverged in {result.faults} of {len(result.returns)} episodes")
+    return notes
 
 
 def calibration_table(title: str, result: Calibration) -> Table:

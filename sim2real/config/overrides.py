@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import UserError
 from ..files.reading import parse_yaml
 
-__all__ = ["Override", "Where", "apply_overrides", "given_overrides", "parse_override", "place_of", "target_severity"]
+__all__ = ["Override", "Where", "apply_overrides", "parse_override", "place_of", "target_severity"]
 
 Where = str | Callable[[str], str]
 """where a configuration's content was read, or what is wrong, `key: problem` -> where that key was given"""
@@ -48,13 +48,6 @@ def parse_override(text: str) -> Override:
         return Override(key, parse_yaml(value), place)
     except ValueError as error:
         raise UserError(f"{place}: not valid YAML: {error}") from None
-
-
-def given_overrides(options: Mapping[str, tuple[str, Any]], prefix: str = "--") -> list[Override]:
-    """Return overrides for the options that were given: option -> (dotted key, value or None)."""
-    found = [(name, key, value) for name, (key, value) in options.items() if value is not None]
-    joint = " " if prefix else "="
-    return [Override(key, value, f"{prefix}{name}{joint}{value}") for name, key, value in found]
 
 
 def target_severity(content: Mapping[str, Any], target: str, severity: Any, place: str) -> Override:
