@@ -1,78 +1,23 @@
-"""ENVS: the environments by name, and how they are built."""
+"""Environments are built by their name in ENVS, or by that of a user's own."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium
 from gymnasium.vector import AutoresetMode
 
 from .domain.domain import Domain
 from .errors import ArgumentError, EnvsError, unknown_name
-from .options import merge_options, read_options
-from .tasks import (
-    Ant,
-    CartpoleSwingup,
-    HalfCheetah,
-    Hopper,
-    Humanoid,
-    HumanoidStandup,
-    InvertedDoublePendulum,
-    InvertedPendulum,
-    Pusher,
-    Reacher,
-    Swimmer,
-    Walker2d,
-)
+from .options import merge_options
+from .table import ENVS, Environment
 from .tasks.task import Task
 from .user_tasks import find_task, is_user_task
 from .vector.arguments import require_no_rendering
 from .vector.single import SingleEnv
 from .vector.vector_env import DomainVectorEnv
 
-__all__ = ["ENVS", "Environment", "environment", "make", "make_vec", "register_all"]
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A row of ENVS: the task and its id in Gymnasium."""
-
-    task: Callable[..., Task]
-    gymnasium_id: str
-
-    @property
-    def summary(self) -> str:
-        """Return the first line of the task's module docstring."""
-        module = inspect.getmodule(self.task)
-        return (module.__doc__ or "").partition("\n")[0] if module else ""
-
-    def make_task(self, /, **task_kwargs: Any) -> Task:
-        """Build the task with its keyword options.
-
-        Raises:
-            ArgumentError: for an option it does not have.
-            EnvsError: for a value that breaks the option's rule.
-        """
-        return self.task(**read_options(self.task, task_kwargs, self.gymnasium_id))
-
-
-ENVS: dict[str, Environment] = {
-    "inverted_pendulum": Environment(InvertedPendulum, "sim2real/InvertedPendulum-v0"),
-    "inverted_double_pendulum": Environment(InvertedDoublePendulum, "sim2real/InvertedDoublePendulum-v0"),
-    "reacher": Environment(Reacher, "sim2real/Reacher-v0"),
-    "pusher": Environment(Pusher, "sim2real/Pusher-v0"),
-    "swimmer": Environment(Swimmer, "sim2real/Swimmer-v0"),
-    "hopper": Environment(Hopper, "sim2real/Hopper-v0"),
-    "walker2d": Environment(Walker2d, "sim2real/Walker2d-v0"),
-    "half_cheetah": Environment(HalfCheetah, "sim2real/HalfCheetah-v0"),
-    "ant": Environment(Ant, "sim2real/Ant-v0"),
-    "humanoid": Environment(Humanoid, "sim2real/Humanoid-v0"),
-    "humanoid_standup": Environment(HumanoidStandup, "sim2real/HumanoidStandup-v0"),
-    "cartpole_swingup": Environment(CartpoleSwingup, "sim2real/CartpoleSwingup-v0"),
-}
+__all__ = ["environment", "make", "make_registered", "make_vec", "make_vec_registered"]
 
 
 def environment(name: str) -> Environment:
@@ -181,16 +126,3 @@ def make_registered(*, env: str, **options: Any) -> SingleEnv:
 def make_vec_registered(*, env: str, **options: Any) -> DomainVectorEnv:
     """Build what `gymnasium.make_vec` does for the row `env` of ENVS."""
     return make_vec(env, **options)
-
-
-def register_all() -> None:
-    """Register every environment with Gymnasium, single and vectorised."""
-    for name, row in ENVS.items():
-        if row.gymnasium_id not in gymnasium.registry:
-            gymnasium.register(
-                row.gymnasium_id,
-                entry_point=f"{__name__}:{make_registered.__name__}",
-                vector_entry_point=f"{__name__}:{make_vec_registered.__name__}",
-                kwargs={"env": name},
-                max_episode_steps=row.make_task().max_episode_steps,
-            )

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("envs", "agents", "sim2real")
@@ -188,8 +191,24 @@ def _defined(tree: ast.Module) -> set[str]:
     return names
 
 
+@pytest.mark.parametrize("package", ["envs", "agents"])
+def test_names_that_are_imported_when_used_are_those_that_types_see(package: str) -> None:
+    tree, found = NAMES[package].tree, importlib.import_module(package)
+    seen = {
+        (alias.name, node.module)
+        for block in tree.body
+        if isinstance(block, ast.If) and dotted(block.test) == "TYPE_CHECKING"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(found._MODULES.items()) == seen
+    assert sorted(found._MODULES) == sorted(found.__all__)
+    assert all(getattr(found, name) is not None for name in found.__all__)
+
+
 def test_importing_envs_imports_neither_torch_nor_the_check() -> None:
-    foreign = {"torch", "stable_baselines3", "agents", "sim2real", "envs.check"}
+    foreign = {"torch", "stable_baselines3", "agents", "sim2real", "envs.check", "mujoco"}
     script = f"import sys, envs; print(*sorted({foreign} & set(sys.modules)))"
     command = [sys.executable, "-W", "error", "-c", script]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)

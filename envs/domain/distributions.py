@@ -13,8 +13,8 @@ from dataclasses import astuple, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
+import scipy  # its parts, which take long, are imported when they are first named
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from ..errors import EnvsError, is_number, number_hint, unknown_name
 
@@ -144,9 +144,12 @@ class Normal(_Named):
 
     def ppf(self, u: Array) -> Array:
         """Return the truncated normal's quantiles: mean + sd F^-1(F(a) + u (F(b) - F(a)))."""
-        a, b = ndtr((self.low - self.mean) / self.sd), ndtr((self.high - self.mean) / self.sd)
+        a, b = (
+            scipy.special.ndtr((self.low - self.mean) / self.sd),
+            scipy.special.ndtr((self.high - self.mean) / self.sd),
+        )
         inside = np.clip(a + u * (b - a), 1e-12, 1 - 1e-12)  # u = 0 would be -inf on an open side
-        return np.clip(self.mean + self.sd * ndtri(inside), self.low, self.high)
+        return np.clip(self.mean + self.sd * scipy.special.ndtri(inside), self.low, self.high)
 
     def support(self) -> tuple[float, float]:
         """Return (low, high)."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from ..advise import Worth, advice_tables, worth_of_advice
-from ..advise import advise as advise_on
-from ..bench import Bench
-from ..files.files import require_folder, write_json
-from ..runs.progress import ProgressBoard
-from ..runs.run import RunDirectory
 from .terminal import Device, Threads, Trust, console, interruptible
+
+if TYPE_CHECKING:
+    from ..advise import Worth
 
 __all__ = ["advise", "advise_worth"]
 
@@ -34,6 +31,11 @@ def advise(
     trust: Trust = False,
 ) -> None:
     """Spend a few target steps with the source policy and say what to freeze and which method to try first."""
+    from ..advise import advice_tables
+    from ..advise import advise as advise_on
+    from ..files.files import require_folder, write_json
+    from ..runs.run import RunDirectory
+
     require_folder(json, "--json")
     with interruptible("nothing was written"):
         advice = advise_on(
@@ -61,6 +63,11 @@ def advise_worth(
     trust: Trust = False,
 ) -> None:
     """Measure what advice is worth: rank correlation of its scores with what a benchmark's methods reached."""
+    from ..advise import worth_of_advice
+    from ..bench import Bench
+    from ..files.files import require_folder, write_json
+    from ..runs.progress import ProgressBoard
+
     require_folder(json, "--json")
     benchmark = Bench.open(bench)
     with interruptible("nothing was written"), ProgressBoard(console) as board:

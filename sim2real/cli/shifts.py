@@ -5,18 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from ..calibrate.calibration import calibrate as calibrate_shift
-from ..calibrate.calibration import check_drops
-from ..calibrate.checking import Checks
-from ..calibrate.policy_run import PolicyRun, require_absent
-from ..config.seeding import derive_seed
-from ..files.files import require_folder, write_json
-from ..runs.progress import ProgressBoard
-from . import show
-from .check_table import check_table
 from .terminal import Device, Threads, Trust, console, interruptible
 
 __all__ = ["calibrate", "check"]
@@ -36,6 +26,11 @@ def check(
     trust: Trust = False,
 ) -> None:
     """Find out whether shifts do what they say, make a difference, and leave the task solvable."""
+    from ..calibrate.checking import Checks
+    from ..files.files import require_folder, write_json
+    from ..runs.progress import ProgressBoard
+    from .check_table import check_table
+
     require_folder(json, "--json")
     checks = Checks(
         env,
@@ -74,6 +69,14 @@ def calibrate(
     trust: Trust = False,
 ) -> None:
     """Find the severities of a shift at which a policy loses given shares of its return."""
+    import numpy as np
+
+    from ..calibrate.calibration import calibrate as calibrate_shift
+    from ..calibrate.calibration import check_drops
+    from ..calibrate.policy_run import PolicyRun, require_absent
+    from ..config.seeding import derive_seed
+    from . import show
+
     wanted = check_drops(drops)
     require_absent(out)
     run = PolicyRun.open(policy, env, shift, num_threads=threads, device=device, trust=trust)

@@ -10,7 +10,7 @@ updates.
 
 from __future__ import annotations
 
-from agents import Phase, TransferPlan
+import agents
 
 from .kept_heads import train_kept_heads
 from .method import Method
@@ -19,7 +19,7 @@ __all__ = ["METHOD"]
 
 METHOD = Method(
     "encoder frozen, policy carried over, a fresh critic and no warm-up",
-    plan=lambda source, target: TransferPlan(
+    plan=lambda source, target: agents.TransferPlan(
         {
             "encoder": "freeze",
             "policy_head": "keep",
@@ -27,6 +27,6 @@ METHOD = Method(
             "value_head": "reset",
             "log_std": "keep",
         },
-        (Phase("heads", {**train_kept_heads().trains, "value_encoder": 1.0}),),
+        (agents.Phase("heads", {**train_kept_heads().trains, "value_encoder": 1.0}),),
     ),
 )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agents import Bundle, PolicyAverage, TransferPlan
+import agents
 
 from .frozen_encoder import METHOD as FROZEN_ENCODER
 from .method import Method, Target
@@ -25,8 +25,8 @@ SHARE = 0.5  # of the budget: how far the average lags behind
 """Out of some 0.03, 0.13 and 0.5, on hopper's own source worlds and on `slippery`, seeds 0 to 3."""
 
 
-def _plan(source: Bundle | None, target: Target) -> TransferPlan:
-    return replace(FROZEN_ENCODER.plan(source, target), average=PolicyAverage(max(1, int(SHARE * target.steps))))
+def _plan(source: agents.Bundle | None, target: Target) -> agents.TransferPlan:
+    return replace(FROZEN_ENCODER.plan(source, target), average=agents.PolicyAverage(max(1, int(SHARE * target.steps))))
 
 
 METHOD = Method(

@@ -14,7 +14,7 @@ nobody looks at; and when dynamics differ everywhere, so that every step is forb
 
 from __future__ import annotations
 
-from agents import Bundle, Phase, SourceData, TransferPlan
+import agents
 
 from .method import Method, Target
 from .wsrl import whole_steps
@@ -24,13 +24,13 @@ __all__ = ["METHOD"]
 PER_TARGET_STEP = 10  # source steps
 
 
-def _plan(source: Bundle | None, target: Target) -> TransferPlan:
+def _plan(source: agents.Bundle | None, target: Target) -> agents.TransferPlan:
     """As many source steps before the first on the target as are taken there while only the classifiers learn."""
     everything, first = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), 1.0), whole_steps(target)
-    return TransferPlan(
+    return agents.TransferPlan(
         dict.fromkeys(everything, "keep"),
-        (Phase("classifiers", {}, budget=first), Phase("corrected", everything)),
-        source_data=SourceData(first, share=1.0, per_target_step=PER_TARGET_STEP, corrected=True),
+        (agents.Phase("classifiers", {}, budget=first), agents.Phase("corrected", everything)),
+        source_data=agents.SourceData(first, share=1.0, per_target_step=PER_TARGET_STEP, corrected=True),
     )
 
 

@@ -12,7 +12,7 @@ together.
 
 from __future__ import annotations
 
-from agents import Regulariser
+import agents
 
 from .method import Method
 from .staying_near import staying_near_plan
@@ -24,6 +24,6 @@ SOURCE_STEPS = 2048
 
 METHOD = Method(
     "everything trains, near the source's weights where its policy hangs on them",
-    plan=lambda source, target: staying_near_plan(Regulariser("ewc", WEIGHT, {"steps": SOURCE_STEPS}), target),
+    plan=lambda source, target: staying_near_plan(agents.Regulariser("ewc", WEIGHT, {"steps": SOURCE_STEPS}), target),
     needs_source_worlds=True,
 )

@@ -7,7 +7,7 @@ its skill is thrown away, and the first returns are those of an untrained agent.
 
 from __future__ import annotations
 
-from agents import Phase, TransferPlan
+import agents
 
 from .method import Method
 
@@ -15,8 +15,8 @@ __all__ = ["METHOD"]
 
 METHOD = Method(
     "encoder frozen, fresh heads",
-    plan=lambda source, target: TransferPlan(
+    plan=lambda source, target: agents.TransferPlan(
         {"encoder": "freeze", "policy_head": "reset", "value_head": "reset", "log_std": "reset"},
-        (Phase("heads", {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}),),
+        (agents.Phase("heads", {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}),),
     ),
 )

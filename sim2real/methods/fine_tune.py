@@ -9,7 +9,7 @@ arXiv 2202.10054).
 
 from __future__ import annotations
 
-from agents import Phase, TransferPlan
+import agents
 
 from .method import Method
 
@@ -19,5 +19,5 @@ _ALL = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), 1.0)
 
 METHOD = Method(
     "everything carried over, everything trains",
-    plan=lambda source, target: TransferPlan(dict.fromkeys(_ALL, "keep"), (Phase("fine_tune", _ALL),)),
+    plan=lambda source, target: agents.TransferPlan(dict.fromkeys(_ALL, "keep"), (agents.Phase("fine_tune", _ALL),)),
 )

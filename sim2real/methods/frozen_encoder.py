@@ -9,7 +9,7 @@ Helps when the source policy works somewhat on the target. Hurts when the target
 
 from __future__ import annotations
 
-from agents import Bundle, TransferPlan
+import agents
 
 from .kept_heads import train_kept_heads
 from .method import Method, Target
@@ -18,8 +18,8 @@ from .warm_up import critic_warm_up
 __all__ = ["METHOD"]
 
 
-def _plan(source: Bundle | None, target: Target) -> TransferPlan:
-    return TransferPlan(
+def _plan(source: agents.Bundle | None, target: Target) -> agents.TransferPlan:
+    return agents.TransferPlan(
         {"encoder": "freeze", "policy_head": "keep", "value_head": "keep", "log_std": "keep"},
         (critic_warm_up(target), train_kept_heads()),
     )

@@ -10,7 +10,7 @@ small: the lower layers, where a changed sensor would have to be learnt, get the
 
 from __future__ import annotations
 
-from agents import Bundle, Phase, TransferPlan
+import agents
 
 from .layers import encoder_from_the_top
 from .method import Method, Target
@@ -22,7 +22,7 @@ HEADS = {"policy_head": 1.0, "value_head": 1.0, "log_std": 1.0}
 ENCODER_RATE = 0.1  # of the heads' learning rate
 
 
-def _plan(source: Bundle | None, target: Target) -> TransferPlan:
+def _plan(source: agents.Bundle | None, target: Target) -> agents.TransferPlan:
     assert source is not None  # needs_source
     stages: list[dict[str, float]] = [{}]  # what of the encoder trains, one stage after the other
     for layer in encoder_from_the_top(source):
@@ -32,10 +32,10 @@ def _plan(source: Bundle | None, target: Target) -> TransferPlan:
     budget = max(1, whole_steps) * target.num_envs
     names = ["heads", *(f"unfreeze_{depth}" for depth in range(1, len(stages)))]
     phases = [
-        Phase(name, HEADS | stage, None if stage is stages[-1] else budget)
+        agents.Phase(name, HEADS | stage, None if stage is stages[-1] else budget)
         for name, stage in zip(names, stages, strict=True)
     ]
-    return TransferPlan(dict.fromkeys(("encoder", *HEADS), "keep"), (critic_warm_up(target), *phases))
+    return agents.TransferPlan(dict.fromkeys(("encoder", *HEADS), "keep"), (critic_warm_up(target), *phases))
 
 
 METHOD = Method("heads first, then the encoder from the top, layer by layer, at a tenth of the rate", plan=_plan)

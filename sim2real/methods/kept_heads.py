@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents import Phase
+import agents
 
 __all__ = ["POLICY_RATE", "train_kept_heads"]
 
@@ -12,6 +12,6 @@ with. Chosen out of 1, 0.3 and 0.1 on hopper, three targets, seeds 10 to 12: at 
 warm-up in half of the runs, at 0.1 it recovers late."""
 
 
-def train_kept_heads() -> Phase:
+def train_kept_heads() -> agents.Phase:
     """Return the phase: policy head, value head and noise, to the end of the budget."""
-    return Phase("heads", {"policy_head": POLICY_RATE, "value_head": 1.0, "log_std": 1.0})
+    return agents.Phase("heads", {"policy_head": POLICY_RATE, "value_head": 1.0, "log_std": 1.0})

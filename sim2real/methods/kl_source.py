@@ -10,7 +10,7 @@ policy is wrong there: for half of the run the learner is pulled back to it.
 
 from __future__ import annotations
 
-from agents import Regulariser
+import agents
 
 from .method import Method
 from .staying_near import staying_near_plan
@@ -21,5 +21,5 @@ WEIGHT, SHARE = 1.0, 0.5
 
 METHOD = Method(
     "everything trains, near the source's policy at first",
-    plan=lambda source, target: staying_near_plan(Regulariser("kl_source", WEIGHT, {"share": SHARE}), target),
+    plan=lambda source, target: staying_near_plan(agents.Regulariser("kl_source", WEIGHT, {"share": SHARE}), target),
 )

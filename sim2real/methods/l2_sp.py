@@ -10,7 +10,7 @@ all weights are penalised equally, those that must move and those that need not.
 
 from __future__ import annotations
 
-from agents import Regulariser
+import agents
 
 from .method import Method
 from .staying_near import staying_near_plan
@@ -22,6 +22,6 @@ WEIGHT = 0.01
 METHOD = Method(
     "everything trains, near the source's weights",
     plan=lambda source, target: staying_near_plan(
-        Regulariser("l2_source", WEIGHT, {"parts": ["encoder", "policy_head"]}), target
+        agents.Regulariser("l2_source", WEIGHT, {"parts": ["encoder", "policy_head"]}), target
     ),
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from agents import Bundle
+import agents
 
 __all__ = ["encoder_from_the_top", "stack_layers"]
 
 
-def stack_layers(source: Bundle, stack: str) -> list[tuple[str, ...]]:
+def stack_layers(source: agents.Bundle, stack: str) -> list[tuple[str, ...]]:
     """Return the layers of a stack (`policy_head.hidden`) from the input on, each as the units it consists of.
 
     A LayerNorm goes with the linear layer before it: its weight is a vector, and moves what that layer says.
@@ -25,7 +25,7 @@ def stack_layers(source: Bundle, stack: str) -> list[tuple[str, ...]]:
     return layers
 
 
-def encoder_from_the_top(source: Bundle) -> list[tuple[str, ...]]:
+def encoder_from_the_top(source: agents.Bundle) -> list[tuple[str, ...]]:
     """Return the encoder's layers from the features down to the observations, as patterns of a plan.
 
     The last one is always `encoder`: whatever no pattern before it names, the statistics of observations among it, and

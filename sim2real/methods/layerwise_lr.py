@@ -10,7 +10,7 @@ would have to learn it are the slowest. How fast the statistics of observations 
 
 from __future__ import annotations
 
-from agents import Bundle, Phase, TransferPlan
+import agents
 
 from .layers import encoder_from_the_top, stack_layers
 from .method import Method, Target
@@ -21,14 +21,14 @@ __all__ = ["METHOD"]
 FACTOR = 2.6  # between the rates of a layer and of the one below
 
 
-def _plan(source: Bundle | None, target: Target) -> TransferPlan:
+def _plan(source: agents.Bundle | None, target: Target) -> agents.TransferPlan:
     assert source is not None  # needs_source
     hidden = stack_layers(source, "policy_head.hidden")[::-1]
     downwards = [("policy_head",), *hidden, *encoder_from_the_top(source)]
     rates = {unit: FACTOR**-depth for depth, layer in enumerate(downwards) for unit in layer}
-    return TransferPlan(
+    return agents.TransferPlan(
         dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep"),
-        (critic_warm_up(target), Phase("layerwise", {**rates, "value_head": 1.0, "log_std": 1.0})),
+        (critic_warm_up(target), agents.Phase("layerwise", {**rates, "value_head": 1.0, "log_std": 1.0})),
     )
 
 

@@ -10,7 +10,7 @@ the critics share, the policy head alone is corrected.
 
 from __future__ import annotations
 
-from agents import Surgery
+import agents
 
 from .adapting import adapting_plan
 from .method import Method
@@ -19,5 +19,5 @@ __all__ = ["METHOD"]
 
 METHOD = Method(
     "weights frozen, low-rank corrections of encoder (PPO) and policy head train, after a critic warm-up",
-    plan=lambda source, target: adapting_plan(Surgery("low_rank"), target),
+    plan=lambda source, target: adapting_plan(agents.Surgery("low_rank"), target),
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from agents import Bundle, TransferPlan
-from envs import Domain
+import agents
 
 from ..errors import UserError
+
+if TYPE_CHECKING:
+    from envs import Domain
 
 __all__ = ["Method", "Target"]
 
@@ -49,7 +51,7 @@ class Method:
     """
 
     summary: str
-    plan: Callable[[Bundle | None, Target], TransferPlan]
+    plan: Callable[[agents.Bundle | None, Target], agents.TransferPlan]
     needs_source: bool = True
     needs_source_worlds: bool = False
     needs_teacher: bool = False

@@ -10,7 +10,7 @@ is level with a weak oracle has not shown much.
 
 from __future__ import annotations
 
-from agents import pretrain_plan
+import agents
 
 from .method import Method
 
@@ -18,7 +18,7 @@ __all__ = ["METHOD"]
 
 METHOD = Method(
     "a fresh agent on the target with the source's budget: a yardstick",
-    plan=lambda source, target: pretrain_plan(),
+    plan=lambda source, target: agents.pretrain_plan(),
     needs_source=False,
     budget="source",
 )

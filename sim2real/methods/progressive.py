@@ -8,7 +8,7 @@ column starts with random features. Only for mlp encoders, and for PPO.
 
 from __future__ import annotations
 
-from agents import Surgery
+import agents
 
 from .adapting import adapting_plan
 from .method import Method
@@ -17,6 +17,6 @@ __all__ = ["METHOD"]
 
 METHOD = Method(
     "source column frozen, a new column with lateral adapters trains, after a critic warm-up",
-    plan=lambda source, target: adapting_plan(Surgery("progressive"), target),
+    plan=lambda source, target: adapting_plan(agents.Surgery("progressive"), target),
     algorithms=("ppo",),  # SAC's critics read the encoder's features, which the column would have to add to
 )

@@ -10,7 +10,7 @@ before a fall, calls them normal, and acts worse; and statistics that moved are 
 
 from __future__ import annotations
 
-from agents import Bundle, Phase, TransferPlan
+import agents
 
 from .method import Method, Target
 
@@ -19,7 +19,7 @@ __all__ = ["METHOD"]
 SHARE_OF_BUDGET = 0.1
 
 
-def _weight(source: Bundle | None, target: Target) -> float:
+def _weight(source: agents.Bundle | None, target: Target) -> float:
     """Return what an observation of the source counts, so that all of them count as a share of the budget."""
     seen = float(source.weights["encoder.normalizer.count"].max()) if source is not None else 0.0
     return min(1.0, SHARE_OF_BUDGET * target.steps / seen) if seen else 1.0
@@ -27,7 +27,7 @@ def _weight(source: Bundle | None, target: Target) -> float:
 
 METHOD = Method(
     "nothing trains but the normaliser's statistics",
-    plan=lambda source, target: TransferPlan(
+    plan=lambda source, target: agents.TransferPlan(
         {
             "encoder": "freeze",
             "encoder.normalizer": "keep",
@@ -35,7 +35,7 @@ METHOD = Method(
             "value_head": "freeze",
             "log_std": "freeze",
         },
-        (Phase("statistics", {"encoder.normalizer": 1.0}),),
+        (agents.Phase("statistics", {"encoder.normalizer": 1.0}),),
         statistics_weight=_weight(source, target),
     ),
 )

@@ -9,7 +9,7 @@ when the right behaviour is another one: the head has to undo the source first, 
 
 from __future__ import annotations
 
-from agents import Surgery
+import agents
 
 from .adapting import adapting_plan
 from .method import Method
@@ -18,5 +18,5 @@ __all__ = ["METHOD"]
 
 METHOD = Method(
     "source policy frozen, a small head added to its action trains, after a critic warm-up",
-    plan=lambda source, target: adapting_plan(Surgery("residual"), target),
+    plan=lambda source, target: adapting_plan(agents.Surgery("residual"), target),
 )

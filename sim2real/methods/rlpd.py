@@ -15,7 +15,7 @@ wrong on the target, and nothing says which half; ten critics cost up to three t
 
 from __future__ import annotations
 
-from agents import Bundle, Phase, SourceData, TransferPlan
+import agents
 
 from .method import Method, Target
 from .wsrl import whole_steps
@@ -26,12 +26,15 @@ SOURCE_SHARE = 0.5  # of every batch
 SETTINGS = {"num_critics": 10, "num_subset": 2, "critic_layer_norm": True}
 
 
-def _plan(source: Bundle | None, target: Target) -> TransferPlan:
+def _plan(source: agents.Bundle | None, target: Target) -> agents.TransferPlan:
     everything = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), 1.0)
-    return TransferPlan(
+    return agents.TransferPlan(
         {**dict.fromkeys(everything, "keep"), "value_head": "reset"},
-        (Phase("critics", {"value_head": 1.0}, budget=whole_steps(target, target.steps)), Phase("all", everything)),
-        source_data=SourceData(target.steps, SOURCE_SHARE),
+        (
+            agents.Phase("critics", {"value_head": 1.0}, budget=whole_steps(target, target.steps)),
+            agents.Phase("all", everything),
+        ),
+        source_data=agents.SourceData(target.steps, SOURCE_SHARE),
     )
 
 

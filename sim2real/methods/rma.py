@@ -12,17 +12,17 @@ nothing to tell worlds apart by. It needs a source agent of its own, and a polic
 
 from __future__ import annotations
 
-from agents import Adaptation, Bundle, TransferPlan
+import agents
 
 from .method import Method, Target
 
 __all__ = ["METHOD"]
 
 
-def _plan(source: Bundle | None, target: Target) -> TransferPlan:
+def _plan(source: agents.Bundle | None, target: Target) -> agents.TransferPlan:
     """As many steps of the source as other methods may take on the target; none there."""
     frozen = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "freeze")
-    return TransferPlan({**frozen, "encoder.adaptation": "reset"}, adaptation=Adaptation(target.steps))
+    return agents.TransferPlan({**frozen, "encoder.adaptation": "reset"}, adaptation=agents.Adaptation(target.steps))
 
 
 METHOD = Method(

@@ -6,10 +6,12 @@ Helps when the source misleads. Hurts when it does not: all that it knows has to
 
 from __future__ import annotations
 
-from agents import pretrain_plan
+import agents
 
 from .method import Method
 
 __all__ = ["METHOD"]
 
-METHOD = Method("a fresh agent, target steps only", plan=lambda source, target: pretrain_plan(), needs_source=False)
+METHOD = Method(
+    "a fresh agent, target steps only", plan=lambda source, target: agents.pretrain_plan(), needs_source=False
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents import Phase, Regulariser, TransferPlan
+import agents
 
 from .method import Target
 from .warm_up import critic_warm_up
@@ -12,7 +12,7 @@ __all__ = ["staying_near_plan"]
 _ALL = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), 1.0)
 
 
-def staying_near_plan(regulariser: Regulariser, target: Target) -> TransferPlan:
+def staying_near_plan(regulariser: agents.Regulariser, target: Target) -> agents.TransferPlan:
     """Return the plan: the critic is warmed up, then everything trains with `regulariser` in the loss."""
-    fine_tune = Phase("fine_tune", _ALL, regularisers=(regulariser,))
-    return TransferPlan(dict.fromkeys(_ALL, "keep"), (critic_warm_up(target), fine_tune))
+    fine_tune = agents.Phase("fine_tune", _ALL, regularisers=(regulariser,))
+    return agents.TransferPlan(dict.fromkeys(_ALL, "keep"), (critic_warm_up(target), fine_tune))

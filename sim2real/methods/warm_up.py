@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents import ExplainedVariance, Phase
+import agents
 
 from .method import Target
 
@@ -19,12 +19,12 @@ def longest_warm_up(target: Target) -> int:
     return max(1, int(LARGEST_SHARE * target.steps))
 
 
-def critic_warm_up(target: Target) -> Phase:
+def critic_warm_up(target: Target) -> agents.Phase:
     """Return the phase in which the value head alone trains, until it explains the target's returns.
 
     A value head trained on the source misjudges the target, and its errors would push a good policy away in the first
     updates. Sources: critic warm-up arXiv 2602.23804; frozen-policy steps before any update (WSRL) arXiv 2412.07762.
     """
     floor = int(SMALLEST_SHARE * target.steps)
-    stop = ExplainedVariance(ENOUGH_EXPLAINED, min_steps=floor, max_steps=longest_warm_up(target))
-    return Phase("critic_warm_up", {"value_head": 1.0}, stop=stop)
+    stop = agents.ExplainedVariance(ENOUGH_EXPLAINED, min_steps=floor, max_steps=longest_warm_up(target))
+    return agents.Phase("critic_warm_up", {"value_head": 1.0}, stop=stop)

@@ -11,7 +11,7 @@ source policy fails on the target: the first steps are spent on failing, and the
 
 from __future__ import annotations
 
-from agents import Phase, TransferPlan
+import agents
 
 from .method import Method, Target
 
@@ -29,9 +29,9 @@ def whole_steps(target: Target, most: int = MOST_STEPS) -> int:
 
 METHOD = Method(
     "SAC: steps with the policy as it is before any update, then everything trains; no source data",
-    plan=lambda source, target: TransferPlan(
+    plan=lambda source, target: agents.TransferPlan(
         dict.fromkeys(_ALL, "keep"),
-        (Phase("collect", {}, budget=whole_steps(target)), Phase("all", _ALL)),
+        (agents.Phase("collect", {}, budget=whole_steps(target)), agents.Phase("all", _ALL)),
     ),
     algorithms=("sac",),
 )

@@ -8,7 +8,7 @@ the target lies outside what was randomized: nothing on it is ever learnt.
 
 from __future__ import annotations
 
-from agents import TransferPlan
+import agents
 
 from .method import Method
 
@@ -16,7 +16,7 @@ __all__ = ["METHOD"]
 
 METHOD = Method(
     "the source policy as it is; nothing trains",
-    plan=lambda source, target: TransferPlan(
+    plan=lambda source, target: agents.TransferPlan(
         {"encoder": "freeze", "policy_head": "freeze", "value_head": "freeze", "log_std": "freeze"}
     ),
 )

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Literal
 
 import numpy as np
-from scipy.stats import mannwhitneyu
+import scipy  # its parts, which take long, are imported when they are first named
 
 from .curves import REFERENCE
 from .estimation.censoring import CensoredInterval
@@ -117,6 +117,6 @@ def _is_faster(times: CensoredInterval, other: CensoredInterval) -> bool | None:
         return True
     mine, others = (np.minimum(np.array(arm.times), arm.budget) for arm in (times, other))
     method: Literal["exact", "asymptotic"] = "exact" if max(times.num_runs, other.num_runs) <= _EXACT else "asymptotic"
-    if float(mannwhitneyu(mine, others, method=method).pvalue) < 1.0 - CONFIDENCE:
+    if float(scipy.stats.mannwhitneyu(mine, others, method=method).pvalue) < 1.0 - CONFIDENCE:
         return True
     return None if mine.max() < others.min() else False

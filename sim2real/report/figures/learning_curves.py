@@ -7,9 +7,9 @@ return.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ...stats import REFERENCE, Cell, Group, Summary
 from ..style.numbers import number, short_steps, tick_number
@@ -17,6 +17,9 @@ from ..style.palette import ROLES, MethodStyle, make_styles, placeholders
 from ..style.wording import name_target, shorten
 from .levels import mark_levels
 from .svg import Panel, make_axes, make_facets, render
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["TOGETHER", "plot_learning_curves"]
 
@@ -97,6 +100,8 @@ def _draw(axes: Axes, cell: Cell, style: MethodStyle, budget: int, leading: bool
 
 
 def _scale(axes: Axes, group: Group, ticks: int = 5) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     axes.set_xlim(0.0, max(float(group.frame.budget), 1.0))
     axes.margins(y=0.08)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=ticks))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-
-from matplotlib.axes import Axes
-from matplotlib.transforms import Transform
+from typing import TYPE_CHECKING
 
 from ...stats import Group
 from ..style.numbers import compute_decimals, number
 from ..style.palette import ROLES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import Transform
 
 __all__ = ["mark_levels"]
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
+from typing import TYPE_CHECKING, Any
 
 from ...stats import REFERENCE, Cell, Summary, Word
 from ..style.numbers import MISSING, between, percent
 from ..style.palette import ROLES, make_styles, placeholders
 from ..style.wording import shorten
 from .svg import Panel, make_axes, render
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["plot_method_by_target"]
 
@@ -83,4 +83,6 @@ def _draw(axes: Axes, cell: Cell | None, column: int, row: int) -> str:
 
 
 def _rectangle(axes: Axes, corner: tuple[float, float], colour: str, alpha: float) -> None:
+    from matplotlib.patches import Rectangle
+
     axes.add_patch(Rectangle(corner, 0.97, 0.92, facecolor=colour, edgecolor="none", alpha=alpha))

@@ -11,14 +11,16 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from typing import TYPE_CHECKING, Any
 
 from ...files.printable import printable
 from ..style.palette import ROLES
+
+if (
+    TYPE_CHECKING
+):  # matplotlib takes longer to import than all else of a report: it is imported where something is drawn
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 __all__ = ["Panel", "drawing", "make_axes", "make_facets", "render"]
 
@@ -42,6 +44,8 @@ _FAMILY = re.compile(r'font-family: [^;"]*')
 @contextmanager
 def drawing() -> Iterator[None]:
     """Matplotlib as it came plus our settings, whatever the user's matplotlibrc says; restored after."""
+    import matplotlib as mpl
+
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the page has fonts of its own
         mpl.rcdefaults()
@@ -63,7 +67,7 @@ class Panel:
 
 def make_axes(width: float, height: float, *, margins: tuple[float, float, float, float]) -> tuple[Canvas, Axes]:
     """Figure of width x height px with one quiet axes; margins are left, right, top, bottom in px."""
-    canvas = Canvas(figsize=(width / 72.0, height / 72.0), dpi=72.0, facecolor="none")
+    canvas = _canvas(width, height)
     left, right, top, bottom = margins
     return canvas, _axes(canvas, (left, bottom, width - left - right, height - top - bottom))
 
@@ -75,9 +79,15 @@ def make_facets(
     rows = -(-num // columns)
     width, height = size
     left, right, top, bottom = margins
-    canvas = Canvas(figsize=(columns * width / 72.0, rows * height / 72.0), dpi=72.0, facecolor="none")
+    canvas = _canvas(columns * width, rows * height)
     corners = [((i % columns) * width + left, (rows - 1 - i // columns) * height + bottom) for i in range(num)]
     return canvas, [_axes(canvas, (x, y, width - left - right, height - top - bottom)) for x, y in corners]
+
+
+def _canvas(width: float, height: float) -> Canvas:
+    from matplotlib.figure import Figure as Canvas
+
+    return Canvas(figsize=(width / 72.0, height / 72.0), dpi=72.0, facecolor="none")
 
 
 def _axes(canvas: Canvas, box: tuple[float, float, float, float]) -> Axes:

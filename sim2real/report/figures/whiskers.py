@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from typing import TYPE_CHECKING
 
 from ...stats import Group, Interval
 from ..style.palette import ROLES, MethodStyle, placeholders
 from ..style.wording import name_target, shorten
 from .svg import Panel, make_axes, render
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Row", "plot_rows"]
 
@@ -49,6 +50,8 @@ def plot_rows(
 ) -> Panel:
     """Draw the rows of one target, first on top; `line` marks the value that changes nothing, `limits` fix the axis."""
     left = 18.0 + LETTER * max(len(shorten(row.method)) for row in rows)
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     canvas, axes = make_axes(540.0, 62.0 + ROW_HEIGHT * len(rows), margins=(left, RIGHT, 8.0, 46.0))
     if line is not None:
         axes.axvline(line, color=ROLES["ink"], linewidth=1.0)

@@ -17,7 +17,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+import scipy  # its parts, which take long, are imported when they are first named
 
 from .intervals import Interval, Statistic, interval, iqm, mean
 from .metrics import FloatArray
@@ -88,7 +88,7 @@ def censored_interval(
 def _median_ends(times: FloatArray, confidence: float) -> tuple[float, float]:
     if times.size < 2:
         return math.nan, math.nan
-    ends: list[float] = np.asarray(stats.quantile_test(times, p=0.5).confidence_interval(confidence)).tolist()
+    ends: list[float] = np.asarray(scipy.stats.quantile_test(times, p=0.5).confidence_interval(confidence)).tolist()
     return (0.0, math.inf) if any(map(math.isnan, ends)) else (ends[0], ends[1])
 
 
@@ -102,7 +102,7 @@ def _restricted(
     sample = np.append(values, [0.0, budget])
     if statistic is mean or values.size < 4:  # of fewer than four, the interquartile mean is the mean
         # no correction for skewness here: two runs that were never seen would decide it
-        half = special.stdtrit(sample.size - 1, 0.5 + confidence / 2.0) * stats.sem(sample)
+        half = scipy.special.stdtrit(sample.size - 1, 0.5 + confidence / 2.0) * scipy.stats.sem(sample)
         low, high = sample.mean() - half, sample.mean() + half
     else:
         found = interval([sample], statistic, rng, confidence=confidence, reps=reps)

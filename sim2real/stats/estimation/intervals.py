@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from scipy import special
+import scipy  # its parts, which take long, are imported when they are first named
 
 from .metrics import FloatArray
 from .spread import compute_spread, mean_ends, symmetric, widening
@@ -236,7 +236,7 @@ def probability_below(treated: Sequence[FloatArray], control: Sequence[FloatArra
         return math.nan
     if spread.se <= 0.0:
         return 0.5 - 0.5 * float(np.sign(gap))
-    return float(special.stdtr(spread.df, -symmetric(gap / spread.se, spread.skewness)))
+    return float(scipy.special.stdtr(spread.df, -symmetric(gap / spread.se, spread.skewness)))
 
 
 def band(returns: FloatArray, *, confidence: float = 0.95) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import optimize, stats
+import scipy  # its parts, which take long, are imported when they are first named
 
 from .intervals import Interval
 from .metrics import FloatArray
@@ -24,7 +24,7 @@ def probability_of_improvement(treated: FloatArray, control: FloatArray) -> floa
     (num_treated,) and (num_control,), not empty; Mann & Whitney, Ann. Math. Stat. 18 (1947).
     """
     a, b = np.asarray(treated, dtype=np.float64), np.asarray(control, dtype=np.float64)
-    ranks = stats.rankdata(np.concatenate([a, b]))[: a.size]  # not pair by pair: thousands of runs have millions
+    ranks = scipy.stats.rankdata(np.concatenate([a, b]))[: a.size]  # not pair by pair: thousands of runs have millions
     return float((ranks.sum() - a.size * (a.size + 1) / 2.0) / (a.size * b.size))
 
 
@@ -52,7 +52,7 @@ def newcombe_interval(treated: FloatArray, control: FloatArray, *, confidence: f
     point, (n, m) = probability_of_improvement(*arms), (arms[0].size, arms[1].size)
     if min(n, m) < 2:
         return Interval(point, math.nan, math.nan, min(n, m))
-    quantile = float(stats.t.ppf(0.5 + confidence / 2.0, n + m - 2))
+    quantile = float(scipy.stats.t.ppf(0.5 + confidence / 2.0, n + m - 2))
 
     def outside(p: float) -> float:
         # the root of Newcombe's equation, which unlike its square changes sign at an end that equals the point
@@ -61,6 +61,6 @@ def newcombe_interval(treated: FloatArray, control: FloatArray, *, confidence: f
     def end(limit: float) -> float:
         # just off the point the difference is nil and the spread is not, so the sign changes on the way to the limit
         near = point + 1e-9 * (limit - point)
-        return float(limit if point == limit else optimize.brentq(outside, near, limit))
+        return float(limit if point == limit else scipy.optimize.brentq(outside, near, limit))
 
     return Interval(point, end(0.0), end(1.0), min(n, m))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy  # its parts, which take long, are imported when they are first named
 
 from .metrics import FloatArray
 
@@ -91,7 +91,7 @@ def mean_ends(point: float, spread: Spread | None, confidence: float) -> tuple[f
         return math.nan, math.nan
     if spread.se <= 0.0:
         return point, point
-    quantile = float(special.stdtrit(spread.df, 0.5 + confidence / 2.0))
+    quantile = float(scipy.special.stdtrit(spread.df, 0.5 + confidence / 2.0))
     low, high = (point - spread.se * skewed(end, spread.skewness) for end in (quantile, -quantile))
     return low, high
 
@@ -108,4 +108,6 @@ def widening(arms: Sequence[Sequence[FloatArray]], confidence: float = 0.95) -> 
     if spread.se <= 0.0:
         return 1.0
     quantile = 0.5 + confidence / 2.0
-    return float(math.sqrt(spread.narrowness) * special.stdtrit(spread.df, quantile) / special.ndtri(quantile))
+    return float(
+        math.sqrt(spread.narrowness) * scipy.special.stdtrit(spread.df, quantile) / scipy.special.ndtri(quantile)
+    )

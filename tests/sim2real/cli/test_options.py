@@ -151,3 +151,16 @@ def test_single_transfers_are_reported(source: Path, tmp_path: Path, capsys: Cap
     refused(call(capsys, monkeypatch, "report", source, run), "--out: say where")
     refused(call(capsys, monkeypatch, "report", source), "a report is of transfers, these are source agents")
     refused(call(capsys, monkeypatch, "report", run, tmp_path, "--out", tmp_path / "no"), "is a run", "is none")
+
+
+@pytest.mark.parametrize(("command", "allowed"), [("--help", set()), ("list", {"mujoco"})])
+def test_what_only_shows_words_imports_nothing_heavy(command: str, allowed: set[str]) -> None:
+    """Torch alone takes seconds to import."""
+    heavy = {"torch", "stable_baselines3", "mujoco", "scipy.special", "pandas", "matplotlib", "plotly", "tensorboard"}
+    script = (
+        f"import sys\nfrom sim2real.cli.commands import main\nsys.argv = ['sim2real', {command!r}]\n"
+        f"try:\n    main()\nexcept SystemExit:\n    pass\nprint(*({heavy} & set(sys.modules)), file=sys.stderr)"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "transfer" in found.stdout
+    assert set(found.stderr.split()) <= allowed
