@@ -52,7 +52,9 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replaces the co
 
 @app.command()
 def pretrain(
-    config: Annotated[Path, typer.Argument(help="Configuration of the run, e.g. configs/hopper.yaml.")],
+    config: Annotated[
+        Path, typer.Argument(help="Configuration of the run: a YAML file, or the name of one that comes along: hopper.")
+    ],
     out: Out,
     resume: Resume = False,
     changes: Changes = None,
@@ -213,10 +215,16 @@ def report(
 ) -> None:
     """Write the report of a benchmark, in one place or in several, or of single transfers beside their source."""
     from ..api.results import read_any
+    from ..bench import is_run
     from ..report import write_report
+    from .show import runs_table
 
     results, folder = read_any(paths, out, "--out")
-    _show(write_report(results, folder), results)
+    if all(map(is_run, paths)):
+        console.print(runs_table(results))
+        console.print(f"report: {write_report(results, folder).html}", soft_wrap=True)
+    else:
+        _show(write_report(results, folder), results)
 
 
 def _show(paths: ReportPaths, results: BenchResults) -> None:

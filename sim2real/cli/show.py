@@ -16,7 +16,7 @@ from ..calibrate.calibration import Calibration
 from ..stats import Interval, Word, summarise
 from ..stats.records import BenchResults
 
-__all__ = ["calibration_table", "evaluation_table", "plan_table", "summary_table"]
+__all__ = ["calibration_table", "evaluation_table", "plan_table", "runs_table", "summary_table"]
 
 
 def plan_table(method: str, rows: list[PlanRow]) -> Table:
@@ -113,6 +113,23 @@ def summary_table(results: BenchResults) -> Table:
             gain = _interval(cell.quantities.get("auc_difference"))
             verdict = _SHORT[cell.verdict.word] if cell.verdict is not None else "-"
             table.add_row(f"  {method}", start, end, gain, verdict, style=_STYLES.get(verdict))
+    return table
+
+
+def runs_table(results: BenchResults) -> Table:
+    """Return every run beside its source agent: returns on the source before and after, and on the target."""
+    table = Table(title=Text(results.name), title_justify="left", title_style="bold", box=SIMPLE, padding=0)
+    table.add_column("environment, target, method, seed")
+    for name in ("source before", "target step 0", "target end", "target steps", "source after"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for record in results.records:
+        ends = (record.returns[0], record.returns[-1]) if len(record.returns) else (None, None)
+        values = (record.source_return_before, *ends, record.target_steps, record.source_return_after)
+        cells = [
+            "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}" for value in values
+        ]
+        status = "" if record.finished else f" ({record.status})"
+        table.add_row(Text(f"{record.env} {record.target} {record.method} {record.seed}{status}"), *cells)
     return table
 
 
