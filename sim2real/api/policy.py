@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, cast
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from agents import Learner, PolicyActor, VectorAdapter
+from agents import Learner, VectorAdapter
 
 from ..errors import UserError
 from ..runs.building import load_agent
 from .run import RunLike, open_run
 
 __all__ = ["RunPolicy", "load_policy"]
+
+_FORGETFUL = 3  # calls in a row: two may be two episodes
+_logger = logging.getLogger(__name__)
 
 
 class RunPolicy:
@@ -30,15 +34,16 @@ class RunPolicy:
     def __init__(self, agent: Learner, observation_space: spaces.Box, action_space: spaces.Box) -> None:
         """Act by the policy of `agent`, which reads observations of `observation_space`."""
         self._agent = agent
+        self._without_state = 0  # calls without a state, one after the other; -1: it has been said
         self.observation_space, self.action_space = observation_space, action_space
 
     def predict(
         self,
-        observation: NDArray[Any],
-        state: PolicyActor | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
+        observation: Any,
+        state: Any = None,
+        episode_start: Any = None,
         deterministic: bool = True,
-    ) -> tuple[NDArray[Any], PolicyActor | None]:
+    ) -> tuple[NDArray[Any], Any]:
         """Return actions within the bounds of the action space, and the state for the next call.
 
         A policy with a history has the state of its windows, one per world; every other one has None. A state is
@@ -65,14 +70,28 @@ class RunPolicy:
         started = np.ones(len(obs), np.bool_)
         if state is None:
             state = self._agent.make_actor(len(obs))
+            self._notice(state.remembers)
         elif state.num_envs != len(obs):
             raise UserError(
                 f"observation: is of {len(obs)} worlds, state of {state.num_envs}; pass state=None to begin"
             )
         else:
+            self._without_state = min(self._without_state, 0)
             started = np.broadcast_to(np.asarray(False if episode_start is None else episode_start, np.bool_), len(obs))
         actions = state.act(obs, started, deterministic)
         return (actions[0] if single else actions), (state if state.remembers else None)
+
+    def _notice(self, remembers: bool) -> None:
+        """Say once where a policy with a history is called again and again as if every step began an episode."""
+        if not remembers or self._without_state < 0:
+            return
+        self._without_state += 1
+        if self._without_state == _FORGETFUL:
+            self._without_state = -1
+            _logger.warning(
+                "predict: a policy with a history is called without a state, step after step: it begins an episode in "
+                "each; pass on the state that it returns"
+            )
 
 
 def load_policy(run: RunLike, *, device: str | None = None, trust: bool = False) -> RunPolicy:

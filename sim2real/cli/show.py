@@ -13,7 +13,7 @@ from agents import PlanRow
 
 from ..api import EvaluationResult
 from ..calibrate.calibration import Calibration
-from ..stats import Interval, Word, summarise
+from ..stats import Interval, Word, sort_by, summarise
 from ..stats.records import BenchResults
 
 __all__ = ["calibration_table", "evaluation_table", "plan_table", "runs_table", "summary_table"]
@@ -117,19 +117,21 @@ def summary_table(results: BenchResults) -> Table:
 
 
 def runs_table(results: BenchResults) -> Table:
-    """Return every run beside its source agent: returns on the source before and after, and on the target."""
+    """Return every run beside its source agent: returns on the target, and on the source before and after."""
     table = Table(title=Text(results.name), title_justify="left", title_style="bold", box=SIMPLE, padding=0)
-    table.add_column("environment, target, method, seed")
-    for name in ("source before", "target step 0", "target end", "target steps", "source after"):
+    table.add_column("method, seed", no_wrap=True)
+    for name in ("step 0", "end", "steps", "source before", "source after"):
         table.add_column(name, justify="right", no_wrap=True)
-    for record in results.records:
-        ends = (record.returns[0], record.returns[-1]) if len(record.returns) else (None, None)
-        values = (record.source_return_before, *ends, record.target_steps, record.source_return_after)
-        cells = [
-            "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}" for value in values
-        ]
-        status = "" if record.finished else f" ({record.status})"
-        table.add_row(Text(f"{record.env} {record.target} {record.method} {record.seed}{status}"), *cells)
+    for (env, target), records in sort_by(results.records, lambda record: (record.env, record.target)).items():
+        table.add_row(Text(f"{env} {target}", style="bold"))
+        for record in records:
+            ends = (record.returns[0], record.returns[-1]) if len(record.returns) else (None, None)
+            first, last, before, after = (
+                "-" if value is None else f"{value:,.1f}"
+                for value in (*ends, record.source_return_before, record.source_return_after)
+            )
+            name = f"  {record.method}, {record.seed}" + ("" if record.finished else f" ({record.status})")
+            table.add_row(Text(name), first, last, f"{record.target_steps:,}", before, after)
     return table
 
 

@@ -123,7 +123,9 @@ def test_a_policy_acts_in_stable_baselines3s_own_evaluation(source: sim2real.Run
         policy.predict(obs[:3])
 
 
-def test_a_policy_with_a_history_has_windows_of_its_own_in_every_world(tmp_path: Path) -> None:
+def test_a_policy_with_a_history_has_windows_of_its_own_in_every_world(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Actions are those of the product's own evaluation, also where episodes begin at different times."""
     run = remembering(tmp_path)
     agent, _ = load_agent(run.directory, run.config)
@@ -139,6 +141,9 @@ def test_a_policy_with_a_history_has_windows_of_its_own_in_every_world(tmp_path:
     assert state is not None
     fresh, _ = policy.predict(obs)
     assert not np.array_equal(fresh, action)  # the window matters
+    for _ in range(4):
+        policy.predict(obs)
+    assert ["pass on the state" in record.message for record in caplog.records] == [True]  # once
     worlds = VectorAdapter(sim2real.make_vec(run, num_envs=2, target="heavy", seed=0, num_threads=1))
     assert np.isfinite(evaluate_policy(policy, worlds, n_eval_episodes=2, warn=False)[0])
 

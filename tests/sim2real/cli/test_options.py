@@ -148,8 +148,8 @@ def test_single_transfers_are_reported(source: Path, tmp_path: Path, capsys: Cap
     assert code == 0
     ledger = json.loads((run / "ledger.json").read_text())
     curve = [json.loads(line)["return"] for line in (run / "curve.jsonl").read_text().splitlines()]
-    row = next(line for line in out.splitlines() if "cartpole_swingup heavy zero_shot 4" in line)
-    numbers = (ledger["source_return_before"], curve[0], curve[-1], 0, ledger["source_return_after"])
+    row = next(line for line in out.splitlines() if "zero_shot, 4" in line)
+    numbers = (curve[0], curve[-1], 0, ledger["source_return_before"], ledger["source_return_after"])
     assert row.split()[-5:] == [f"{number:,.1f}" if isinstance(number, float) else "0" for number in numbers]
     assert (tmp_path / "report" / "report.html").is_file()
     refused(call(capsys, monkeypatch, "report", source, run), "--out: say where")
