@@ -77,6 +77,7 @@ def bench(
     out: str | os.PathLike[str],
     *,
     set: Mapping[str, Any] | None = None,
+    steps: int | None = None,
     device: str | None = None,
     processes: int = 0,
     only: Sequence[str] = (),
@@ -93,6 +94,7 @@ def bench(
         config: a YAML file, or the name of a benchmark that comes along.
         out: folder of the benchmark; continued if it has this one.
         set: dotted key -> value that replaces what the file has there, e.g. {"seeds": [0, 1]}.
+        steps: target steps of every run, in place of the budget's.
         device: of the networks of every run: auto, cpu, cuda or mps.
         processes: jobs at once; 0: one per core.
         only: run the jobs of these environments only.
@@ -103,8 +105,10 @@ def bench(
         UserError: naming what is wrong and what would be valid; a job that fails is counted in `failed`.
     """
     path = find_bench_config(Path(config))
-    overrides = keyword_overrides(set, device=("overrides.device", device))
-    benchmark = Bench.begin(Path(out), load_bench_config(path, overrides), path.parent, trust=trust)
+    of_runs = keyword_overrides(None, steps=("budget.target_steps", steps), device=("device", device))
+    benchmark = Bench.begin(
+        Path(out), load_bench_config(path, keyword_overrides(set), of_runs), path.parent, trust=trust
+    )
     failed = benchmark.run(Console(stderr=True, quiet=not progress), processes, only)
     return Report(benchmark.report(), benchmark.results(), failed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -11,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from envs import unknown_name
 
 from ..config.config import PLAIN_NAME, RunConfig, Steps, resolve_config
-from ..config.overrides import Override, apply_overrides, place_of
+from ..config.overrides import Override, apply_overrides, has_key, place_of
 from ..config.shipped import find_config, shipped_benches, shipped_config, shipped_configs
 from ..config.strict import Strict, read_yaml, validate
 from ..errors import UserError
@@ -145,14 +146,27 @@ def find_bench_config(path: Path) -> Path:
     return find_config(path, shipped_benches())
 
 
-def load_bench_config(path: Path, overrides: Sequence[Override] = ()) -> BenchConfig:
+def load_bench_config(path: Path, overrides: Sequence[Override] = (), of_runs: Sequence[Override] = ()) -> BenchConfig:
     """Read and check a benchmark's configuration, with `overrides` in the place of what stands there.
+
+    `of_runs` are overrides of every run's configuration: no environment's own has the last word against them.
 
     Raises:
         UserError: naming file, key, value, rule and valid choices.
     """
     content = read_yaml(path, shipped_benches())
-    return validate(BenchConfig, apply_overrides(content, overrides), place_of(str(path), content, overrides))
+    changed = apply_overrides(content, overrides)
+    more = [found for override in of_runs for found in _everywhere(changed, override)]
+    where = place_of(str(path), content, [*overrides, *more])
+    return validate(BenchConfig, apply_overrides(changed, more), where)
+
+
+def _everywhere(content: Mapping[str, Any], override: Override) -> list[Override]:
+    """Return the overrides of a benchmark by which every run gets one of its configuration."""
+    own = content.get("environment_overrides")
+    names = [name for name, keys in own.items() if has_key(keys, override.key)] if isinstance(own, Mapping) else []
+    places = ("overrides", *(f"environment_overrides.{name}" for name in names))
+    return [replace(override, key=f"{place}.{override.key}") for place in places]
 
 
 def _find(environment: str, folder: Path) -> Path:

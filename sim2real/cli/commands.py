@@ -175,6 +175,9 @@ def bench(
         str | None, typer.Option("--jobs", metavar="I/N", help="Run part I of N of the jobs only, e.g. 2/4.")
     ] = None,
     changes: Changes = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Target steps of every run, in place of the budget's.")
+    ] = None,
     device: Device = None,
     trust: Trust = False,
 ) -> None:
@@ -187,7 +190,8 @@ def bench(
 
     part = Part.parse(jobs) if jobs is not None else None
     path = find_bench_config(config)
-    grid = load_bench_config(path, overrides_of(changes, device=("overrides.device", device)))
+    of_runs = overrides_of(None, steps=("budget.target_steps", steps), device=("device", device))
+    grid = load_bench_config(path, overrides_of(changes), of_runs)
     benchmark = Bench.begin(out, grid, path.parent, trust=trust)
     benchmark.require_environments(only or ())
     failures = 0

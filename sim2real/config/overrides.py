@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import UserError
 from ..files.reading import parse_yaml
 
-__all__ = ["Override", "Where", "apply_overrides", "parse_override", "place_of", "target_severity"]
+__all__ = ["Override", "Where", "apply_overrides", "has_key", "parse_override", "place_of", "target_severity"]
 
 Where = str | Callable[[str], str]
 """where a configuration's content was read, or what is wrong, `key: problem` -> where that key was given"""
@@ -101,15 +101,16 @@ def place_of(where: str, content: Mapping[str, Any], overrides: Sequence[Overrid
         key, spelt = problem.partition(":")[0], problem.replace(": ", ".")
         for override in reversed(overrides):
             inside = spelt.startswith(f"{override.key}.")
-            if inside or (override.key.startswith(f"{key}.") and not _has(content, key)):
+            if inside or (override.key.startswith(f"{key}.") and not has_key(content, key)):
                 return override.place
         return f"{where} with {' '.join(dict.fromkeys(override.place for override in overrides))}"
 
     return place
 
 
-def _has(content: Mapping[str, Any], key: str) -> bool:
-    found: Any = content
+def has_key(content: Any, key: str) -> bool:
+    """Tell whether nested mappings have a dotted key."""
+    found = content
     for word in key.split("."):
         if not isinstance(found, Mapping) or word not in found:
             return False

@@ -12,7 +12,9 @@ import pytest
 import yaml
 from small_runs import CONTENT, write_config
 
+from sim2real.bench import find_bench_config, load_bench_config
 from sim2real.cli import commands
+from sim2real.config.overrides import Override
 from tests.sim2real.cli.test_cli import call, refused
 
 Capture = pytest.CaptureFixture[str]
@@ -136,8 +138,21 @@ def test_a_benchmark_has_a_name_and_a_wrong_one_gives_their_list(
     refused(
         call(capsys, monkeypatch, "bench", "smoke", "--out", out, *changes), "budget.target_steps: 100 is not a mul"
     )
+    refused(
+        call(capsys, monkeypatch, "bench", "smoke", "--out", out, "--steps", 100), "target_steps: 100 is not a mult"
+    )
     refused(call(capsys, monkeypatch, "pretrain", "hoper", "--out", out), "did you mean 'hopper'?", "ant, cartpole")
     assert not out.exists()
+
+
+def test_steps_and_device_of_a_benchmark_are_those_of_every_run() -> None:
+    changes = {"environments": ["hopper", "ant"], "environment_overrides": {"ant": {"budget": {"target_steps": 1}}}}
+    overrides = [Override(key, value, "--set") for key, value in changes.items()]
+    of_runs = [Override("budget.target_steps", 64, "--steps 64"), Override("device", "cpu", "--device cpu")]
+    grid = load_bench_config(find_bench_config(Path("smoke")), overrides, of_runs)
+    assert (grid.overrides["budget"]["target_steps"], grid.overrides["device"]) == (64, "cpu")
+    assert grid.overrides["budget"]["source_steps"] == 4096
+    assert grid.environment_overrides == {"ant": {"budget": {"target_steps": 64}}}
 
 
 def test_single_transfers_are_reported(source: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
