@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 FAST := tests/test_layering.py $(addprefix tests/envs/,domain physics gym channels) $(addprefix tests/agents/,rollouts policy) \
 	$(addprefix tests/sim2real/,stats files config/test_config.py)
 
-.PHONY: install demo test test-fast test-thorough test-all test-kernels check format perf clean
+.PHONY: install demo test test-fast test-thorough test-all test-kernels check format perf reference docs clean
 
 install: $(INSTALLED)
 
@@ -47,5 +47,12 @@ format: $(INSTALLED)
 perf: $(INSTALLED)
 	$(BIN)/python -m sim2real.perf
 
+reference: $(INSTALLED)
+	$(BIN)/python tools/reference.py
+
+docs: reference
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,docs]"
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info

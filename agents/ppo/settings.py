@@ -32,16 +32,16 @@ class PPOSettings(LearnerSettings):
     num_steps: int = 64  # steps of every world between two updates
     batch_size: int = 1024  # samples a minibatch; a rollout is cut into equal ones of at most this
     num_epochs: int = 5  # passes over a rollout
-    learning_rate: float = 3e-4
+    learning_rate: float = 3e-4  # of Adam
     schedule: str = "constant"  # constant | linear (to zero over the steps of the run)
-    gamma: float = 0.99
-    gae_lambda: float = 0.95
-    clip_range: float = 0.2
-    ent_coef: float = 0.0
-    vf_coef: float = 0.5
-    max_grad_norm: float = 0.5
+    gamma: float = 0.99  # discount a step
+    gae_lambda: float = 0.95  # of generalised advantage estimation
+    clip_range: float = 0.2  # of the probability ratio
+    ent_coef: float = 0.0  # weight of the entropy bonus
+    vf_coef: float = 0.5  # weight of the value loss
+    max_grad_norm: float = 0.5  # the gradient is clipped to this norm
     target_kl: float | None = None  # stop an update once the approximate KL exceeds 1.5 times this
-    log_std_init: float = 0.0  # standard deviation 1 in units of the action space
+    log_std_init: float = 0.0  # log of the initial exploration noise, in units of the action space
     cache_features: bool = True  # keep the features of a frozen encoder instead of encoding again
 
     def __post_init__(self) -> None:

@@ -49,12 +49,12 @@ class BenchConfig(Strict):
     """A grid: every environment x target x method x seed.
 
     Attributes:
-        name: what the report calls it.
+        name: title of the report.
         environments: configurations of runs, by the name of one that comes along or by a path to a YAML file.
         targets: names of target domains, in every environment.
         methods: names of transfer methods.
         seeds: seeds; each has its own source agent, shared by all targets and methods.
-        default_method: the method the verdict speaks of.
+        default_method: the method that the verdicts are about.
         threshold_fraction: where the threshold lies between an untrained agent's return on the target and the source
             agent's on the source; fixed before anything is run.
         oracle_budget: how closely runs of methods with the source's budget are watched.

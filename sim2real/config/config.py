@@ -45,7 +45,12 @@ Count = Annotated[int, Field(gt=0, le=MOST_EPISODES)]
 
 
 class DomainConfig(Strict):
-    """A domain as `envs.Domain.parse` reads it."""
+    """A domain as `envs.Domain.parse` reads it.
+
+    Attributes:
+        fidelity: `nominal`, `cheap`, or a mapping of options of the simulation.
+        parameters: parameter -> operation and number or distribution.
+    """
 
     fidelity: str | dict[str, Any] = "nominal"
     parameters: dict[str, Any] = {}
@@ -56,10 +61,10 @@ class TargetConfig(Strict):
 
     Attributes:
         shift: a name in SHIFTS.
-        severity: a number, a level of the shift, or one of the calibration.
-        calibration: file that says what the level is for this environment; gone once the number is known.
-        fidelity: of the simulation.
-        parameters: as `envs.Domain.parse` reads them.
+        severity: a number, a level of the shift, or one of the calibration; null: the shift's default.
+        calibration: file that says what the level is for this environment; dropped after resolution.
+        fidelity: as in `source`.
+        parameters: as in `source`; not together with a shift.
     """
 
     shift: str | None = None
@@ -109,7 +114,13 @@ class BudgetConfig(Strict):
 
 
 class AgentConfig(Strict):
-    """The learner: worlds it collects from, and its settings as `agents` knows them."""
+    """The learner: worlds it collects from, and its settings as `agents` knows them.
+
+    Attributes:
+        algorithm: `ppo` or `sac`.
+        num_envs: worlds to collect from at once.
+        settings: of the learner, its encoder among them.
+    """
 
     algorithm: str = "ppo"
     num_envs: Steps
@@ -139,6 +150,17 @@ class RunConfig(Strict):
     """Everything one environment's runs need.
 
     A user's module is called by its name in `env`, by that of its file in `env_import`: worlds are built from that.
+
+    Attributes:
+        env: an environment of the suite, `module:Class` for a task of your own, or `gym:<id>`.
+        task: options of the task.
+        seed: of everything random.
+        device: of the networks: `auto` (a GPU if there is one), `cpu`, `cuda` or `mps`.
+        source: domain to pretrain in.
+        targets: name -> target domain.
+        agent: the learner on the source.
+        transfer: the learner on the target, for every method with the target's budget.
+        budget: steps, evaluations and checkpoints.
     """
 
     env: str

@@ -32,6 +32,10 @@ class SpaceMap(Strict):
 
     In a mapping `"*": same_names` stands for all target entries that it does not name and whose name the source has,
     too. Whatever is not mapped is fresh on the target, dropped from the source.
+
+    Attributes:
+        observation: of observation entries.
+        action: of action entries.
     """
 
     observation: str | dict[str, str] = SAME_NAMES

@@ -27,8 +27,8 @@ class EncoderSettings:
     """
 
     kind: str = "mlp"  # one of ENCODERS, or module:Class
-    widths: tuple[int, ...] = (64,)
-    layer_norm: bool = True
+    widths: tuple[int, ...] = (64,)  # of the linear layers; []: the normaliser alone
+    layer_norm: bool = True  # after every linear layer
     activation: str = "elu"  # one of ACTIVATIONS
     length: int = 16  # history, rma: steps the encoder looks back, the newest included
     cell: str = "gru"  # history, rma: one of CELLS
