@@ -1,4 +1,4 @@
-# The commands of this project. Without make: see the two pip lines in README.md.
+# The commands of this project. Without make: see the pip lines in docs/index.md.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PARALLEL := -n auto --dist loadfile

@@ -43,7 +43,8 @@ from sim2real.report import FIGURES
 from sim2real.stats import QUANTITIES
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-_REGION = re.compile(r"(<!-- generated: ([\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+REGIONS = re.compile(r"<!-- generated: ([\w.]+) -->")
+_REGION = re.compile(f"({REGIONS.pattern}\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

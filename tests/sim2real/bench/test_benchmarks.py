@@ -1,4 +1,4 @@
-"""What has been measured and is told in the README: records of the grids that come along, whole per environment."""
+"""What has been measured and is shown in docs/results.md: records of the grids that come along, whole per environment."""
 
 from __future__ import annotations
 
