@@ -10,22 +10,18 @@ NAME is a key of TABLES. `tests/docs/test_reference.py` fails while a page is no
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import importlib
 import inspect
-import io
 import pkgutil
 import re
 import sys
-import tokenize
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from markdown_tables import attributes, code, model, settings_of, table
 
 import envs.shifts
 from agents import AGENTS, ENCODERS, PARTS, SURGERIES, EncoderSettings
@@ -47,43 +43,15 @@ REGIONS = re.compile(r"<!-- generated: ([\w.]+) -->")
 _REGION = re.compile(f"({REGIONS.pattern}\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return a Markdown table; `|` and line breaks in cells are escaped."""
-    head = list(head)
-    lines = [_row(head), _row("---" for _ in head), *map(_row, rows)]
-    return "\n".join(lines)
-
-
-def _row(cells: Iterable[object]) -> str:
-    return f"| {' | '.join(_escape(str(cell)) for cell in cells)} |"
-
-
-def _escape(text: str) -> str:
-    """Return a cell's text; outside code `*` is no emphasis."""
-    parts = text.replace("|", "\\|").replace("\n", " ").split("`")
-    return "`".join(part if i % 2 else part.replace("*", "\\*") for i, part in enumerate(parts))
-
-
 def first_sentence(text: str | None) -> str:
     """Return the first sentence of a docstring, on one line."""
     flat = " ".join((text or "").split())
     return re.split(r"(?<=[.:])\s", flat, maxsplit=1)[0].rstrip(".:")
 
 
-def code(value: object) -> str:
-    """Return a value as YAML-like code; empty where there is none."""
-    if value is None:
-        return "`null`"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, tuple | list):
-        return f"`[{', '.join(map(str, value))}]`"
-    return "`{}`" if isinstance(value, Mapping) and not value else f"`{value}`"
-
-
 def fidelity() -> str:
     """Options of the simulation."""
-    meanings = _attributes(inspect.getdoc(Fidelity) or "")
+    meanings = attributes(inspect.getdoc(Fidelity) or "")
     return table(
         ("key", "meaning"), ((f"`{field.name}`", meanings[field.name]) for field in dataclasses.fields(Fidelity))
     )
@@ -189,53 +157,6 @@ def encoders() -> str:
     rows = ((f"`{name}`", row.description, ", ".join(row.reads)) for name, row in ENCODERS.items())
     own = (("`module:Class`", "a torch module of your own, behind the normaliser", "options"),)
     return table(("kind", "what it is", "settings it reads"), (*rows, *own))
-
-
-def settings_of(cls: type[Any]) -> str:
-    """Return a settings dataclass as a table: key, default and the comment beside it."""
-    comments = _comments(cls)
-    rows = []
-    for field in dataclasses.fields(cls):
-        made = field.default_factory is not dataclasses.MISSING
-        default: Any = field.default_factory() if made else field.default  # type: ignore[misc]
-        if isinstance(default, EncoderSettings):
-            rows.append(
-                (f"`{field.name}`", f"`kind: mlp`, `widths: {list(default.widths)}`", "see [encoders](#encoders)")
-            )
-        else:
-            rows.append((f"`{field.name}`", code(default), comments.get(field.name, "")))
-    return table(("key", "default", "meaning"), rows)
-
-
-def _comments(cls: type[Any]) -> dict[str, str]:
-    """Return the comment behind each field of a dataclass."""
-    source = inspect.getsource(cls)
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    by_line = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
-    body = ast.parse(inspect.cleandoc(source)).body[0]
-    assert isinstance(body, ast.ClassDef)
-    fields = (node for node in body.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name))
-    return {node.target.id: by_line.get(node.lineno, "") for node in fields if isinstance(node.target, ast.Name)}
-
-
-def model(cls: type[BaseModel]) -> str:
-    """Return a pydantic model as a table; meanings come from the `Attributes` of its docstring."""
-    meanings = _attributes(inspect.getdoc(cls) or "")
-    rows = []
-    for name, field in cls.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        if isinstance(default, BaseModel):
-            default_text = "see below"
-        else:
-            default_text = "required" if default is PydanticUndefined else code(default)
-        rows.append((f"`{name}`", default_text, meanings[name]))
-    return table(("key", "default", "meaning"), rows)
-
-
-def _attributes(doc: str) -> dict[str, str]:
-    section = doc.partition("Attributes:\n")[2].partition("\n\n")[0]
-    found = re.findall(r"^    (\w+): (.*?)(?=^    \w+: |\Z)", section, flags=re.MULTILINE | re.DOTALL)
-    return {name: " ".join(text.split()) for name, text in found}
 
 
 def plan_parts() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def links(page: Path) -> list[str]:
 def headings(page: Path) -> list[str]:
     """The text of every heading of a page, without its markup."""
     found = tokens(page)
-    pairs = zip(found, found[1:], strict=False)
+    pairs = itertools.pairwise(found)
     return ["".join(c.content for c in inline.children) for token, inline in pairs if token.type == "heading_open"]
 
 

@@ -1,4 +1,4 @@
-"""What has been measured and is shown in docs/results.md: records of the grids that come along, whole per environment."""
+"""Records behind docs/results.md: those of the grids that come along, whole per environment."""
 
 from __future__ import annotations
 
