@@ -1,11 +1,11 @@
-"""actor_only: the policy carried over, the critic left behind: a fresh value head, with an encoder of its own if it had
-one, and all of it trains at once.
+"""actor_only: the policy carried over with a fresh value head, with a fresh encoder of its own if it had one; all
+trains at once.
 
-Idea: the policy is what transfers, a value head is soon learnt. It is the control for the critic's warm-up: the same
-plan as frozen_encoder's but for the critic. Source: Kernbach et al. 2026, arXiv 2602.23804, who pretrain actor and
-critic and find a sample efficiency 30.9 % above that of the actor alone, whose skill a fresh critic undoes first.
-Helps when the target pays otherwise than the source, so that its values mislead. Hurts a good policy in the first
-updates.
+Idea: the policy transfers, and a value head is quickly learnt. It is the control for the critic warm-up: the plan of
+frozen_encoder but for the critic. Source: Kernbach et al. 2026, arXiv 2602.23804, who pretrain actor and critic and
+find a sample efficiency 30.9 % above that of the actor alone, whose skill a fresh critic undoes first.
+Helps when the target's rewards differ from the source's, so that the source's values mislead. Hurts a good policy in
+the first updates.
 """
 
 from __future__ import annotations

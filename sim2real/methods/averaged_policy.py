@@ -3,11 +3,11 @@
 Idea: off-policy learners wander. Between two evaluations of one run a policy may lose most of its return and find it
 again, on the source as well as on the target. The average of their weights, which begins at the source's policy,
 wanders less (Polyak and Juditsky 1992, SIAM J. Control Optim. 30; Nikishin et al. 2018, Improving Stability in Deep
-Reinforcement Learning with Weight Averaging), as does a model half-way between the one that was carried over and what
-became of it (WiSE-FT, Wortsman et al. 2021, arXiv 2109.01903). The last policy goes on collecting; the average is what
-is evaluated, and what the run leaves.
-Helps when single policies cannot be trusted, and on the robot one of them must be. Hurts where there is a long way to
-go: the average lags behind by half of the budget. While it collects the robot falls as often as with frozen_encoder.
+Reinforcement Learning with Weight Averaging). So does a model half-way between the source's and the fine-tuned one
+(WiSE-FT, Wortsman et al. 2021, arXiv 2109.01903). The last policy goes on collecting; the average is evaluated, and is
+what the run leaves.
+Helps when single policies cannot be trusted and one of them must run on the robot. Hurts where there is a long way to
+go: the average lags behind by half of the budget. While it collects, the robot falls as often as with frozen_encoder.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
 """darc: SAC trains in the source's worlds, whose rewards are corrected by how unlikely the target makes every step.
 
-Idea: what pays in the source but cannot happen on the target should not be learned. Two classifiers tell source from
-target, one by (s, a, s'), one by (s, a); what they differ by is how much likelier the target makes the step, and is
+Idea: what pays in the source but cannot happen on the target should not be learnt. Two classifiers distinguish source
+from target, one by (s, a, s'), one by (s, a). Their difference is how much likelier the target makes the step, and is
 added to its reward (Eysenbach et al. 2020, arXiv 2006.13916). As in the paper's algorithm 1 the agent learns from
-source transitions alone, ten of them for every step of the target, and target transitions only train the classifiers:
-the target's reward is never looked at. Updates are as many as other methods have, a tenth of the paper's. The agent
-begins as the source's, and stands still for the first tenth of the budget, 5,000 steps at most, while the classifiers
-learn: until they know something, they correct nothing.
-Helps when the source allows what the target does not (a stronger motor, a joint that is stuck), and steps of the source
-are cheap. Hurts when the target allows what the source does not: it is never tried there; when rewards differ, which
-nobody looks at; and when dynamics differ everywhere, so that every step is forbidden alike.
+source transitions alone, ten of them for every step of the target; target transitions only train the classifiers, and
+the target's reward is never used. Updates are as many as other methods have, a tenth of the paper's. The agent begins
+as the source's, and waits for the first tenth of the budget, 5,000 steps at most, while the classifiers learn.
+Helps when the source allows what the target does not (a stronger motor, a joint that is stuck), and source steps are
+cheap. Hurts when the target allows what the source does not, as it is never tried there; when rewards differ, as
+nothing looks at them; and when dynamics differ everywhere, so that every step is equally unlikely.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""ewc: everything trains, and what the source's policy depends on is kept near the source's weights.
+"""ewc: everything trains; weights that matter to the source's policy stay near the source's values.
 
-Idea: as l2_sp, but every weight is penalised as much as the source policy's actions depend on it, by the diagonal
-of its Fisher information on states of the source (elastic weight consolidation, Kirkpatrick et al. 2017, arXiv
-1612.00796).
-What the source task does not need is free to move. It takes some steps of the source's worlds to measure; they are
-counted apart.
-Helps when source skill is to be retained, or when most weights are idle. Hurts when the target contradicts the source:
-the weights that must move are then penalised most; the diagonal is moreover a poor picture of how weights work
+Idea: as l2_sp, but every weight is pulled in proportion to how much the source policy's actions depend on it, by the
+diagonal of its Fisher information on states of the source (elastic weight consolidation, Kirkpatrick et al. 2017, arXiv
+1612.00796). What the source task does not need is free to move. Measuring it takes some steps of the source's worlds;
+they are counted apart.
+Helps when source skill must be retained, or when most weights are idle. Hurts when the target contradicts the source:
+the weights that must move are then the most strongly pulled ones; and the diagonal describes poorly how weights work
 together.
 """
 
@@ -23,7 +22,7 @@ WEIGHT = 0.1
 SOURCE_STEPS = 2048
 
 METHOD = Method(
-    "everything trains, near the source's weights where its policy hangs on them",
+    "everything trains, weights that matter to the source's policy stay near its values",
     plan=lambda source, target: staying_near_plan(agents.Regulariser("ewc", WEIGHT, {"steps": SOURCE_STEPS}), target),
     needs_source_worlds=True,
 )

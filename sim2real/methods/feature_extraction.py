@@ -1,8 +1,8 @@
 """feature_extraction: the encoder frozen, fresh heads.
 
-Idea: features are what transfers, behaviour is learnt anew (Yosinski et al. 2014, arXiv 1411.1792).
-Helps when the target wants other behaviour from the same sensors. Hurts when the source policy already works there:
-its skill is thrown away, and the first returns are those of an untrained agent.
+Idea: features transfer, behaviour is learnt anew (Yosinski et al. 2014, arXiv 1411.1792).
+Helps when the target needs other behaviour from the same sensors. Hurts when the source policy already works there: its
+skill is thrown away, and the first returns are those of an untrained agent.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""fine_tune: everything carried over and everything trains.
+"""fine_tune: everything is carried over and everything trains.
 
-Idea: the source's weights are a better place to begin than random ones, whatever the target then makes of them
-(Yosinski et al. 2014, arXiv 1411.1792). The control for all that freezes, waits or regularises.
-Helps when the target differs enough that features must change and the budget allows it. Hurts when the budget is
+Idea: the source's weights are a better start than random ones, whatever the target then makes of them (Yosinski et al.
+2014, arXiv 1411.1792). It is the control for all methods that freeze, wait or regularise.
+Helps when the target differs enough that features must change, and the budget allows it. Hurts when the budget is
 small: an unadapted critic and moving features can undo the source policy before they improve it (Kumar et al. 2022,
 arXiv 2202.10054).
 """

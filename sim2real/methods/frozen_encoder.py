@@ -1,8 +1,8 @@
 """frozen_encoder, the default of PPO: encoder frozen, both heads kept, the critic warmed up before the policy moves.
 
-Idea: a value head trained on the source misjudges the target, and its errors would push a good policy away in the
-first updates. So the policy stands still while the value head learns the target's returns; then both heads train, the
-policy's at 0.3 of the learning rate.
+Idea: a value head trained on the source misjudges the target, and its errors would push a good policy away in the first
+updates. So the policy waits while the value head learns the target's returns. Then both heads train, the policy's at
+0.3 of the learning rate.
 Sources: critic warm-up arXiv 2602.23804; frozen-policy steps before any update (WSRL) arXiv 2412.07762.
 Helps when the source policy works somewhat on the target. Hurts when the target needs features the source never had.
 """

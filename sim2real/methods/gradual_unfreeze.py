@@ -1,11 +1,11 @@
 """gradual_unfreeze: heads first, then the encoder from the top, layer by layer, at a tenth of the rate.
 
-Idea: heads that do not fit the target yet send gradients down that distort good features; trained first, they ask less
-of the features, and the layers nearest to them, which know most of the source's task and least of its sensors, follow
-before those below (LP-FT, Kumar et al. 2022, arXiv 2202.10054; layer by layer: ULMFiT, Howard and Ruder 2018, arXiv
+Idea: heads that do not fit the target yet send down gradients that distort good features. Trained first, they ask less
+of the features. The layers nearest to them follow before those below, as they know most of the source's task and least
+of its sensors (LP-FT, Kumar et al. 2022, arXiv 2202.10054; layer by layer: ULMFiT, Howard and Ruder 2018, arXiv
 1801.06146). The critic is warmed up before all of it.
 Helps when the target needs other features in the end, and the budget is large enough to get there. Hurts when it is
-small: the lower layers, where a changed sensor would have to be learnt, get their turn last and for the shortest time.
+small: the lower layers, where a changed sensor would have to be learnt, train last and for the shortest time.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""layerwise_lr: everything carried over, everything trains, the lower a layer the more slowly.
+"""layerwise_lr: everything is carried over and everything trains, lower layers more slowly.
 
-Idea: lower layers learn what is common to source and target, upper ones what is particular, so the learning rate falls
-by a constant factor a layer from the action towards the input (discriminative fine-tuning, ULMFiT, Howard and Ruder
-2018, arXiv 1801.06146, whose factor 2.6 this is). The value head, which has to learn other returns, trains at the full
+Idea: lower layers have what is common to source and target, upper ones what is particular. So the learning rate falls
+by a constant factor per layer from the action towards the input (discriminative fine-tuning, ULMFiT, Howard and Ruder
+2018, arXiv 1801.06146, whose factor 2.6 this is). The value head has to learn other returns and trains at the full
 rate; the critic is warmed up before the policy moves.
-Helps when the target differs in what to do more than in what is seen. Hurts when a sensor has changed: the layers that
-would have to learn it are the slowest. How fast the statistics of observations follow is no matter of rates.
+Helps when the target differs in what to do more than in what is observed. Hurts when a sensor has changed: the layers
+that would have to learn it are the slowest. The rates do not affect how fast the statistics of observations follow.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """low_rank: the source's weights stay as they are; low-rank corrections of its linear layers train.
 
-Idea: what changes between two tasks that resemble each other lies in few directions of every layer, so few parameters
-carry it, and the rest cannot be unlearnt (Hu et al. 2021, LoRA, arXiv 2106.09685).
-Helps when features must change a little all the way down, on a budget that would not train all weights. Hurts when
-the target wants features the source never had; and on networks as small as these it saves parameters, not time: the
-frozen layers are run anyway, and features of an encoder that is being corrected cannot be kept. With SAC, whose encoder
-the critics share, the policy head alone is corrected.
+Idea: the difference between two similar tasks lies in few directions of every layer. So few parameters carry it, and
+the rest cannot be unlearnt (Hu et al. 2021, LoRA, arXiv 2106.09685).
+Helps when features must change a little at all depths, on a budget that would not train all weights. Hurts when the
+target needs features the source never had. On networks as small as these it saves parameters, not time: the frozen
+layers run anyway, and features of an encoder that is being corrected cannot be kept. With SAC, whose encoder the
+critics share, the policy head alone is corrected.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """oracle: a fresh agent trained on the target with the source agent's settings and budget: what the target allows.
 
 Idea: a yardstick, not a method. It spends as many target steps as the source agent spent source steps, usually ten
-times what any other method gets, so it is never compared at an equal budget. How near to it others come, and after how
-many steps, shows what transfer brings: asymptotic performance and time to threshold of Taylor and Stone 2009, JMLR 10,
+times the budget of any other method, so it is never compared at an equal budget. How close others come to it, and after
+how many steps, measures transfer: asymptotic performance and time to threshold of Taylor and Stone 2009, JMLR 10,
 1633-1685.
-Helps where a target may allow less than the source does. Hurts, as a yardstick, where its own training goes wrong: who
-is level with a weak oracle has not shown much.
+Helps where a target may allow less than the source does. Hurts, as a yardstick, where its own training goes wrong: to
+reach a weak oracle shows little.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """progressive: the source network is a frozen column; a new column beside it reads it at every depth, and trains.
 
-Idea: nothing of the source is lost, and the new column may use what it likes of it and see the rest afresh (Rusu et al.
-2016, Progressive Neural Networks, arXiv 1606.04671; from simulation to a robot: arXiv 1610.04286).
+Idea: nothing of the source is lost. The new column may use any of its features and learn others (Rusu et al. 2016,
+Progressive Neural Networks, arXiv 1606.04671; from simulation to a robot: arXiv 1610.04286).
 Helps when the target needs features the source never had, but also those it has. Hurts when the budget is small: the
 column starts with random features. Only for mlp encoders, and for PPO.
 """

@@ -1,11 +1,11 @@
-"""recalibrate: nothing trains but the normaliser's statistics, on what the source policy sees of the target.
+"""recalibrate: nothing trains but the normaliser's statistics, on the source policy's observations of the target.
 
-Idea: if the target differs in the offset or the scale of what is observed, the network can stay as it is once its
-input is normalised by what it sees now (adaptive batch normalisation, Li et al. 2016, arXiv 1603.04779). No reward is
-needed. The source's millions of observations would outweigh all of the target's; so they count as many as a tenth of
-the target's budget, and in the end the statistics are the target's to nine tenths.
-Helps when a sensor has drifted. Hurts when it is the behaviour that has changed: a policy that falls sees the states
-before a fall, calls them normal, and acts worse; and statistics that moved are not the ones the network was trained on.
+Idea: if the target differs in the offset or scale of observations, the network can stay as it is once its input is
+normalised by the target's statistics (adaptive batch normalisation, Li et al. 2016, arXiv 1603.04779). No reward is
+needed. The source's millions of observations would outweigh all of the target's, so they count as a tenth of the
+target's budget: at the end nine tenths of the statistics are the target's.
+Helps when a sensor has drifted. Hurts when the behaviour has changed: a policy that falls takes the states before a
+fall for normal, and acts worse; and the network was trained with other statistics.
 """
 
 from __future__ import annotations

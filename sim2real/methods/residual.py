@@ -3,8 +3,8 @@
 Idea: a policy that is nearly right needs a correction, and a correction that begins at zero keeps what works (Silver et
 al. 2018, arXiv 1812.06298; Johannink et al. 2018, arXiv 1812.03201). The critic is warmed up before the correction
 moves, as a value head that has never seen the target would push it astray (arXiv 2602.23804).
-Helps when the source policy fails on the target by little, or by the same everywhere: a bias, a gain, a delay. Hurts
-when the right behaviour is another one: the head has to undo the source first, from features made for the source.
+Helps when the source policy fails on the target by little, or in the same way everywhere: a bias, a gain, a delay.
+Hurts when the right behaviour is another one: the head has to undo the source first, from features made for the source.
 """
 
 from __future__ import annotations

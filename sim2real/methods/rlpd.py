@@ -1,16 +1,16 @@
 """rlpd: SAC learns from batches half of which are transitions of the source, with ten critics, LayerNorm in them.
 
-Idea: data of the source beats its weights: kept in every batch, half and half, it goes on teaching the critics
-what the target's few transitions do not say, while LayerNorm bounds what they make of actions never tried and a random
-pair out of ten keeps their targets low (RLPD, Ball et al. 2023, arXiv 2302.02948). As many transitions are taken by the
-source policy in its own worlds, before the first on the target, as the target's budget allows there.
+Idea: data of the source says more than its weights. As half of every batch it keeps informing the critics where the
+target's few transitions do not. LayerNorm bounds their values for actions never tried, and a random pair out of ten
+keeps their targets low (RLPD, Ball et al. 2023, arXiv 2302.02948). Before the first step on the target, the source
+policy takes as many transitions in its own worlds as the target's budget allows there.
 The paper learns from scratch. Here encoder, policy and temperature are the source's, which costs nothing and gives a
-first useful return; the critics are fresh, since ten cannot be made of the source's two, and learn alone until a
-tenth of the budget is spent, before they move the policy. As everywhere there is no update before `learning_starts`
-transitions of the target are there: the fewer, the more of that tenth is learnt in. Updates a step, twenty in the
-paper, are as many as configured.
-Helps when source and target pay and move alike in most states. Hurts when they do not: half of what is learnt is then
-wrong on the target, and nothing says which half; ten critics cost up to three times the time of two.
+good first return. The critics are fresh, since ten cannot be made of the source's two; they learn alone until a tenth
+of the budget is spent, before they move the policy. As everywhere there is no update before `learning_starts`
+transitions of the target: the fewer, the more of that tenth is used for learning. The paper makes twenty updates a
+step; here they are as many as configured.
+Helps when rewards and motion are alike in most states of source and target. Hurts when they are not: half of what is
+learnt is then wrong on the target, and nothing says which half. Ten critics cost up to three times the time of two.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""scratch: a fresh agent trained on the target alone, at the same budget. Transfer that loses to it has hurt.
+"""scratch: a fresh agent trained on the target alone, at the same budget. A method that does worse has hurt.
 
-Idea: the agent without transfer, which shows what transfer brings (Taylor and Stone 2009, JMLR 10, 1633-1685).
-Helps when the source misleads. Hurts when it does not: all that it knows has to be learnt again out of a small budget.
+Idea: the agent without transfer, the baseline of every comparison (Taylor and Stone 2009, JMLR 10, 1633-1685).
+Helps when the source misleads. Hurts when it does not: everything that the source agent knows has to be learnt again
+from a small budget.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """wsrl: SAC collects on the target with the policy as it is, and only then does everything train; no source data.
 
-Idea: what the source's critic knows is lost when the first updates see nothing but a handful of target transitions; a
-few thousand steps of the policy as it stands, before any update, give the critic enough of the target to be corrected
-from, and no transition of the source has to be kept (WSRL, Zhou et al. 2024, arXiv 2412.07762, who take 5,000 steps).
-Here it is that or a tenth of the budget, if that is less. The paper goes on with ten critics and four updates a step;
-here both are as configured for the source agent and the target.
-Helps when the source's critic and policy are good, and the source's data is gone or too much. Hurts when the
-source policy fails on the target: the first steps are spent on failing, and the replay is full of it.
+Idea: the knowledge of the source's critic is lost when the first updates see only a handful of target transitions. A
+few thousand steps of the unchanged policy before any update give the critic enough of the target to be corrected from,
+and no transition of the source has to be kept (WSRL, Zhou et al. 2024, arXiv 2412.07762, who take 5,000 steps). Here it
+is that or a tenth of the budget, if that is less. The paper goes on with ten critics and four updates a step; here both
+are as configured for the source agent and the target.
+Helps when the source's critic and policy are good, and the source's data is gone or too much. Hurts when the source
+policy fails on the target: the first steps are spent on failing, and the replay is full of it.
 """
 
 from __future__ import annotations

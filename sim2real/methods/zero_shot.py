@@ -1,8 +1,8 @@
-"""zero_shot: the source policy as it is. What every other method has to beat.
+"""zero_shot: the source policy as it is. Every other method has to beat it.
 
-Idea: worlds randomized widely enough have the target among them, so that a policy that does well in all of them needs
-no step of it (Peng et al. 2018, arXiv 1710.06537).
-Helps when target steps are impossible or too dear, and as the return that all others begin at or dip below. Hurts when
+Idea: worlds that are randomized widely enough include the target, so a policy that does well in all of them needs no
+step there (Peng et al. 2018, arXiv 1710.06537).
+Helps when target steps are impossible or too expensive, and as the return that all other methods start from. Hurts when
 the target lies outside what was randomized: nothing on it is ever learnt.
 """
 
