@@ -76,3 +76,12 @@ def test_readme_is_short_and_shows_a_picture() -> None:
     pictures = [link for link in links(ROOT / "README.md") if link.endswith((".png", ".svg"))]
     assert pictures
     assert all((ROOT / picture).stat().st_size < 300_000 for picture in pictures)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    """Names in code that begin with a folder of the checkout; where one is chosen freely (`<name>`), its folder."""
+    folders = "envs|agents|sim2real|tests|configs|docs|benchmarks|examples|tools"
+    for name in re.findall(rf"`((?:{folders})/[\w./<>*-]*)`", page.read_text(encoding="utf-8")):
+        fixed = name.partition("<")[0].rpartition("/")[0] if "<" in name else name
+        assert list(ROOT.glob(fixed)) if "*" in fixed else (ROOT / fixed).exists(), f"{page}: {name}: no such file"
