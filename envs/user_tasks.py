@@ -32,7 +32,7 @@ _METHODS = ("spec", "reset", "observe", "measure", "reward", "info", "terminated
 _ATTRIBUTES = ("frame_skip", "max_episode_steps", "cheap")  # of the class or the instance
 _SHOWS = ("observation_names", "observation_groups")  # one of these
 _HOME = Path(__file__).parent
-_RUN: weakref.WeakSet[type] = weakref.WeakSet()  # classes that `check_task` has been through
+_RUN: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()  # class -> options, of tasks checked
 
 
 def is_user_task(name: str) -> bool:
@@ -105,7 +105,7 @@ def _import(name: str, place: str) -> ModuleType:
 def _checked(name: str, task_class: type) -> Callable[..., Task]:
     """Return what makes a `task_class` and sees that it is a Task; what it takes and its module are the class's.
 
-    The first task of a class is run for a few steps, see `check_task`.
+    The first task of a class with the same options is run for a few steps, see `check_task`.
     """
 
     @wraps(task_class, updated=())
@@ -123,9 +123,10 @@ def _checked(name: str, task_class: type) -> Callable[..., Task]:
             ) from error
         if lacking:
             raise _no_task(name, task_class.__name__, lacking)
-        if task_class not in _RUN:
+        checked = _RUN.setdefault(task_class, set())
+        if (given := repr(sorted(options.items()))) not in checked:
             check_task(task)
-            _RUN.add(task_class)
+            checked.add(given)
         return cast(Task, task)
 
     return make

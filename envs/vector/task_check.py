@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import logging
+import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,18 +24,20 @@ _logger = logging.getLogger(__name__)
 
 _NUM_ENVS, _LIMIT = 3, 7  # worlds, and control steps of an episode: some end before the state is saved, some after
 _BEFORE, _AFTER = 10, 12  # control steps before the state is saved, and after
+_SOON = 3  # control steps after which what is worked out anew in every step is equal again; no episode has ended yet
 
 
 def check_task(task: Task) -> None:
     """Run a few worlds of `task`, save them mid-episode, restore the state in other worlds, and compare both.
 
-    `task` is left as it is: worlds get copies of it. What changes results only later than 12 control steps after a
-    restore is not seen, nor what a task keeps outside its own attributes, nor one that cannot be copied.
+    `task` is left as it is: worlds get copies of it. What a task keeps outside its own attributes is not seen unless it
+    changes results within 12 control steps; one that cannot be copied is not checked, with a warning.
 
     Raises:
         EnvsError: when a returned array is wrong, when `memory` does not return the arrays themselves, when the task
-            has a random generator of its own, or when the restored worlds go on differently; then it names the
-            attributes that `memory` lacks.
+            has a random generator of its own, when `reset` writes into worlds that it was not asked for, or when the
+            restored worlds go on differently, or still have other arrays (num_envs, ...) three steps later; then it
+            names the attributes that `memory` lacks.
     """
     try:
         one, other = copy.deepcopy(task), copy.deepcopy(task)
@@ -53,19 +56,50 @@ def check_task(task: Task) -> None:
         actions = _random_actions(saved)
         _run(saved, actions[:_BEFORE])
         _require_no_generator(saved.task)
+        _require_own_reset(saved)
         restored.set_state(saved.get_state())
-        lacking = list(_differing(vars(saved.task), vars(restored.task)))
-        moment = _first_difference(_run(saved, actions[_BEFORE:]), _run(restored, actions[_BEFORE:]))
+        lacking = dict(_differing(vars(saved.task), vars(restored.task)))
+        soon, late = actions[_BEFORE : _BEFORE + _SOON], actions[_BEFORE + _SOON :]
+        moment = _first_difference(_run(saved, soon), _run(restored, soon))
+        lasting = {n: a for n, a in _differing(vars(saved.task), vars(restored.task)) if n in lacking and _is_memory(a)}
+        moment = moment or _first_difference(_run(saved, late), _run(restored, late), _SOON)
     finally:
         saved.close()
         restored.close()
-    if moment is not None:
-        owner = type(task).__name__
-        named = ", ".join(f"self.{name}" for name in lacking) or "an attribute that is no array, number or container"
+    if moment is not None or lasting:
+        owner, wrong = type(task).__name__, lasting if moment is None else lacking
+        named = ", ".join(f"self.{name}" for name in wrong) or "an attribute that is no array, number or container"
+        found = f"goes on differently after its state was saved and restored ({moment})"
+        if moment is None:
+            found = f"has other arrays {_SOON} steps after its state was saved and restored"
         raise EnvsError(
-            f"{owner}: goes on differently after its state was saved and restored ({moment}); memory() lacks {named}. "
-            "Return there every array (num_envs, ...) that outlives a step, name -> the array itself"
+            f"{owner}: {found}; memory() lacks {named}. Return there every array (num_envs, ...) that outlives a step, "
+            "name -> the array itself"
         )
+
+
+def _is_memory(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.shape[:1] == (_NUM_ENVS,)
+
+
+def _require_own_reset(env: DomainVectorEnv) -> None:
+    """Begin an episode in one world; raise EnvsError if the physics or the memory of another has changed."""
+
+    def all_arrays() -> dict[str, NDArray[Any]]:
+        attributes = {f"self.{name}": value for name, value in vars(env.task).items() if _is_memory(value)}
+        return {"physics.qpos": env.physics.qpos, "physics.qvel": env.physics.qvel, **attributes}
+
+    before = {name: array.copy() for name, array in all_arrays().items()}
+    env.reset(options={"reset_mask": np.arange(_NUM_ENVS) == 1})
+    others = [0, *range(2, _NUM_ENVS)]
+    for name, array in all_arrays().items():
+        if name in before and not np.array_equal(
+            array[others], before[name][others], equal_nan=array.dtype.kind == "f"
+        ):
+            raise EnvsError(
+                f"{type(env.task).__name__}.reset: was asked for world 1 and has changed {name} of another; write into "
+                "the rows `ids` alone"
+            )
 
 
 def _build(task: Task, seed: int) -> DomainVectorEnv:
@@ -89,13 +123,22 @@ def _random_actions(env: DomainVectorEnv) -> NDArray[np.float32]:
 
 def _run(env: DomainVectorEnv, actions: NDArray[np.float32]) -> list[dict[str, NDArray[Any]]]:
     """Return what every step gave, by name."""
-    names = ("observation", "reward", "terminated", "truncated")
-    return [dict(zip(names, env.step(action)[:4], strict=True)) for action in actions]
+    names = ("reward", "terminated", "truncated")
+    found = []
+    for action in actions:
+        obs, *rest = env.step(action)[:4]
+        groups = (
+            {f"observation {n}": array for n, array in obs.items()} if isinstance(obs, dict) else {"observation": obs}
+        )
+        found.append({**groups, **dict(zip(names, rest, strict=True))})
+    return found
 
 
-def _first_difference(one: list[dict[str, NDArray[Any]]], other: list[dict[str, NDArray[Any]]]) -> str | None:
-    """Return in words what differs first between two runs; None: nothing."""
-    for step, (a, b) in enumerate(zip(one, other, strict=True)):
+def _first_difference(
+    one: list[dict[str, NDArray[Any]]], other: list[dict[str, NDArray[Any]]], taken: int = 0
+) -> str | None:
+    """Return in words what differs first between two runs that begin after `taken` steps; None: nothing."""
+    for step, (a, b) in enumerate(zip(one, other, strict=True), start=taken):
         for name in a:
             if not np.array_equal(a[name], b[name], equal_nan=a[name].dtype.kind == "f"):
                 return f"{name}, {step + 1} steps later"
@@ -103,29 +146,43 @@ def _first_difference(one: list[dict[str, NDArray[Any]]], other: list[dict[str, 
 
 
 def _require_no_generator(task: Task) -> None:
-    for name, value in vars(task).items():
-        if isinstance(value, np.random.Generator):
+    for name, value in _values(vars(task)):
+        if isinstance(value, np.random.Generator | np.random.RandomState | np.random.BitGenerator | random.Random):
             raise EnvsError(
                 f"{type(task).__name__}: self.{name} is a random generator of its own, which no saved state has; draw "
                 "from `draws` in reset and from `rng` in advance"
             )
 
 
-def _differing(one: Mapping[Any, Any], other: Mapping[Any, Any], place: str = "") -> Iterator[str]:
-    """Yield the places at which two equally built trees of attributes hold other numbers."""
+def _values(tree: Mapping[Any, Any], place: str = "", depth: int = 4) -> Iterator[tuple[str, Any]]:
+    """Yield what attributes hold, containers and dataclasses by what is in them."""
+    for name, value in tree.items():
+        yield f"{place}{name}", value
+        inside = _inside(value)
+        if inside is not None and depth:
+            yield from _values(inside, f"{place}{name}.", depth - 1)
+
+
+def _inside(value: Any) -> Mapping[Any, Any] | None:
+    """Return what lies in a container or dataclass by key; None for anything else."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, list | tuple):
+        return dict(enumerate(value))
+    return vars(value) if dataclasses.is_dataclass(value) and hasattr(value, "__dict__") else None
+
+
+def _differing(one: Mapping[Any, Any], other: Mapping[Any, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the places at which two equally built trees of attributes hold other numbers, with those of `one`."""
     for name in one.keys() | other.keys():
         a, b = one.get(name), other.get(name)
         here = f"{place}{name}"
         if isinstance(a, np.ndarray | int | float | str | bool | None) or isinstance(b, np.ndarray):
             same = type(a) is type(b) and np.array_equal(np.asarray(a), np.asarray(b))
             if not same and not _are_nan(a, b):
-                yield here
-        elif isinstance(a, Mapping) and isinstance(b, Mapping):
-            yield from _differing(a, b, f"{here}.")
-        elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
-            yield from _differing(dict(enumerate(a)), dict(enumerate(b)), f"{here}.")
-        elif dataclasses.is_dataclass(a) and dataclasses.is_dataclass(b):
-            yield from _differing(vars(a), vars(b), f"{here}.")
+                yield here, a
+        elif type(a) is type(b) and (inside := _inside(a)) is not None:
+            yield from _differing(inside, _inside(b) or {}, f"{here}.")
 
 
 def _are_nan(a: Any, b: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,44 @@ class Short(Follower):
         return {"command": self.command[:1]}
 
 
+class Counting(Follower):
+    """Counts steps for later than anybody looks."""
+
+    def _room(self, num: int) -> None:
+        super()._room(num)
+        if not hasattr(self, "taken"):
+            self.taken = np.zeros(num, np.int64)
+
+    def advance(self, physics: Any, rng: Any) -> None:
+        super().advance(physics, rng)
+        self.taken += physics.num_envs
+
+    def observe(self, physics: Any) -> np.ndarray:
+        shown = super().observe(physics)
+        shown[:, 2] += self.taken > 10_000
+        return shown
+
+
+class Greedy(Follower):
+    """Begins episodes in all worlds."""
+
+    def reset(self, physics: Any, ids: Any, draws: Any) -> None:
+        super().reset(physics, ids, draws)
+        self.left[:] = 5
+
+
 class Gambler(Follower):
     """Draws from a generator of its own."""
 
     def __init__(self) -> None:
         self.own = np.random.default_rng(0)
+
+
+class Hoarder(Follower):
+    """Has one inside a container."""
+
+    def __init__(self) -> None:
+        self.tools = [{"dice": np.random.RandomState(0)}]
 
 
 def worlds(num_envs: int = 4, seed: int = 0, mode: str = "SameStep", task: Any = None) -> DomainVectorEnv:
@@ -167,6 +201,9 @@ def test_worlds_do_not_share_what_a_task_remembers() -> None:
         (Copying, r"^Copying\.memory: 'command' must be the array itself"),
         (Short, r"^Short\.memory: must return a dict .* arrays of numbers \(3, \.\.\.\).*'command' is float64 \(1,\)"),
         (Gambler, r"^Gambler: self\.own is a random generator of its own"),
+        (Hoarder, r"^Hoarder: self\.tools\.0\.dice is a random generator of its own"),
+        (Counting, r"^Counting: has other arrays 3 steps after .* memory\(\) lacks self\.taken\. Return there"),
+        (Greedy, r"^Greedy\.reset: was asked for world 1 and has changed self\.left of another"),
     ],
 )
 def test_what_memory_lacks_is_named(task: type, message: str) -> None:
@@ -186,8 +223,11 @@ def test_all_tasks_pass(name: str) -> None:
 def test_the_task_in_the_docs_passes_and_is_named_without_its_memory() -> None:
     text = (Path(__file__).parents[3] / "docs" / "own_tasks.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
-    exec(text.split("```python\n")[1].split("```")[0], names)
+    exec(re.findall(r"```python[^\n]*\n(.*?)```", text, re.DOTALL)[0], names)
     check_task(names["Follower"]())
+    shorter = type("Shorter", (names["Follower"],), {"memory": lambda self: {"command": self.command}})
+    with pytest.raises(EnvsError, match=r"memory\(\) lacks self\.steps_left\. Return"):
+        check_task(shorter())
     silent = type("Silent", (names["Follower"],), {"memory": None})
     with pytest.raises(EnvsError, match=r"self\.command, self\.steps_left|self\.steps_left, self\.command"):
         check_task(silent())
