@@ -94,6 +94,9 @@ class LearnerSettings:
                 raise AgentsError(
                     f"encoders.{name}: kind {_TEACHER!r} reads two groups by itself; give it as `encoder`"
                 )
+        if set(self.encoders) == {POLICY}:
+            object.__setattr__(self, "encoder", self.encoders[POLICY])
+            object.__setattr__(self, "encoders", {})
         if self.encoders and POLICY not in self.encoders:
             raise AgentsError(f"encoders are of groups {', '.join(self.encoders)}: {POLICY!r} must be among them")
         reads = {head: require_names(f"reads.{head}", groups) for head, groups in self.reads.items()}

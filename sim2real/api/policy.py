@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -31,7 +32,7 @@ class RunPolicy:
         action_space: of one world.
     """
 
-    def __init__(self, agent: Learner, observation_space: spaces.Box, action_space: spaces.Box) -> None:
+    def __init__(self, agent: Learner, observation_space: spaces.Space[Any], action_space: spaces.Box) -> None:
         """Act by the policy of `agent`, which reads observations of `observation_space`."""
         self._agent = agent
         self._without_state = 0  # calls without a state, one after the other; -1: it has been said
@@ -50,7 +51,7 @@ class RunPolicy:
         updated in place, and belongs to one stream of steps.
 
         Args:
-            observation: (obs_dim,) of one world, or (num_envs, obs_dim).
+            observation: (obs_dim,) of one world, or (num_envs, obs_dim); of a Dict, its groups.
             state: what the last call returned; None: an episode begins in every world.
             episode_start: (num_envs,) bool, or one bool for one world: where `observation` is the first of an episode.
             deterministic: True: the mean action; False: one drawn from the policy's distribution, for PPO by torch's
@@ -62,24 +63,30 @@ class RunPolicy:
         Raises:
             UserError: when observations, or the number of worlds, do not fit.
         """
-        obs, shape = np.asarray(observation, np.float32), self.observation_space.shape
-        single = obs.shape == shape
-        obs = obs[None] if single else obs
-        if obs.shape[1:] != shape:
-            raise UserError(f"observation: has shape {np.shape(observation)}, must be {shape} or (num_envs, *{shape})")
-        started = np.ones(len(obs), np.bool_)
+        obs, num, single = self._of_worlds(observation)
+        started = np.ones(num, np.bool_)
         if state is None:
-            state = self._agent.make_actor(len(obs))
+            state = self._agent.make_actor(num)
             self._notice(state.remembers)
-        elif state.num_envs != len(obs):
-            raise UserError(
-                f"observation: is of {len(obs)} worlds, state of {state.num_envs}; pass state=None to begin"
-            )
+        elif state.num_envs != num:
+            raise UserError(f"observation: is of {num} worlds, state of {state.num_envs}; pass state=None to begin")
         else:
             self._without_state = min(self._without_state, 0)
-            started = np.broadcast_to(np.asarray(False if episode_start is None else episode_start, np.bool_), len(obs))
+            started = np.broadcast_to(np.asarray(False if episode_start is None else episode_start, np.bool_), num)
         actions = state.act(obs, started, deterministic)
         return (actions[0] if single else actions), (state if state.remembers else None)
+
+    def _of_worlds(self, observation: Any) -> tuple[Any, int, bool]:
+        """Return observations (num_envs, ...), how many worlds they are of, and whether one came without that axis."""
+        space = self.observation_space
+        if not isinstance(space, spaces.Dict):
+            obs, single = _with_worlds("observation", observation, space.shape)
+            return obs, len(obs), single
+        if not isinstance(observation, Mapping) or (lacking := space.keys() - observation.keys()):
+            found = ", ".join(sorted(lacking)) if isinstance(observation, Mapping) else "all of them"
+            raise UserError(f"observation: must be a dictionary with {', '.join(space)}; it lacks {found}")
+        groups = {n: _with_worlds(f"observation {n!r}", observation[n], box.shape) for n, box in space.items()}
+        return {n: obs for n, (obs, _) in groups.items()}, len(groups["policy"][0]), groups["policy"][1]
 
     def _notice(self, remembers: bool) -> None:
         """Say once where a policy with a history is called again and again as if every step began an episode."""
@@ -92,6 +99,16 @@ class RunPolicy:
                 "predict: a policy with a history is called without a state, step after step: it begins an episode in "
                 "each; pass on the state that it returns"
             )
+
+
+def _with_worlds(name: str, given: Any, shape: tuple[int, ...] | None) -> tuple[NDArray[np.float32], bool]:
+    """Return an array (num_envs, *shape), and whether it came as one world's, (*shape)."""
+    obs = np.asarray(given, np.float32)
+    single = obs.shape == shape
+    obs = obs[None] if single else obs
+    if obs.shape[1:] != shape:
+        raise UserError(f"{name}: has shape {np.shape(given)}, must be {shape} or (num_envs, *{shape})")
+    return obs, single
 
 
 def load_policy(run: RunLike, *, device: str | None = None, trust: bool = False) -> RunPolicy:
@@ -118,8 +135,8 @@ def load_policy(run: RunLike, *, device: str | None = None, trust: bool = False)
     return RunPolicy(agent, *_spaces(agent))
 
 
-def _spaces(agent: Learner) -> tuple[spaces.Box, spaces.Box]:
+def _spaces(agent: Learner) -> tuple[spaces.Space[Any], spaces.Box]:
     """Return the spaces of one of the agent's worlds; what its networks read may be windows of these."""
     worlds = cast(VectorAdapter, agent.env).env
     worlds.close()
-    return cast(spaces.Box, worlds.single_observation_space), cast(spaces.Box, worlds.single_action_space)
+    return worlds.single_observation_space, cast(spaces.Box, worlds.single_action_space)

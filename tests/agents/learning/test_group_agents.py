@@ -204,6 +204,9 @@ def test_settings() -> None:
     assert PPOSettings.from_mapping(settings.to_mapping()) == settings
     assert settings.head_groups() == {"policy": ("policy",), "value": ("policy", "privileged")}
     assert settings.layout() == RowLayout({"policy": 1, "privileged": 1}, ("luck",))
+    assert PPOSettings.from_mapping({"encoders": {"policy": {"widths": [8]}}}) == PPOSettings.from_mapping(
+        {"encoder": {"widths": [8]}}
+    )
     camera = {"policy": {}, "camera": {"kind": "history", "length": 3}}
     given = PPOSettings.from_mapping({"encoders": camera, "reads": {"value": ["policy"]}})
     assert given.head_groups() == {"policy": ("policy", "camera"), "value": ("policy",)}
