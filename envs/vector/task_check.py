@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import logging
-import random
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -147,7 +147,7 @@ def _first_difference(
 
 def _require_no_generator(task: Task) -> None:
     for name, value in _values(vars(task)):
-        if isinstance(value, np.random.Generator | np.random.RandomState | np.random.BitGenerator | random.Random):
+        if re.match(r"random$|numpy\.random\.", type(value).__module__):
             raise EnvsError(
                 f"{type(task).__name__}: self.{name} is a random generator of its own, which no saved state has; draw "
                 "from `draws` in reset and from `rng` in advance"
