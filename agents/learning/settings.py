@@ -76,11 +76,11 @@ class LearnerSettings:
     def require_shared(self) -> None:
         """Raise AgentsError where a setting that all learners have breaks its rule."""
         object.__setattr__(self, "privileged", require_names("privileged", self.privileged))
-        self._require_groups()
         if not isinstance(self.encoder, EncoderSettings):
             raise AgentsError(
                 f"encoder is {self.encoder!r}: it must be a mapping with kind, widths, layer_norm, activation"
             )
+        self._require_groups()
         require_choice("schedule", self.schedule, ("constant", "linear"))
 
     def _require_groups(self) -> None:

@@ -76,6 +76,7 @@ class GymPhysics(Physics):
         except BaseException:
             self.close()
             raise
+        self._models, self._is_changed = [env.model for env in self._envs], fidelity != NOMINAL
         self._allocate(max_episode_steps or _LONGEST)
 
     def _make_envs(self, make: Callable[[], gymnasium.Env[Any, Any]], fidelity: Fidelity) -> None:
@@ -90,7 +91,6 @@ class GymPhysics(Physics):
         for env in self._envs[:-1]:
             self.substeps = models.apply_fidelity(fidelity, env, self.ctrl_dt)
         close_envs(self._contract.name, [self._envs.pop()])
-        self._models, self._is_changed = [env.model for env in self._envs], fidelity != NOMINAL
 
     def _allocate(self, longest: int) -> None:
         """Make the arrays over all environments; episodes of at most `longest` steps are remembered."""

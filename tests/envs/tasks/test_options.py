@@ -157,7 +157,8 @@ def test_an_option_may_be_called_like_an_argument(named_alike: str) -> None:
 def test_a_configuration_gives_its_options_to_the_task(named_alike: str) -> None:
     content = {**CONTENT, "env": named_alike, "task": {"seed": 3, "domain": "kitchen", "max_episode_steps": 9}}
     config = validate(RunConfig, content, "test")
-    worlds = build_worlds(config, config.source_domain(config.make_task()), num_envs=2, role="source", num_threads=1)
+    domain = config.source_domain(config.make_task())
+    worlds = build_worlds(config, domain, config.agent.settings, num_envs=2, role="source", num_threads=1)
     given = {name: value for name, value in worlds.task.given.items() if value is not None}
     assert given.items() >= {"seed": 3, "domain": "kitchen", "max_episode_steps": 9}.items()
     with pytest.raises(UserError, match="unknown option of sim2real/CartpoleSwingup-v0 'seed'; valid: centered_weight"):

@@ -63,6 +63,7 @@ def balancer(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     weights["policy_head.output.bias"] = (gains * weights["encoder.normalizer.mean"]).sum().float()[None]
     shutil.rmtree(run.path / "checkpoints")
     run.save_checkpoint(bundle.meta["step"], weights=weights, state={}, meta=bundle.meta)
+    run.finish(run.ledger())
     return run
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from small_runs import silent, small_config, write_config
 
 from envs import Domain, DomainVectorEnv
+from sim2real.api import EvaluationResult
 from sim2real.cli.show import evaluation_table
 from sim2real.config.config import load_config
 from sim2real.errors import UserError
@@ -94,7 +95,8 @@ def test_the_table_tells_of_diverged_episodes() -> None:
     for at, told in ((None, False), (1, True)):
         result = evaluate(Breaker(2, at), "reacher", Domain(), episodes=2, seed=0)
         with console.capture() as capture:
-            console.print(evaluation_table("run", "source", result, Interval(0.0, -1.0, 1.0, 2)))
+            found = EvaluationResult(Path("run"), None, {}, 0, result, Interval(0.0, -1.0, 1.0, 2))
+            console.print(evaluation_table("run", [found]))
         assert ("the simulation diverged in 1 of 2 episodes" in capture.get()) == told
 
 

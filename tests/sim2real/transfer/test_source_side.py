@@ -111,13 +111,14 @@ def test_the_sources_worlds_are_of_a_branch_of_the_runs_own_seed() -> None:
     home = config_for("ewc")
 
     def masses(config: RunConfig, seed: int) -> np.ndarray:
-        worlds = source_companion(config, seed, 1)
+        worlds = source_companion(config, config.agent.settings, seed, 1, privileged=False)
         worlds.reset()
         return worlds.parameters["body_mass"].copy()
 
     np.testing.assert_array_equal(masses(home, 5), masses(home.model_copy(update={"seed": 9}), 5))
     assert (masses(home, 5) != masses(home, 6)).all()
-    trained = build_worlds(home, home.source_domain(home.make_task()), num_envs=8, role="source", num_threads=1)
+    domain = home.source_domain(home.make_task())
+    trained = build_worlds(home, domain, home.agent.settings, num_envs=8, role="source", num_threads=1)
     trained.reset()
     assert (masses(home, home.seed) != trained.parameters["body_mass"]).all()
 
