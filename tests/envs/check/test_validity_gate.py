@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -142,10 +143,10 @@ def test_errors_of_the_user_are_one_message(
     assert "Traceback" not in error
 
 
-def test_what_is_not_applicable_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in SHIFTS if name not in ("nominal", "heavy", "slippery")]:
-        monkeypatch.delitem(SHIFTS, name)
-    result = call("inverted_pendulum", "--all", "--json", tmp_path / "found.json")
+def test_what_is_not_applicable_is_no_failure(tmp_path: Path) -> None:
+    few = {name: SHIFTS[name] for name in ("nominal", "heavy", "slippery")}
+    with patch.dict(SHIFTS, few, clear=True):  # restores their order, too
+        result = call("inverted_pendulum", "--all", "--json", tmp_path / "found.json")
     assert result.exit_code == 0, result.output
     found = {row["shift"]: row for row in json.loads((tmp_path / "found.json").read_text())["shifts"]}
     assert {name: row["verdict"] for name, row in found.items()} == {
