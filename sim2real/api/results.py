@@ -11,7 +11,16 @@ from typing import Any
 
 from rich.console import Console
 
-from ..bench import Bench, find_bench_config, is_run, load_bench_config, merge_results, read_results, results_of_runs
+from ..bench import (
+    Bench,
+    Part,
+    find_bench_config,
+    is_run,
+    load_bench_config,
+    merge_results,
+    read_results,
+    results_of_runs,
+)
 from ..errors import UserError
 from ..report import ReportPaths, write_report
 from ..stats import Interval, summarise
@@ -81,6 +90,7 @@ def bench(
     device: str | None = None,
     processes: int = 0,
     only: Sequence[str] = (),
+    jobs: str | None = None,
     trust: bool = False,
     progress: bool = False,
 ) -> Report:
@@ -98,6 +108,7 @@ def bench(
         device: of the networks of every run: auto, cpu, cuda or mps.
         processes: jobs at once; 0: one per core.
         only: run the jobs of these environments only.
+        jobs: run this part of the jobs only, e.g. "2/4"; several machines share a folder so.
         trust: allow code that comes with a run, or that a run made elsewhere names.
         progress: show progress on standard error.
 
@@ -109,7 +120,8 @@ def bench(
     benchmark = Bench.begin(
         Path(out), load_bench_config(path, keyword_overrides(set), of_runs), path.parent, trust=trust
     )
-    failed = benchmark.run(Console(stderr=True, quiet=not progress), processes, only)
+    part = None if jobs is None else Part.parse(jobs)
+    failed = benchmark.run(Console(stderr=True, quiet=not progress), processes, only, part)
     return Report(benchmark.report(), benchmark.results(), failed)
 
 
