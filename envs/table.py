@@ -69,6 +69,7 @@ ENVS: dict[str, Environment] = {
     "humanoid": Environment("Humanoid", "sim2real/Humanoid-v0", 1000),
     "humanoid_standup": Environment("HumanoidStandup", "sim2real/HumanoidStandup-v0", 1000),
     "cartpole_swingup": Environment("CartpoleSwingup", "sim2real/CartpoleSwingup-v0", 500),
+    "quadruped": Environment("Quadruped", "sim2real/Quadruped-v0", 1000),
 }
 
 

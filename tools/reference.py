@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from gymnasium import spaces
 from markdown_tables import attributes, code, model, settings_of, table
 
 import envs.shifts
@@ -62,11 +63,17 @@ def environments() -> str:
     rows = []
     for name, row in ENVS.items():
         env = make_vec(name, num_envs=1, seed=0)
-        shapes = (env.single_observation_space.shape[0], env.single_action_space.shape[0])
+        shapes = (_entries(env.single_observation_space), env.single_action_space.shape[0])
         env.close()
         steps = row.make_task().max_episode_steps
         rows.append((f"`{name}`", *shapes, steps, row.summary.partition(": ")[2].rstrip(".")))
     return table(("environment", "observations", "actions", "steps", "task"), rows)
+
+
+def _entries(space: spaces.Space[Any]) -> str:
+    """Say how many entries the observations of one world have, by group."""
+    groups = space.spaces if isinstance(space, spaces.Dict) else {"": space}
+    return " + ".join(f"{box.shape[0]} {name}".strip() for name, box in groups.items())
 
 
 _PLACES = {"action": "actions", "observation": "observations", "body": "bodies", "world": "the whole world"}

@@ -9,6 +9,7 @@ from .humanoid_standup import HumanoidStandup
 from .inverted_double_pendulum import InvertedDoublePendulum
 from .inverted_pendulum import InvertedPendulum
 from .pusher import Pusher
+from .quadruped import Quadruped
 from .reacher import Reacher
 from .swimmer import Swimmer
 from .walker2d import Walker2d
@@ -23,6 +24,7 @@ __all__ = [
     "InvertedDoublePendulum",
     "InvertedPendulum",
     "Pusher",
+    "Quadruped",
     "Reacher",
     "Swimmer",
     "Walker2d",

@@ -107,7 +107,8 @@ class ServoGain:
     """Gain of a servo on position (kp) or on velocity (kd), as a fraction of the model's.
 
     A position servo is force = kp (target - position) - kd velocity, a velocity servo force = kd (target -
-    velocity), in MuJoCo a fixed gain and an affine bias. Motors, and servos without the gain, are no objects.
+    velocity), in MuJoCo a fixed gain and an affine bias, whose constant, kp times an offset, is part of the target, as
+    of a servo that is commanded relative to a pose. Motors, and servos without the gain, are no objects.
     """
 
     coefficient: int
@@ -141,7 +142,7 @@ class ServoGain:
         return np.ones(len(self._ids(nominal.model)))
 
     def writer(self, physics: Physics, nominal: Nominal) -> Writer:
-        """Return what multiplies the coefficient found, and the gain on the target along with it."""
+        """Return what multiplies the coefficient found, and the gain on the target, with its offset, along with it."""
         servos = self._ids(nominal.model)
         follows = nominal.model.actuator_biasprm[servos, _KP] != 0  # its target is a position
         targeted = follows if self.coefficient == _KP else ~follows
@@ -149,7 +150,8 @@ class ServoGain:
 
         def write(ids: Ids, values: Array) -> None:
             bias[ids[:, None], servos, self.coefficient] *= values
-            gain[ids[:, None], servos[targeted], 0] *= values[:, targeted]
+            for field in (gain, bias):  # a constant of the bias is part of the target
+                field[ids[:, None], servos[targeted], 0] *= values[:, targeted]
 
         return write
 
