@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import AgentsError
 from ..learning.settings import LearnerSettings
@@ -20,6 +20,7 @@ class PPOSettings(LearnerSettings):
     """Settings of PPO (Schulman et al. 2017, arXiv 1707.06347); names follow stable-baselines3."""
 
     learner = "PPO"
+    schedules: ClassVar[tuple[str, ...]] = ("constant", "linear", "adaptive")
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     encoders: Mapping[str, EncoderSettings] = field(default_factory=dict, hash=False)  # group -> its encoder
@@ -33,7 +34,8 @@ class PPOSettings(LearnerSettings):
     batch_size: int = 1024  # samples a minibatch; a rollout is cut into equal ones of at most this
     num_epochs: int = 5  # passes over a rollout
     learning_rate: float = 3e-4  # of Adam
-    schedule: str = "constant"  # constant | linear (to zero over the steps of the run)
+    schedule: str = "constant"  # constant | linear (to zero over the steps of the run) | adaptive (see desired_kl)
+    desired_kl: float = 0.01  # of schedule `adaptive`: the learning rate follows the KL of every minibatch
     gamma: float = 0.99  # discount a step
     gae_lambda: float = 0.95  # of generalised advantage estimation
     clip_range: float = 0.2  # of the probability ratio
@@ -54,7 +56,7 @@ class PPOSettings(LearnerSettings):
             require(self, name, "it must be a whole number of at least 1", is_whole)
         rule = "it must be a whole number from 1 to 1,000"
         require(self, "num_epochs", rule, lambda value: is_whole(value) and value <= 1000)
-        for name in ("learning_rate", "clip_range", "max_grad_norm"):
+        for name in ("learning_rate", "desired_kl", "clip_range", "max_grad_norm"):
             require(self, name, "it must be above 0", lambda value: value > 0)
         for name in ("gamma", "gae_lambda"):
             require(self, name, "it must lie in [0, 1]", lambda value: 0 <= value <= 1)
