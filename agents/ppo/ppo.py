@@ -155,6 +155,13 @@ class PPO(Learner, stable_baselines3.PPO):
         """The learning rate of this moment, before any scale of a part."""
         return super().rate_now if self.adaptive is None else self.adaptive.rate
 
+    def keep_exploring(self) -> None:
+        """Lower the exploration to the ceiling of this moment, where it trains; a plan's floor lies above it."""
+        if self.settings.log_std_end is not None and self.phases.trains("log_std"):
+            with torch.no_grad():
+                self.policy.log_std.clamp_(max=self.settings.log_std_ceiling(1.0 - self._current_progress_remaining))
+        super().keep_exploring()
+
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:
         """The one that moves the weights."""
