@@ -32,6 +32,7 @@ class LearnerSettings:
     """
 
     learner: ClassVar[str]  # what the learner is called in messages
+    schedules: ClassVar[tuple[str, ...]] = ("constant", "linear")  # of the learning rate
     encoder: EncoderSettings
     encoders: Mapping[str, EncoderSettings]
     reads: Mapping[str, tuple[str, ...]]
@@ -81,7 +82,7 @@ class LearnerSettings:
                 f"encoder is {self.encoder!r}: it must be a mapping with kind, widths, layer_norm, activation"
             )
         self._require_groups()
-        require_choice("schedule", self.schedule, ("constant", "linear"))
+        require_choice("schedule", self.schedule, self.schedules)
 
     def _require_groups(self) -> None:
         """Raise AgentsError where `encoders` or `reads` break a rule."""

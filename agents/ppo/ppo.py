@@ -20,13 +20,14 @@ from ..learning.finite import require_finite
 from ..learning.learner import Learner
 from ..learning.optimizer import make_optimizer, set_learning_rate, trained_parameters
 from ..learning.returns import Rollout
-from ..learning.training_state import array_of
+from ..learning.training_state import array_of, number_of
 from ..memory import allocating, num_weights, require_memory
 from ..networks.device import choose_device
 from ..plan.budget import rollout_steps
 from ..plan.phase_runner import PhaseRunner
 from ..plan.plan import pretrain_plan
 from ..rollouts.callbacks import report_start
+from .adaptive_rate import AdaptiveRate
 from .collection import collect
 from .gradients import HandGradients
 from .policy import AgentPolicy, make_policy
@@ -84,6 +85,7 @@ class PPO(Learner, stable_baselines3.PPO):
 
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
+        self.adaptive = self._fresh_rate()
         self.clip_range = FloatSchedule(self.settings.clip_range)
         self.seed_everything()
         self._require_memory()
@@ -93,6 +95,12 @@ class PPO(Learner, stable_baselines3.PPO):
         self.scale_is_old = False  # the unit of values is the source's, and to be measured anew
         self.phases = PhaseRunner(self.policy, pretrain_plan(), self.n_envs)
         self.renew_optimizer()
+
+    def _fresh_rate(self) -> AdaptiveRate | None:
+        """Return the rate that a plan begins with, None where it follows a schedule."""
+        if self.settings.schedule != "adaptive":
+            return None
+        return AdaptiveRate(self.settings.learning_rate, self.settings.desired_kl)
 
     def _require_memory(self) -> None:
         """Raise AgentsError where networks, a rollout or a minibatch cannot fit the machine."""
@@ -137,6 +145,22 @@ class PPO(Learner, stable_baselines3.PPO):
         """Let the first rollout measure the unit of values anew, where the plan wants that and keeps what it moves."""
         moved = ("value_head.return_scale", "value_head.output")
         self.scale_is_old = self.plan.reset_return_scale and all(self.plan.action(unit) == "keep" for unit in moved)
+        self.adaptive = self._fresh_rate()
+        if self.adaptive is not None and not self.plan.restart_schedule and self.source_state is not None:
+            own = self.source_state[1]["own"]
+            self.adaptive.rate = float(own.get("learning_rate", self.adaptive.rate))  # a source may have had a schedule
+
+    @property
+    def rate_now(self) -> float:
+        """The learning rate of this moment, before any scale of a part."""
+        return super().rate_now if self.adaptive is None else self.adaptive.rate
+
+    def keep_exploring(self) -> None:
+        """Lower the exploration to the ceiling of this moment, where it trains; a plan's floor lies above it."""
+        if self.settings.log_std_end is not None and self.phases.trains("log_std"):
+            with torch.no_grad():
+                self.policy.log_std.clamp_(max=self.settings.log_std_ceiling(1.0 - self._current_progress_remaining))
+        super().keep_exploring()
 
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:
@@ -168,7 +192,9 @@ class PPO(Learner, stable_baselines3.PPO):
         terms = self.active_penalties().bind(trained, done)
         with self.seeded_torch():
             make_gradients = HandGradients if HandGradients.supports(self.policy) else AutogradGradients
-            log = run_update(self.policy, rollout, self.settings, self.policy.optimizer, rates, terms, make_gradients)
+            log = run_update(
+                self.policy, rollout, self.settings, self.policy.optimizer, rates, terms, make_gradients, self.adaptive
+            )
         require_finite(self, {"loss": log.mean_loss}, trained)
         self._n_updates += log.epochs
         for name, value in log.values.items():
@@ -225,11 +251,14 @@ class PPO(Learner, stable_baselines3.PPO):
         return self
 
     def get_own_state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """Return the traces of returns, and whether the unit of values still waits to be measured."""
+        """Return the traces of returns, whether the unit of values still waits to be measured, an adaptive rate."""
         traces = torch.from_numpy(self.return_traces.copy())
-        return {"return_traces": traces}, {"scale_is_old": self.scale_is_old}
+        rate = {} if self.adaptive is None else {"learning_rate": self.adaptive.rate}
+        return {"return_traces": traces}, {"scale_is_old": self.scale_is_old, **rate}
 
     def set_own_state(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
         """Continue from what `get_own_state` returned."""
         self.return_traces = array_of(tensors, "return_traces", (self.n_envs,))
         self.scale_is_old = bool(state["scale_is_old"])
+        if self.adaptive is not None:
+            self.adaptive.rate = number_of(state, "learning_rate")

@@ -18,6 +18,7 @@ from ..learning.returns import Rollout
 from ..networks.backprop import gather_gradients
 from ..plan.regularisers import PenaltyTerms
 from ..plan.regularisers.kl_source import KlTerm
+from .adaptive_rate import AdaptiveRate
 from .collection import Batch, Columns, make_table
 from .policy import AgentPolicy
 from .settings import PPOSettings
@@ -128,12 +129,14 @@ def run_update(
     rates: Mapping[str, float],
     penalties: PenaltyTerms,
     make_gradients: MakeGradients = AutogradGradients,
+    adaptive: AdaptiveRate | None = None,
 ) -> UpdateLog:
     """Train on a rollout for `settings.num_epochs` epochs, or until `target_kl` stops it.
 
     `rates` are the units that train. Without any of `policy_head`, `log_std` and `adapters` among them only the value
     loss is computed; without any parameter (statistics alone) there is nothing to descend. `penalties` are part of the
     loss: gradients are clipped with theirs among them. `make_gradients` is AutogradGradients, or a faster way.
+    `adaptive` sets the learning rate before every step that moves the policy.
     """
     trained = trained_parameters(optimizer)
     if not sum(parameter.numel() for parameter in trained):
@@ -164,6 +167,8 @@ def run_update(
             # as torch.nn.utils.clip_grad_norm_: scale by max_norm / (norm + 1e-6) where that is below 1
             norm = torch.linalg.vector_norm(vector)
             vector.mul_((settings.max_grad_norm / (norm + 1e-6)).clamp_(max=1.0))
+            if adaptive is not None and losses.approx_kl is not None:
+                adaptive.follow(float(losses.approx_kl), optimizer)
             optimizer.step()
         epochs += 1
     _update_statistics(policy, rollout, rates)
