@@ -28,9 +28,8 @@ from ..policy.policy_average import acting_tensors
 from ..rollouts.transition import Transition
 from ..rollouts.vec_adapter import VectorAdapter
 from .adaptation import AdaptationLog, adapt
-from .optimizer import add_moments
 from .seeds import Seeds
-from .training_state import get_training_state, set_training_state, source_moments
+from .training_state import get_training_state, set_training_state
 
 __all__ = ["Learner", "TrainingState"]
 
@@ -51,7 +50,6 @@ class Learner(BaseAlgorithm):
         phases: where the learner stands in its plan.
         source_env: worlds of the source, for plans that want something of them; None for others.
         source_tensors: what the plan began from, by checkpoint names; None for a plan without a source.
-        source_state: the source's training state, for plans that go on with its optimizer or its learning rate.
         origin: the source as it acts and what it has seen; None without one.
         penalties: what the plan's regularisers have come to.
         adaptation: what came of the plan's adaptation; None without one.
@@ -69,7 +67,6 @@ class Learner(BaseAlgorithm):
     iteration: int
     source_env: VecEnv | None
     source_tensors: Mapping[str, torch.Tensor] | None
-    source_state: TrainingState | None
     origin: Origin | None
     penalties: Penalties
     adaptation: AdaptationLog | None
@@ -78,7 +75,7 @@ class Learner(BaseAlgorithm):
         """Set what there is before any policy; to be called before stable-baselines3's constructor."""
         self.generator = torch.Generator()
         self.iteration = 0
-        self.source_env, self.source_tensors, self.source_state = None, None, None
+        self.source_env, self.source_tensors = None, None
         self.adaptation = None
         self.origin = None
         self.penalties = Penalties()
@@ -152,17 +149,16 @@ class Learner(BaseAlgorithm):
         plan: TransferPlan,
         source_tensors: Mapping[str, torch.Tensor] | None = None,
         source_env: VectorEnv[Any, Any, Any] | VecEnv | None = None,
-        source_state: TrainingState | None = None,
     ) -> list[str]:
         """Begin `plan` with a fresh policy: load what it keeps or freezes from `source_tensors`.
 
-        `source_env` are worlds of the source and `source_state` is its training state (tensors, JSON), for plans
-        that ask for them. Returns the names of the loaded tensors. Raises PlanError if the plan does not fit, or
-        wants of the source what is not given; PartsError if the source does not fit. Nothing has changed then.
+        `source_env` are worlds of the source, for plans that ask for them. Returns the names of the loaded tensors.
+        Raises PlanError if the plan does not fit, or wants of the source what is not given; PartsError if the source
+        does not fit. Nothing has changed then.
         """
         companion = None if source_env is None else self._wrap_env(source_env)
         source_tensors = None if source_tensors is None else acting_tensors(source_tensors)
-        require_possible(plan, self, source_tensors, companion, source_state is not None)
+        require_possible(plan, self, source_tensors, companion)
         policy = self.make_fresh_policy()
         loaded = carry_over(policy, plan, source_tensors)
         if plan.surgery is not None:
@@ -175,8 +171,7 @@ class Learner(BaseAlgorithm):
         phases = PhaseRunner(policy, plan, self.n_envs)
         self.adopt(policy)
         self.phases, self.adaptation = phases, adaptation
-        self.source_tensors, self.source_state = source_tensors, source_state
-        self.source_env = companion
+        self.source_tensors, self.source_env = source_tensors, companion
         self.origin = None
         if source_tensors is not None:
             self.origin = Origin(source_tensors, self.make_fresh_policy, companion, self.seeds.measuring)
@@ -201,19 +196,7 @@ class Learner(BaseAlgorithm):
     @property
     def rate_now(self) -> float:
         """The learning rate of this moment, before any scale of a part."""
-        progress = self._current_progress_remaining
-        if not self.plan.restart_schedule and self.source_state is not None:
-            progress = float(self.source_state[1]["progress_remaining"])
-        return float(self.lr_schedule(progress))
-
-    def continue_source_moments(self) -> None:
-        """Give fresh optimizers the source's moments of what is kept and trains for the first time, if so planned."""
-        if self.plan.fresh_optimizer or self.source_state is None:
-            return
-        before = self.plan.phases[: self.phases.index]
-        new = {unit for unit in self.phases.rates if not any(self.plan.rate(phase, unit) for phase in before)}
-        kept = {unit for unit in new if self.plan.action(unit) == "keep"}
-        add_moments(self.policy, self.optimizers, source_moments(self.source_state[0]), kept)
+        return float(self.lr_schedule(self._current_progress_remaining))
 
     def make_actor(self, num_envs: int) -> PolicyActor:
         """Return what acts in `num_envs` worlds that are not the learner's own: the mean action, with its history."""

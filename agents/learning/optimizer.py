@@ -11,7 +11,7 @@ from ..errors import CheckpointError
 from ..policy import parts
 from ..policy.parts import Parted
 
-__all__ = ["add_moments", "get_moments", "make_optimizer", "set_learning_rate", "set_moments", "trained_parameters"]
+__all__ = ["get_moments", "make_optimizer", "set_learning_rate", "set_moments", "trained_parameters"]
 
 _EPS = 1e-5  # stable-baselines3's value for PPO
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # Adam's state of a parameter
@@ -57,23 +57,6 @@ def get_moments(policy: Parted, optimizer: torch.optim.Optimizer) -> dict[str, t
         state = optimizer.state.get(tensor, {})
         moments |= {f"{name}:{key}": value.detach().cpu().clone() for key, value in state.items()}
     return moments
-
-
-def add_moments(
-    policy: Parted,
-    optimizers: Iterable[torch.optim.Optimizer],
-    moments: Mapping[str, torch.Tensor],
-    units: Iterable[str],
-) -> None:
-    """Give the parameters of `units` the `moments` there are of them, where their shapes are the same."""
-    owners = {id(parameter): optimizer for optimizer in optimizers for parameter in trained_parameters(optimizer)}
-    named = {id(tensor): name for name, tensor in parts.references(policy).items()}
-    for tensor in parts.parameters(policy, units):
-        found = {key: moments.get(f"{named[id(tensor)]}:{key}") for key in _MOMENTS}
-        average = found["exp_avg"]
-        if id(tensor) in owners and average is not None and average.shape == tensor.shape:
-            state = {key: value.clone().to(tensor.device) for key, value in found.items() if value is not None}
-            owners[id(tensor)].state[tensor].update(state)
 
 
 def set_moments(

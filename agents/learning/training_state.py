@@ -28,7 +28,6 @@ __all__ = [
     "get_training_state",
     "number_of",
     "set_training_state",
-    "source_moments",
 ]
 
 Tensors = dict[str, torch.Tensor]
@@ -132,11 +131,6 @@ def get_training_state(learner: Continuable) -> tuple[Tensors, dict[str, Any]]:
     }
     require_finite_state(learner, {name: value for name, value in tensors.items() if not name.startswith(_OF_WORLDS)})
     return tensors, state
-
-
-def source_moments(tensors: Mapping[str, torch.Tensor]) -> Tensors:
-    """Return the optimizers' moments that are among the tensors of a training state."""
-    return below(_OPTIMIZER, tensors)
 
 
 def array_of(tensors: Mapping[str, torch.Tensor], name: str, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -24,6 +24,7 @@ ACTIONS = {
     "reset": "fresh, may train",
     "freeze": "carried over, parameters and buffers stay as they are",
 }
+_FORMER = "fresh_optimizer", "restart_schedule"  # what plans of 0.3 could switch off
 _OPTIONAL: dict[str, type[Any]] = {  # fields of a plan that may be None
     "surgery": Surgery,
     "exploration": Exploration,
@@ -60,9 +61,6 @@ class TransferPlan:
         adaptation: what an rma encoder's student learns in the source's worlds before the first phase.
         average: what takes the mean actions, in evaluation and ever after, is a slow copy of the policy head, which
             follows it so; None: it is the head itself.
-        fresh_optimizer: False: go on with the source's moments where a tensor is kept, in the first phase that trains
-            it. Those of a source's average are the moments of the head that it followed.
-        restart_schedule: False: stay at the point of the schedule at which the source ended, of the target's own rate.
         reset_return_scale: True: the unit of a value head that is kept is measured on the target alone; what the head
             says, in units of reward, does not change thereby (Pop-Art, van Hasselt et al. 2016, arXiv 1602.07714).
             From then on the unit follows the target's returns, as it did the source's.
@@ -78,8 +76,6 @@ class TransferPlan:
     source_data: SourceData | None = None
     adaptation: Adaptation | None = None
     average: PolicyAverage | None = None
-    fresh_optimizer: bool = True
-    restart_schedule: bool = True
     reset_return_scale: bool = True
     statistics_weight: float = 1.0
 
@@ -87,9 +83,8 @@ class TransferPlan:
         """Raise PlanError on unknown names, phases of the same name, and endless phases before others."""
         if not is_number(self.statistics_weight) or not 0 < self.statistics_weight <= 1:
             raise PlanError(f"statistics_weight is {self.statistics_weight!r}: it must lie in (0, 1]")
-        for name in ("fresh_optimizer", "restart_schedule", "reset_return_scale"):
-            if not isinstance(getattr(self, name), bool):
-                raise PlanError(f"{name} is {getattr(self, name)!r}: it must be true or false")
+        if not isinstance(self.reset_return_scale, bool):
+            raise PlanError(f"reset_return_scale is {self.reset_return_scale!r}: it must be true or false")
         for pattern, action in self.parts.items():
             require_pattern(pattern)
             if not isinstance(action, str) or action not in ACTIONS:
@@ -200,8 +195,6 @@ class TransferPlan:
             "source_data": self.source_data and asdict(self.source_data),
             "adaptation": self.adaptation and asdict(self.adaptation),
             "average": self.average and asdict(self.average),
-            "fresh_optimizer": self.fresh_optimizer,
-            "restart_schedule": self.restart_schedule,
             "reset_return_scale": self.reset_return_scale,
             "statistics_weight": self.statistics_weight,
         }
@@ -211,6 +204,7 @@ class TransferPlan:
         """Build from what `to_json` returned; PlanError on anything else."""
         try:
             fields = dict(data)
+            _drop_former(fields)
             fields["phases"] = tuple(Phase.from_json(row) for row in fields["phases"])
             for name, kind in _OPTIONAL.items():
                 if fields.get(name) is not None:
@@ -218,6 +212,13 @@ class TransferPlan:
             return cls(dict(fields.pop("parts")), **fields)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise PlanError(f"not a plan: {type(error).__name__}: {error}") from error
+
+
+def _drop_former(fields: dict[str, Any]) -> None:
+    """Drop the switches that plans of 0.3 had and no method used; PlanError where one asks for what is gone."""
+    for name in _FORMER:
+        if fields.pop(name, True) is not True:
+            raise PlanError(f"{name} is false: plans no longer go on with a source's optimizer or schedule")
 
 
 def _lies_in(unit: str, names: Iterable[str]) -> bool:

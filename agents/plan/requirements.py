@@ -32,7 +32,6 @@ def require_possible(
     learner: _Learner,
     source_tensors: Mapping[str, torch.Tensor] | None,
     source_worlds: VecEnv | None,
-    has_source_state: bool,
 ) -> None:
     """Raise PlanError if `learner` cannot carry out `plan` with what there is of the source, or none of it.
 
@@ -41,10 +40,7 @@ def require_possible(
         learner: who shall.
         source_tensors: the source's, by checkpoint names; None without a source.
         source_worlds: worlds of the source; None if none were given.
-        has_source_state: whether the source's training state was given.
     """
-    if not has_source_state and not (plan.fresh_optimizer and plan.restart_schedule):
-        raise PlanError("the plan goes on with the source's optimizer or learning rate: it needs its training state")
     require_whole(source_tensors or ())
     name = type(learner).__name__
     if not learner.takes_penalties and any(phase.regularisers for phase in plan.phases):

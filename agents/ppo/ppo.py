@@ -146,9 +146,6 @@ class PPO(Learner, stable_baselines3.PPO):
         moved = ("value_head.return_scale", "value_head.output")
         self.scale_is_old = self.plan.reset_return_scale and all(self.plan.action(unit) == "keep" for unit in moved)
         self.adaptive = self._fresh_rate()
-        if self.adaptive is not None and not self.plan.restart_schedule and self.source_state is not None:
-            own = self.source_state[1]["own"]
-            self.adaptive.rate = float(own.get("learning_rate", self.adaptive.rate))  # a source may have had a schedule
 
     @property
     def rate_now(self) -> float:
@@ -170,7 +167,6 @@ class PPO(Learner, stable_baselines3.PPO):
     def renew_optimizer(self) -> None:
         """Replace the optimizer by a fresh one over what trains now."""
         self.policy.optimizer = make_optimizer(self.policy, self.phases.rates, self.rate_now)
-        self.continue_source_moments()
 
     def _update_learning_rate(self, optimizers: list[torch.optim.Optimizer] | torch.optim.Optimizer) -> None:
         rate = self.rate_now

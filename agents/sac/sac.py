@@ -147,7 +147,6 @@ class SAC(OffPolicyLearner, stable_baselines3.SAC):
         cached = self.settings.cache_features and self.policy.keeps_features
         self.experience.cache_features(self.policy.encoder if cached else None)
         self._updater: Updater | None = None
-        self.continue_source_moments()
 
     def _make_optimizer(self, *names: str) -> torch.optim.Optimizer | None:
         """Return a fresh optimizer over what trains of some parts, None if nothing does."""

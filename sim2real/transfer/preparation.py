@@ -88,12 +88,7 @@ def prepare(job: Transfer, out: Path, *, resume: bool, num_threads: int) -> Prep
         companion = source_companion(
             home, settings, config.seed, num_threads, privileged=plan.adaptation is not None or method.needs_teacher
         )
-    agent.apply_plan(
-        plan,
-        carried.weights if carried is not None else None,
-        companion,
-        source.training_state if source is not None else None,
-    )
+    agent.apply_plan(plan, None if carried is None else carried.weights, companion)
     return Preparation(job, domain, steps, worlds, agent, source, home, companion, identity)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agents import ActingPolicy, Bundle, TrainingState, acting_tensors
+from agents import ActingPolicy, Bundle, acting_tensors
 from envs import DomainVectorEnv
 
 from ..config.config import RunConfig
@@ -50,12 +50,6 @@ class SourceSide:
             return False
         moved = any(own != theirs for entries in match.maps.values() for own, theirs in entries.pairs)
         return moved or not match.source.same_as(match.target)
-
-    @property
-    def training_state(self) -> TrainingState | None:
-        """The training state in its checkpoint; an agent that never trained has none."""
-        training = self.bundle.meta.get("training")
-        return (self.bundle.state, training) if training else None
 
     def carried(self, policy: ActingPolicy) -> Bundle:
         """Return its checkpoint, its weights those it acts by, in the shapes of the fresh `policy`.

@@ -57,14 +57,11 @@ def test_a_run_that_is_continued_has_the_same_bytes() -> None:
     assert second.rate_now == whole.rate_now
 
 
-def test_a_plan_begins_with_the_configured_rate_or_goes_on_with_the_sources() -> None:
+def test_a_plan_begins_with_the_configured_rate() -> None:
     source = PPO(LinearWorld(8), ADAPTIVE, seed=0, device="cpu").learn(8 * 8 * 4)
-    given = parts.tensors(source.policy), None, source.get_training_state()
-    phases = (Phase("all", dict.fromkeys(ALL, 1.0)),)
-    agent = PPO(LinearWorld(8), ADAPTIVE, seed=1, device="cpu")
-    agent.apply_plan(TransferPlan(ALL, phases, restart_schedule=False), *given)
-    assert agent.rate_now == source.rate_now != 1e-3
-    agent.apply_plan(TransferPlan(ALL, phases), *given)
+    assert source.rate_now != 1e-3
+    agent = PPO(LinearWorld(8), ADAPTIVE, seed=1, device="cpu").learn(8 * 8)
+    agent.apply_plan(TransferPlan(ALL, (Phase("all", dict.fromkeys(ALL, 1.0)),)), parts.tensors(source.policy))
     assert agent.rate_now == 1e-3
 
 
