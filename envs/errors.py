@@ -59,7 +59,7 @@ def unknown_name(kind: str, name: object, choices: Iterable[str]) -> EnvsError:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether `value` is a finite number that fits a float; booleans are no numbers."""
+    """Return whether `value` is a finite number that fits a float; booleans are no numbers."""
     plain = value.item() if isinstance(value, np.number) else value
     return isinstance(plain, int | float) and not isinstance(plain, bool) and abs(plain) <= sys.float_info.max
 

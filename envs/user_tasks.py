@@ -36,7 +36,7 @@ _RUN: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()  #
 
 
 def is_user_task(name: str) -> bool:
-    """Tell whether `name` is of the form `module:Class` or `gym:<id>`."""
+    """Return whether `name` is of the form `module:Class` or `gym:<id>`."""
     return ":" in name
 
 

@@ -12,7 +12,7 @@ __all__ = ["USER_ERRORS", "UserError", "explain", "explain_exit"]
 
 
 class UserError(Exception):
-    """Something the user can mend; the message names file, key, value, rule and valid choices where they exist."""
+    """Something the user can correct; the message names file, key, value, rule and valid choices where they exist."""
 
     def __init__(self, message: str = "") -> None:
         """Keep the message, bounded."""

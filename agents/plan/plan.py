@@ -99,8 +99,8 @@ class TransferPlan:
             raise PlanError(f"phases {names}: every phase needs a name of its own")
         if self.adaptation is not None and self.source_data is not None:
             raise PlanError(
-                "adaptation is taught in worlds of the source that tell their parameters, source_data is stepped in "
-                "the same worlds and must not be told any: a plan can have one of the two"
+                "adaptation is taught in worlds of the source that show their parameters, source_data is stepped in "
+                "the same worlds and must not see any: a plan can have one of the two"
             )
         if self.average is not None and self.surgery is not None:
             raise PlanError("average is of the policy head alone, surgery adds to it: a plan can have one of the two")

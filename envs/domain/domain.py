@@ -128,7 +128,7 @@ class Domain:
 
     @property
     def random_names(self) -> tuple[str, ...]:
-        """Return the names of the numbers that differ from world to world: what tells one world from another."""
+        """Return the names of the numbers that differ from world to world: what distinguishes worlds."""
         return tuple(self.names[column] for column in self.random_columns)
 
     @property

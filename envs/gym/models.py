@@ -117,6 +117,6 @@ def apply_fidelity(fidelity: Fidelity, env: Any, ctrl_dt: float) -> int:
     substeps = fidelity.apply(SimpleNamespace(option=env.model.opt), ctrl_dt)
     if env.model.opt.timestep != before:
         if not hasattr(env, "frame_skip"):
-            raise EnvsError("fidelity.sim_dt: this environment does not tell how many substeps it takes (frame_skip)")
+            raise EnvsError("fidelity.sim_dt: this environment does not say how many substeps it takes (frame_skip)")
         env.frame_skip = substeps
     return substeps

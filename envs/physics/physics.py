@@ -203,7 +203,7 @@ class Physics:
             self._batch.set_const(ids)
 
     def moves(self, fields: Iterable[str]) -> None:
-        """Be told which model fields, or `xfrc_applied`, will be written within episodes: here all may be."""
+        """Note which model fields, or `xfrc_applied`, will be written within episodes: here all may be."""
 
     def variant(self, edit: Callable[[mujoco.MjSpec], None]) -> mujoco.MjModel:
         """Return the model as compiled after `edit` has changed a copy of its spec."""

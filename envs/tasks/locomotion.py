@@ -112,7 +112,7 @@ class Locomotion:
 
 
 class HealthyLocomotion(Locomotion, ABC):
-    """Locomotion that pays for every step in health and, unless told not to, ends without it."""
+    """Locomotion that pays for every step in health and, unless an option says otherwise, ends without it."""
 
     def __init__(
         self,

@@ -187,7 +187,7 @@ def make_action_space(task: Task, physics: Physics) -> spaces.Box:
 def check_arrays(task: Task, physics: Physics) -> None:
     """Call each method of `task` once, and check what kind of arrays are returned.
 
-    So a task with a wrong shape is told of it by name, not by an error of NumPy's somewhere in a step. Values do not
+    So a wrong shape is reported by name, not by an error of NumPy's somewhere in a step. Values do not
     matter: the worlds may hold any state, and actions are zero. The state is left as it is: episodes are begun in all
     worlds but the first, and that is undone. A task that brings its own worlds is not asked to.
 
@@ -241,7 +241,7 @@ def _check_observation(place: str, task: Task, shown: Any, num_envs: int) -> Non
         _check_array(place, shown, (num_envs, len(task.observation_names)), "f", what)
         return
     if not isinstance(shown, Mapping) or shown.keys() != groups.keys():
-        found = ", ".join(map(str, shown)) if isinstance(shown, Mapping) else _told(shown)
+        found = ", ".join(map(str, shown)) if isinstance(shown, Mapping) else _kind_of(shown)
         raise EnvsError(f"{place}: must return a dict with the groups {', '.join(groups)}, got {found}")
     for name, group in groups.items():
         kind = np.dtype(group.dtype).kind
@@ -252,19 +252,19 @@ def _check_observation(place: str, task: Task, shown: Any, num_envs: int) -> Non
 def _check_array(place: str, value: Any, shape: tuple[int, ...], kinds: str, what: str) -> None:
     right = isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in kinds
     if not right:
-        raise EnvsError(f"{place}: must return an array of {_KINDS[kinds]} {shape}, {what}; got {_told(value)}")
+        raise EnvsError(f"{place}: must return an array of {_KINDS[kinds]} {shape}, {what}; got {_kind_of(value)}")
 
 
 def _check_named(place: str, value: Any, num_envs: int, *, exact: bool) -> None:
     """Check a mapping of names to arrays (num_envs,), or (num_envs, ...) unless `exact`."""
     if not isinstance(value, Mapping):
-        raise EnvsError(f"{place}: must return a dict of names to arrays, got {_told(value)}")
+        raise EnvsError(f"{place}: must return a dict of names to arrays, got {_kind_of(value)}")
     shape = f"({num_envs},)" if exact else f"({num_envs}, ...)"
     for name, array in value.items():
         right = isinstance(array, np.ndarray) and array.dtype.kind in "fiub" and array.shape[:1] == (num_envs,)
         if not right or (exact and array.ndim > 1):
-            raise EnvsError(f"{place}: {name!r} must be an array of numbers {shape}, num_envs; got {_told(array)}")
+            raise EnvsError(f"{place}: {name!r} must be an array of numbers {shape}, num_envs; got {_kind_of(array)}")
 
 
-def _told(value: Any) -> str:
+def _kind_of(value: Any) -> str:
     return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

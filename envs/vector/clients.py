@@ -8,7 +8,7 @@ __all__ = ["ForClients"]
 
 
 class _NamesAdapter(type):
-    """The type of a class whose name tells how stable-baselines3 takes its instances.
+    """The type of a class whose name determines how stable-baselines3 takes its instances.
 
     stable-baselines3 refuses a vector environment that is no VecEnv of its own by an error that prints the type of the
     environment and asks for OpenAI Gym; nothing else of the environment is looked at.

@@ -138,7 +138,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
         return self.domain.random_names
 
     def world_parameters(self) -> Array:
-        """Return the numbers that tell each world from the others, (num_envs, k), as drawn when its episode started.
+        """Return the numbers that distinguish the worlds, (num_envs, k), as drawn when its episode started.
 
         They are what the domain's operations use, a factor or an offset as well as a value, and stay the same through
         an episode, whatever a profile makes of them. Which object a `one_of` has picked is not among them. They are
@@ -224,8 +224,8 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
         before, after = self._measured, self._measure()
         self._measured = {name: values.copy() for name, values in after.items()}  # a task may write into what it gets
         terms = self.task.reward(before, after, self.physics, actions.copy())
-        told = {**self.task.info(before, after, self.physics), **terms}
-        infos: dict[str, NDArray[Any]] = {name: values.copy() for name, values in told.items()}
+        named = {**self.task.info(before, after, self.physics), **terms}
+        infos: dict[str, NDArray[Any]] = {name: values.copy() for name, values in named.items()}
         reward = sum(terms.values(), np.zeros(self.num_envs))
         terminated, own = np.array(self.task.terminated(self.physics)), truncated_by(self.task, self.physics)
         self._memory.advance(self.physics, idle)

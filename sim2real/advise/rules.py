@@ -40,11 +40,11 @@ class Rule:
     trains: tuple[str, ...] = field(default=())
 
     def holds(self, readings: Mapping[str, Reading]) -> bool:
-        """Tell whether it does."""
+        """Return whether it does."""
         return self.signal is None or readings[self.signal].reaches(self.least)
 
     def is_open(self, readings: Mapping[str, Reading]) -> bool:
-        """Tell whether the value alone would do, but not its interval: more steps may show that the rule holds."""
+        """Return whether the value alone would do, but not its interval: more steps may show that the rule holds."""
         return not self.holds(readings) and self.signal is not None and readings[self.signal].value >= self.least
 
     def explain(self, readings: Mapping[str, Reading]) -> str:
@@ -68,14 +68,14 @@ RULES: tuple[Rule, ...] = (
         None,
         0.0,
         {"trains": -1.0, "encoder": -0.5, "fresh": -2.0, "statistics": -0.25, "warm_up": 0.25, "near": 0.25},
-        "what moves can be lost, and few target steps mend little",
+        "what moves can be lost, and few target steps repair little",
     ),
     Rule(
         "return",
         "return_lost",
         0.1,
         {"trains": 2.0},
-        "the policy loses {value:.0%}{percents} of its return: there is something to mend",
+        "the policy loses {value:.0%}{percents} of its return: there is something to gain",
         _HEADS,
     ),
     Rule(
@@ -83,7 +83,7 @@ RULES: tuple[Rule, ...] = (
         "return_lost",
         0.5,
         {"trains": 1.0, "encoder": 0.5},
-        "it loses {value:.0%}{percents}, more than small corrections mend",
+        "it loses {value:.0%}{percents}, more than small corrections repair",
     ),
     Rule(
         "collapse",

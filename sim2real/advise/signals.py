@@ -24,7 +24,7 @@ class Reading(NamedTuple):
     high: float | None = None
 
     def reaches(self, least: float) -> bool:
-        """Tell whether the signal is at least so great: not its value alone, but its whole interval."""
+        """Return whether the signal is at least so great: not its value alone, but its whole interval."""
         return self.value >= least and (self.low is None or self.low >= least)
 
 

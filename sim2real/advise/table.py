@@ -91,7 +91,7 @@ def _rules(advice: Advice) -> Table:
     for name, reason in advice.reasons.items():
         table.add_row(name, Text(reason))
     for name, reason in advice.open_rules.items():
-        table.add_row(f"({name})", Text(f"not counted, its interval allows for less; more steps may tell: {reason}"))
+        table.add_row(f"({name})", Text(f"not counted, its interval allows for less; more steps may decide: {reason}"))
     return table
 
 

@@ -167,7 +167,7 @@ def worth_of_advice(
         steps: target steps of every advice.
         seed: of everything random.
         num_threads: threads that step worlds; 0: all cores.
-        report: told of progress.
+        report: receives progress.
         trust: whether runs may name code that was not made here.
 
     Returns:

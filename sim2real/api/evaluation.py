@@ -48,7 +48,7 @@ class EvaluationResult:
         return self.episodes.mean
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return everything as JSON values; the ends of the interval are None where one episode tells nothing."""
+        """Return everything as JSON values; the ends of the interval are None where there is one episode only."""
         found, known = self.episodes, self.interval.known
         return {
             "run": str(self.run),

@@ -1,4 +1,4 @@
-"""Benchmarks: a grid of environment x target x method x seed, run job by job, told as records."""
+"""Benchmarks: a grid of environment x target x method x seed, run job by job, kept as records."""
 
 from .bench import Bench
 from .config import BenchConfig, OracleBudget, find_bench_config, load_bench_config

@@ -40,7 +40,7 @@ class Claims:
         return describe_owner(lease.predecessor) or " (it does not say which)" if lease.predecessor else ""
 
     def lost(self, job: Job) -> bool:
-        """Tell whether another process has taken over a job of this one's, as after this machine was suspended."""
+        """Return whether another process has taken over a job of this one's, as after this machine was suspended."""
         return self._taken[job.path].lost.is_set()
 
     def release(self, job: Job) -> None:

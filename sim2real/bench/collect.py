@@ -45,7 +45,7 @@ def collect_record(root: Path, job: Job, error: str | None) -> RunRecord:
 
 
 def has_finished(root: Path, job: Job) -> bool:
-    """Tell whether a job's run is at its end; one that is damaged or another's is not: running the job says so."""
+    """Return whether a job's run is at its end; one that is damaged or another's is not: running the job says so."""
     try:
         run = _open_own(root, job)
         return run is not None and run.complete

@@ -22,7 +22,7 @@ _FRACTION = 0.5  # of the way from an untrained agent to the source agent, as a 
 
 
 def is_run(path: Path) -> bool:
-    """Tell whether `path` is the folder of a run."""
+    """Return whether `path` is the folder of a run."""
     return (path / "manifest.json").is_file()
 
 

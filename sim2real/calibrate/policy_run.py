@@ -28,7 +28,7 @@ from .calibration import Calibration, Level, Sides
 __all__ = ["PolicyRun", "require_absent"]
 
 Report = Callable[[float, float], None]
-"""told every (severity, mean return) as it is measured"""
+"""called with every (severity, mean return) as it is measured"""
 
 
 def require_absent(path: Path) -> None:

@@ -133,7 +133,7 @@ def _bisect(curve: DropCurve, wanted: float, resolution: float) -> Found:
 
 
 def _is_resolved(curve: DropCurve, low: float, high: float) -> bool:
-    """Return whether the episodes cannot tell the drops of a narrow bracket apart."""
+    """Return whether the episodes cannot distinguish the drops of a narrow bracket."""
     difference = curve.drop(high) - curve.drop(low)
     return 0 <= difference <= min(curve.noise(low, high), JUMP)
 

@@ -246,7 +246,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 
 
 def main() -> None:
-    """Run the command line; errors a user can mend are one message and exit code 2."""
+    """Run the command line; errors a user can correct are one message and exit code 2."""
     print_anything()
     print_notices()
     from agents import allocating

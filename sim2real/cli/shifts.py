@@ -81,12 +81,12 @@ def calibrate(
     require_absent(out)
     run = PolicyRun.open(policy, env, shift, num_threads=threads, device=device, trust=trust)
 
-    def tell(severity: float, mean_return: float) -> None:
+    def print_point(severity: float, mean_return: float) -> None:
         console.print(f"severity {severity:<10.4g} return {mean_return:.1f}")
 
     rng = np.random.default_rng(derive_seed(seed, "bootstrap"))
     with interruptible("nothing was written"):
-        searched = run.sides(episodes, derive_seed(seed, "calibrate", "search"), tell)
+        searched = run.sides(episodes, derive_seed(seed, "calibrate", "search"), print_point)
         check_seed = derive_seed(seed, "calibrate", "check")
         result = calibrate_shift(shift, wanted, searched, lambda: run.sides(episodes, check_seed), rng)
     run.save(out, result, episodes=episodes, seed=seed)

@@ -225,7 +225,7 @@ class RunConfig(Strict):
         return self
 
     def _try_domain(self, key: str, task: Task, make: Callable[[], Domain]) -> None:
-        """Check a domain against the model: that alone tells whether its selectors and values fit."""
+        """Check a domain against the model: that alone shows whether its selectors and values fit."""
         try:
             check_domain(task, make())
         except ValueError as error:

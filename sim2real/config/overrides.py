@@ -109,7 +109,7 @@ def place_of(where: str, content: Mapping[str, Any], overrides: Sequence[Overrid
 
 
 def has_key(content: Any, key: str) -> bool:
-    """Tell whether nested mappings have a dotted key."""
+    """Return whether nested mappings have a dotted key."""
     found = content
     for word in key.split("."):
         if not isinstance(found, Mapping) or word not in found:

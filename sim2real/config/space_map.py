@@ -95,22 +95,22 @@ class SpaceMatch:
 
     def to_json(self) -> dict[str, Any]:
         """Return for both spaces the names that are carried over (target: source), fresh and dropped."""
-        told = {}
+        changes = {}
         for key, entries in self.maps.items():
             old, new = getattr(self.source, key), getattr(self.target, key)
-            told[key] = {
+            changes[key] = {
                 "carried": {new[own]: old[theirs] for own, theirs in entries.pairs},
                 "fresh": [new[i] for i in entries.fresh],
                 "dropped": [old[i] for i in entries.dropped],
             }
-        return told
+        return changes
 
     def describe(self) -> str:
         """Return one line a space: how many entries are carried over, and which are fresh or dropped."""
         lines = []
-        for key, told in self.to_json().items():
-            changes = [f"{word} {', '.join(told[word])}" for word in ("fresh", "dropped") if told[word]]
-            carried = f"{len(told['carried'])} of {len(getattr(self.target, key))} entries carried over"
+        for key, entries in self.to_json().items():
+            changes = [f"{word} {', '.join(entries[word])}" for word in ("fresh", "dropped") if entries[word]]
+            carried = f"{len(entries['carried'])} of {len(getattr(self.target, key))} entries carried over"
             lines.append("; ".join([f"{key}: {carried}", *changes]))
         if self.maps["observation"].fresh:
             lines.append("fresh observations enter with weight zero; a part that stays frozen never reads them")

@@ -61,7 +61,7 @@ class Spaces:
         return {"observation": list(self.observation), "action": list(self.action)}
 
     def same_as(self, other: Spaces) -> bool:
-        """Tell whether an agent made for one can act in the other as it is; actions without names need be as many."""
+        """Return whether an agent made for one can act in the other as it is; actions without names need be as many."""
         named = self.named_actions and other.named_actions
         actions = self.action == other.action if named else len(self.action) == len(other.action)
         return self.observation == other.observation and actions

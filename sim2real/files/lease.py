@@ -176,7 +176,7 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _has_ended(owner: Mapping[str, Any]) -> bool:
-    """Tell whether the owner was a process that this one knows by its number, and is there no more."""
+    """Return whether the owner was a process that this one knows by its number, and is there no more."""
     pid, known = owner.get("pid"), owner.get("host") == platform.node() and owner.get("numbers") == _process_numbers()
     if not known or not isinstance(pid, int) or pid <= 0 or sys.platform == "win32":
         return False

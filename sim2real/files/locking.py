@@ -21,7 +21,7 @@ if sys.platform != "win32":
 
 __all__ = ["working_on"]
 
-_PATIENCE = 10.0  # s: as long as a process that was told to end may take
+_PATIENCE = 10.0  # s: as long as a process that was asked to end may take
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)  # NFS, Lustre, FUSE
 
 

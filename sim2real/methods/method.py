@@ -44,7 +44,7 @@ class Method:
         plan: source checkpoint (None if it needs none) and target -> the plan.
         needs_source: whether it starts from a source agent; `scratch` and `oracle` do not.
         needs_source_worlds: whether worlds of the source are wanted while it trains; their steps are counted apart.
-        needs_teacher: whether its source agent must have been told the parameters of its worlds.
+        needs_teacher: whether its source agent must have read the parameters of its worlds.
         budget: whose steps it may spend on the target: the target's, or as many as the source agent had.
         algorithms: learners it can be carried out by, names in AGENTS.
         settings: of the learner, over those the configuration has for the target: what makes the method what it is.

@@ -33,7 +33,7 @@ MEASURES = (
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and print."""
     torch.set_num_threads(1)
     console = Console()
     figures: list[Figure] = []

@@ -96,7 +96,7 @@ class EvaluationWorlds:
     """Worlds of one domain in which a policy is evaluated, once or at every point of a learning curve.
 
     The same seed gives the same worlds and initial states every time, so a curve compares like with like. No world
-    tells its parameters here, not even to a teacher on the source: what counts is what an agent does where nobody knows
+    shows its parameters here, not even to a teacher on the source: what counts is what an agent does where nobody knows
     them.
     """
 
@@ -168,7 +168,7 @@ def settle_faults(returns: Array, lengths: NDArray[np.int64], faulty: NDArray[np
 
     That is the lowest of all that episodes are known to have come to: sound ones to their return, diverged ones to what
     they had collected, or, where that is a cost, to what it would have been at its mean over the longest episode. So,
-    as far as episodes tell, breaking the simulation does not pay, be reward a gain or a cost.
+    as far as episodes show, breaking the simulation does not pay, be reward a gain or a cost.
 
     Args:
         returns: (episodes,) what was collected.

@@ -15,10 +15,10 @@ _LINE_EVERY = 10.0  # s between plain lines of one job
 
 
 class Reporter(Protocol):
-    """What a job tells about itself while it runs."""
+    """What a job reports while it runs."""
 
     def __call__(self, done: int, total: int, text: str) -> None:
-        """Tell that `done` of `total` steps are done, and what was seen last."""
+        """Report that `done` of `total` steps are done, and what was seen last."""
         ...
 
 

@@ -25,7 +25,7 @@ def _kind(settings: Mapping[str, Any]) -> str:
 
 
 def is_teacher(config: RunConfig) -> bool:
-    """Tell whether agents pretrained by `config` read `privileged` through a teacher's encoder."""
+    """Return whether agents pretrained by `config` read `privileged` through a teacher's encoder."""
     return _kind(config.agent.settings) == _KIND
 
 

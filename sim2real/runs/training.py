@@ -66,7 +66,7 @@ class Training:
             monitor: where it logs.
             evaluate: step -> the point of the curve at that step, `steps` among it; must not touch the learner.
             meta: what every checkpoint says about its origin.
-            report: told of progress.
+            report: receives progress.
         """
         self.run, self.agent, self.schedule = run, agent, schedule
         self._monitor, self._evaluate, self._meta, self._report = monitor, evaluate, dict(meta), report

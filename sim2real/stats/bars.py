@@ -107,7 +107,7 @@ def near_oracle(groups: Sequence[Group], method: str) -> Bar:
         evidence.append(judged(group, median <= FEW_STEPS * group.frame.oracle_steps, figures))
     total, reached = len(evidence), sum(e.met is True for e in evidence)
     open_ = sum(e.met is None for e in evidence)
-    told = f", in {ending} the median run also ends there" if total > open_ else ""
+    ending_too = f", in {ending} the median run also ends there" if total > open_ else ""
     met: bool | None = None
     if reached >= ENOUGH_CELLS * total:
         met = True
@@ -120,7 +120,7 @@ def near_oracle(groups: Sequence[Group], method: str) -> Bar:
         reached / (total - open_) if total > open_ else math.nan,
         ENOUGH_CELLS,
         "share",
-        f"{plural(reached, 'cell')}{told}, {counted(evidence)}",
+        f"{plural(reached, 'cell')}{ending_too}, {counted(evidence)}",
         tuple(evidence),
     )
 

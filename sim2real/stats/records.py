@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 Status: TypeAlias = Literal["finished", "failed", "missing"]
-TEACHER = "teacher"  # the source of methods that need an agent which was told its worlds' parameters
+TEACHER = "teacher"  # the source of methods that need an agent which read its worlds' parameters
 STATUSES: tuple[str, ...] = ("finished", "failed", "missing")
 _LARGEST = 1e100
 """Size of a number beyond which a record is damaged: the third power of what is below can be computed."""

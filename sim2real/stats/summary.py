@@ -84,7 +84,7 @@ class Summary:
 
 def _source_returns(records: Sequence[RunRecord]) -> float:
     """Mean over source agents (one per seed, shared by the jobs of an environment) of the return on the
-    source. Teachers, which are evaluated without being told what they were trained with, count only where there is
+    source. Teachers, which are evaluated without the parameters that they were trained with, count only where there is
     nothing else.
     """
     records = [r for r in records if r.source != TEACHER] or records

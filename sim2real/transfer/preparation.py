@@ -93,6 +93,6 @@ def prepare(job: Transfer, out: Path, *, resume: bool, num_threads: int) -> Prep
 
 
 def _is_finished(out: Path, config: RunConfig, identity: Mapping[str, Any], resume: bool) -> bool:
-    """Tell whether `out` holds this run and nothing is left to do; UserError as `RunDirectory.create`."""
+    """Return whether `out` holds this run and nothing is left to do; UserError as `RunDirectory.create`."""
     is_there = out.is_dir() and any(out.iterdir())
     return is_there and RunDirectory.create(out, config, identity, resume=resume).complete

@@ -43,7 +43,7 @@ class TransferRun:
     def carry_out(self, rows: list[PlanRow], report: Reporter) -> None:
         """Train, unless the plan has no phase; evaluate at the beginning, in between and at the end.
 
-        `rows` are the plan's table; `report` is told of progress.
+        `rows` are the plan's table; `report` receives progress.
         """
         agent, budget = self.prepared.agent, self.prepared.job.config.budget
         trains = bool(agent.plan.phases)

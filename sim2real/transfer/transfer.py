@@ -34,7 +34,7 @@ def transfer(
         out: the run's folder.
         resume: whether a run that is there is to be continued.
         num_threads: threads that step worlds; 0 all cores.
-        report: told of progress.
+        report: receives progress.
         show_plan: shown the plan's table before anything trains.
         show_spaces: shown before that what is carried over between spaces that differ, if they do.
 

@@ -104,7 +104,7 @@ class GravityTilt:
     def read(self, physics: Physics) -> Array:
         """Return the angle in -pi..pi, (num_envs, 1); 0 without gravity.
 
-        The rotation about y keeps the y component, so that one tells the rotation about x before it:
+        The rotation about y keeps the y component, so that it determines the rotation about x before it:
         y = r cos(angle + phase) with y = r cos(phase) in the model. Of the two angles that fit, the smaller counts.
         """
         nominal, own = physics.model.opt.gravity, np.array(physics.expand("opt.gravity"))

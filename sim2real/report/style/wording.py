@@ -106,6 +106,6 @@ def _answer_one(summary: Summary, group: Group) -> str:
     says = {
         Word.POSITIVE: f"Transfer helped: on {where}, {summary.leading} is ahead of {REFERENCE}",
         Word.NEGATIVE: f"Transfer hurt: on {where}, {summary.leading} falls behind {REFERENCE}",
-        Word.INCONCLUSIVE: f"Undecided: on {where}, {summary.leading} cannot be told from {REFERENCE}",
+        Word.INCONCLUSIVE: f"Undecided: on {where}, {summary.leading} cannot be distinguished from {REFERENCE}",
     }[verdict.word]
     return f"{says}, {spread} ({over})."

@@ -56,7 +56,7 @@ def nominal_of(env: str) -> Nominal:
 
 
 def unmatched(domain: Domain, nominal: Nominal) -> bool:
-    """Tell whether a selection of the domain has no object in the robot."""
+    """Return whether a selection of the domain has no object in the robot."""
     for entry in domain.entries:
         objects = PARAMETERS[entry.parameter].objects(nominal)
         if not all(matching(pattern, objects, nominal) for pattern in entry.select):
@@ -65,7 +65,7 @@ def unmatched(domain: Domain, nominal: Nominal) -> bool:
 
 
 def idle(domain: Domain, nominal: Nominal) -> bool:
-    """Tell whether an entry multiplies what is zero."""
+    """Return whether an entry multiplies what is zero."""
     return any(e.operation == "scale" and not _default(e, nominal).any() for e in domain.entries)
 
 

@@ -451,5 +451,5 @@ def test_fidelity_reaches_gym_worlds(goal_reaching: str) -> None:
     env.reset(seed=0)
     env.step(np.zeros((1, 3), np.float32))
     assert env.physics.world(0)[1].time == pytest.approx(0.008)  # one control step, as before
-    with pytest.raises(EnvsError, match=r"fidelity\.sim_dt: this environment does not tell how many substeps"):
+    with pytest.raises(EnvsError, match=r"fidelity\.sim_dt: this environment does not say how many substeps"):
         make_vec(goal_reaching, num_envs=1, domain={"fidelity": {"sim_dt": 0.005}})

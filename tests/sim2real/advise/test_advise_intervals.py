@@ -35,7 +35,7 @@ def test_a_rule_needs_its_whole_interval(rule: Rule) -> None:
 def test_half_a_return_lost_in_five_episodes_is_no_loss_and_is_said_with_its_interval() -> None:
     wide = readings(return_lost=Reading(0.53, "", -0.03, 1.08))
     assert not any(RULE[name].holds(wide) for name in ("return", "failure", "collapse"))
-    assert RULE["return"].explain(wide) == "the policy loses 53% [-3%, 108%] of its return: there is something to mend"
+    assert RULE["return"].explain(wide) == "the policy loses 53% [-3%, 108%] of its return: there is something to gain"
     known = readings(return_lost=Reading(0.53, "", 0.2, 0.9))
     assert [name for name in ("return", "failure", "collapse") if RULE[name].holds(known)] == ["return"]
 
