@@ -85,17 +85,17 @@ class Quadruped:
         command_yaw: Range = (-1.0, 1.0),
         command_zero: NotNegative = 0.1,
         command_time: NotNegative = 5.0,
-        alive: float = 1.0,
-        track_velocity: float = 1.5,
-        track_yaw: float = 0.75,
+        alive: float = 0.5,
+        track_velocity: float = 3.0,
+        track_yaw: float = 1.0,
         upright: float = 1.0,
         bounce: float = 0.5,
         torque: float = 2e-4,
         action_rate: float = 0.01,
-        air_time: float = 10.0,
+        air_time: float = 20.0,
         slip: float = 0.1,
-        joint_limits: float = 5.0,
-        stand_still: float = 0.5,
+        joint_limits: float = 2.0,
+        stand_still: float = 0.25,
     ) -> None:
         """Set the ranges of commands (m/s, m/s, rad/s), how often they are zero and change (s), the terms' weights."""
         self._low, self._high = np.array([command_x, command_y, command_yaw]).T

@@ -31,8 +31,8 @@ def test_it_stands_in_its_pose_under_the_default_command() -> None:
     assert (np.abs(obs["policy"][:, NAMES["angle"]]) < 0.3).all()  # rad: the servos give way under the weight
     assert_allclose(obs["policy"][:, :3], [[0, 0, -1]] * 4, atol=0.05)
     assert_array_equal(obs["privileged"][:, 3:], np.ones((4, 4)))
-    assert_allclose(info["reward_track_velocity"], 1.5 * env.physics.ctrl_dt, rtol=1e-3)
-    assert_allclose(info["reward_track_yaw"], 0.75 * env.physics.ctrl_dt, rtol=1e-3)
+    assert_allclose(info["reward_track_velocity"], 3.0 * env.physics.ctrl_dt, rtol=1e-3)
+    assert_allclose(info["reward_track_yaw"], 1.0 * env.physics.ctrl_dt, rtol=1e-3)
     assert_allclose(sum(values for name, values in info.items() if name.startswith("reward_")), reward, rtol=1e-12)
 
 
