@@ -55,6 +55,7 @@ class AgentPolicy(ActorCriticPolicy):
             log_std_init=settings.log_std_init,
             share_features_extractor=settings.shared_encoder,
         )
+        assert isinstance(action_space, spaces.Box)
         self._low, self._high = (torch.as_tensor(end).to(self.device) for end in (action_space.low, action_space.high))
         self.return_scale = ReturnScale()
         self.adapters: Adapters | None = None  # what a surgery adds
