@@ -111,6 +111,10 @@ class HandGradients:
         by_mean = z.mul_(inverse_std).mul_(by_log_prob.unsqueeze(-1))
         entropy_loss = -self._policy.entropy()
         total = policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
+        if settings.bounds_coef:
+            beyond = self._policy.beyond_bounds(mean)
+            total = total + settings.bounds_coef * (beyond * beyond).sum() / len(mean)
+            by_mean.add_(beyond, alpha=2.0 * settings.bounds_coef / len(mean))
         divergence = self._add_divergence(batch, mean, by_mean)
         if divergence is not None:
             total = total + divergence

@@ -55,6 +55,8 @@ class AgentPolicy(ActorCriticPolicy):
             log_std_init=settings.log_std_init,
             share_features_extractor=settings.shared_encoder,
         )
+        assert isinstance(action_space, spaces.Box)
+        self._low, self._high = (torch.as_tensor(end).to(self.device) for end in (action_space.low, action_space.high))
         self.return_scale = ReturnScale()
         self.adapters: Adapters | None = None  # what a surgery adds
 
@@ -119,6 +121,10 @@ class AgentPolicy(ActorCriticPolicy):
             return self.adapters.head_output(features, hidden, output)
         mean: torch.Tensor = output(hidden(features))
         return mean
+
+    def beyond_bounds(self, mean: torch.Tensor) -> torch.Tensor:
+        """Return how far mean actions (N, A) lie beyond the bounds of the action space, (N, A), 0 within them."""
+        return mean - torch.clamp(mean, self._low.to(mean.device), self._high.to(mean.device))
 
     def gaussian(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return means and logs of standard deviations of actions, each (N, A), for raw observations (N, obs_dim)."""

@@ -44,6 +44,7 @@ class PPOSettings(LearnerSettings):
     clip_range: float = 0.2  # of the probability ratio
     ent_coef: float = 0.0  # weight of the entropy bonus
     vf_coef: float = 0.5  # weight of the value loss
+    bounds_coef: float = 0.0  # weight of the squared distance of mean actions beyond the bounds of the action space
     max_grad_norm: float = 0.5  # the gradient is clipped to this norm
     target_kl: float | None = None  # stop an update once the approximate KL exceeds 1.5 times this
     log_std_init: float = 0.0  # log of the initial exploration noise, in units of the action space
@@ -64,7 +65,7 @@ class PPOSettings(LearnerSettings):
             require(self, name, "it must be above 0", lambda value: value > 0)
         for name in ("gamma", "gae_lambda"):
             require(self, name, "it must lie in [0, 1]", lambda value: 0 <= value <= 1)
-        for name in ("ent_coef", "vf_coef"):
+        for name in ("ent_coef", "vf_coef", "bounds_coef"):
             require(self, name, "it must be at least 0", lambda value: value >= 0)
         require(self, "log_std_init", "it must be a finite number", lambda value: True)
         if self.log_std_end is not None:

@@ -79,6 +79,8 @@ def compute_loss(
     policy_loss = -torch.minimum(advantages * ratio, advantages * clipped).mean()
     entropy_loss = -policy.entropy()
     total = policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
+    if settings.bounds_coef:
+        total = total + settings.bounds_coef * policy.beyond_bounds(mean).square().sum(-1).mean()
     divergence = None if kl is None else kl.loss(batch.source, mean, policy.log_std)
     if divergence is not None:
         total = total + divergence
