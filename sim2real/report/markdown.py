@@ -10,7 +10,7 @@ from ..stats import QUANTITIES, Summary
 from ..stats.records import BenchResults
 from .bars_table import make_bars, make_evidence
 from .cards import make_cards
-from .method_rows import make_env_table, make_method_table
+from .method_rows import make_env_table, make_method_table, make_paired_table
 from .style.wording import answer, tell_faults
 from .target_tables import make_effects, make_quantities
 from .view import Table, Value, make_budgets, make_settings
@@ -72,10 +72,13 @@ def make_markdown(results: BenchResults, summary: Summary) -> str:
     head = ["target", f"{summary.leading} against scratch", "effect, 95 % interval", "share", "seeds", "why"]
     out += _lines(head, rows)
     out += _section(make_bars(summary), "##", "what it asks") + _section(make_evidence(summary), "###", "target")
-    out += _section(make_method_table(summary) if len(summary.envs) > 1 else None, "##", "method")
+    if len(summary.envs) > 1:
+        out += _section(make_method_table(summary), "##", "method")
+        out += _section(make_paired_table(summary.table), "###", "method")
     for env in summary.envs:
         out += [f"## {_escape(env)}", ""]
         out += _section(make_env_table(summary, env), "###", "method")
+        out += _section(make_paired_table(summary.env_tables.get(env)), "###", "method")
         for table in (make_effects(summary, env), *make_quantities(summary, env)):
             out += _section(table, "###", "method")
     faults = tell_faults(summary)

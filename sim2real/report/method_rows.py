@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..stats import ORACLE, QUANTITIES, MethodRow, MethodTable, Summary, reported_in
+from ..files.printable import plural
+from ..stats import ORACLE, QUANTITIES, MethodRow, MethodTable, Paired, Summary, reported_in
 from .style.numbers import MISSING, between, number, percent
 from .view import Table, Value
 
-__all__ = ["make_env_table", "make_method_table"]
+__all__ = ["make_env_table", "make_method_table", "make_paired_table"]
 
 _TITLES = {name: QUANTITIES[name].short or QUANTITIES[name].title for name in reported_in("methods")}
 
@@ -20,6 +21,37 @@ def make_env_table(summary: Summary, env: str) -> Table | None:
     """All methods over the targets of one environment; None likewise."""
     found = summary.env_tables.get(env)
     return _table(found, summary, f"All targets of {env}") if found else None
+
+
+def make_paired_table(table: MethodTable | None) -> Table | None:
+    """Differences between methods by source agent; None where nothing can be paired."""
+    if table is None or not table.paired:
+        return None
+    pairs = {(pair.method, pair.reference): pair for pair in table.paired}
+    references = tuple(dict.fromkeys(pair.reference for pair in table.paired))
+    methods = [row.method for row in table.rows if any((row.method, r) in pairs for r in references)]
+    rows = tuple((method, tuple(_difference(pairs.get((method, r))) for r in references)) for method in methods)
+    line = (
+        "Score minus that of another method from the same source agent, in points of the span: mean over agents, with "
+        "95 % interval. p is of the sign-flip test over agents, adjusted by Holm for all differences of this table. "
+        "Where it is 0.05 or more the difference is undecided; beside it stands how many agents would decide one of "
+        "this size with probability 0.8."
+    )
+    return Table("Paired by source agent", tuple(f"minus {r}" for r in references), rows, line)
+
+
+def _difference(pair: Paired | None) -> Value:
+    if pair is None:
+        return Value(MISSING)
+    text, ends = (
+        number(100 * pair.difference.point, 1, signed=True),
+        between(pair.difference, 1, signed=True, share=True),
+    )
+    if pair.decided:
+        tone = "negative" if pair.difference.point < 0 else ""
+        return Value(text, ends, f"p {max(pair.p, 0.001):.1g}" if pair.p >= 0.001 else "p < 0.001", tone)
+    agents = "" if pair.agents_needed is None else f": {plural(pair.agents_needed, 'agent')}"
+    return Value(text, ends, f"undecided{agents}")
 
 
 def _table(table: MethodTable, summary: Summary, caption: str) -> Table:

@@ -18,7 +18,7 @@ from .cards import make_cards
 from .figures.learning_curves import TOGETHER
 from .figures.table import FIGURES, MOST, choose_pictured
 from .markdown import make_markdown
-from .method_rows import make_env_table, make_method_table
+from .method_rows import make_env_table, make_method_table, make_paired_table
 from .results_json import make_json
 from .style.numbers import compute_decimals, count, number
 from .style.palette import MethodStyle, make_styles
@@ -78,6 +78,7 @@ def _environments(summary: Summary) -> list[dict[str, object]]:
             {
                 "name": env,
                 "table": make_env_table(summary, env),
+                "paired": make_paired_table(summary.env_tables.get(env)),
                 "effects": make_effects(summary, env),
                 "quantities": make_quantities(summary, env),
                 "sections": sections,
@@ -114,6 +115,7 @@ def make_page(results: BenchResults, summary: Summary) -> str:
         bars=make_bars(summary),
         evidence=make_evidence(summary),
         table=make_method_table(summary),
+        paired=make_paired_table(summary.table),
         environments=_environments(summary),
         styles=_styles(summary),
         many=len(summary.methods) > TOGETHER,

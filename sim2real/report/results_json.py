@@ -71,7 +71,8 @@ def _table(table: MethodTable) -> dict[str, Any]:
         return {**vars(found), "quantities": {name: _interval(i) for name, i in found.quantities.items()}}
 
     oracle = None if table.oracle is None else _interval(table.oracle)
-    return {**vars(table), "rows": [row(found) for found in table.rows], "oracle": oracle}
+    paired = [{**vars(pair), "difference": _interval(pair.difference)} for pair in table.paired]
+    return {**vars(table), "rows": [row(found) for found in table.rows], "oracle": oracle, "paired": paired}
 
 
 def _bar(bar: Bar) -> dict[str, Any]:

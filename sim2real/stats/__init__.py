@@ -24,7 +24,7 @@ from .estimation.metrics import (
 from .estimation.spread import widening
 from .frame import Costs, Frame, add_costs
 from .groups import Group, Problem, rank_methods, sort_by
-from .method_table import MethodRow, MethodTable, compute_method_table
+from .method_table import MethodRow, MethodTable, Paired, compute_method_table
 from .oracle import Oracle
 from .quantities import QUANTITIES, Quantity, reported_in
 from .summary import Summary, summarise
@@ -51,6 +51,7 @@ __all__ = [
     "MethodRow",
     "MethodTable",
     "Oracle",
+    "Paired",
     "Problem",
     "Quantity",
     "Summary",

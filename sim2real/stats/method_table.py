@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .curves import ORACLE
-from .estimation.intervals import Interval, interval, iqm
+from .curves import ORACLE, REFERENCE
+from .estimation.intervals import Interval, interval, iqm, mean
 from .estimation.metrics import FloatArray, asymptotic_return, share_of_span
+from .estimation.paired import adjust_by_holm, agents_needed, sign_flip_p
 from .frame import Frame, generator_for
 from .groups import Group, groups_by_env, rank_methods
 from .quantities import QUANTITIES, reported_in
 from .verdicts import MIN_SEEDS, Word
 
-__all__ = ["COLUMNS", "MethodRow", "MethodTable", "compute_method_table", "runs_by_target"]
+__all__ = ["COLUMNS", "MethodRow", "MethodTable", "Paired", "compute_method_table", "runs_by_target"]
 
+LEVEL = 0.05
+"""The level of the tests between methods."""
 COLUMNS = reported_in("methods")
 """What a row has, all shares: of the span, of the way to the oracle, of the budget, of the return lost, of the source
 return."""
@@ -49,8 +52,31 @@ class MethodRow:
 
 
 @dataclass(frozen=True)
+class Paired:
+    """The score of a method minus that of another, both from the same source agents.
+
+    `difference` is its mean over agents, shares of the span, with Welch's t interval in agents; an agent counts with
+    the mean over its runs. `p` is of the sign-flip test, adjusted by Holm for all pairs of the table. `agents_needed`
+    is how many agents would show it with probability 0.8, None where that is not known.
+    """
+
+    method: str
+    reference: str
+    difference: Interval
+    p: float
+    agents_needed: int | None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the difference is one at the 5 % level."""
+        return self.p < LEVEL
+
+
+@dataclass(frozen=True)
 class MethodTable:
     """Rows in order of score, the best first; `env` is empty for a table over all environments.
+
+    `paired` are the differences of each row from zero-shot, from the default method and from scratch.
 
     `oracle` is the oracle's asymptotic return as share of the span, over its own runs and its own steps, None unless it
     has runs on every target.
@@ -60,9 +86,12 @@ class MethodTable:
     num_targets: int
     rows: tuple[MethodRow, ...]
     oracle: Interval | None
+    paired: tuple[Paired, ...]
 
 
-def compute_method_table(groups: Sequence[Group], methods: Sequence[str], env: str = "") -> MethodTable | None:
+def compute_method_table(
+    groups: Sequence[Group], methods: Sequence[str], default: str, env: str = ""
+) -> MethodTable | None:
     """Summarise `methods` over those of `groups` that have a span; None if fewer than two do.
 
     A method without a run on one of the targets has no row: it would be compared on an easier or harder set.
@@ -73,7 +102,39 @@ def compute_method_table(groups: Sequence[Group], methods: Sequence[str], env: s
     whole = [m for m in methods if all(m in group.cells and group.cells[m].num_runs for group in spanned)]
     by_env = groups_by_env(spanned)
     rows = tuple(_row(spanned, by_env, method, env) for method in rank_methods(spanned, whole))
-    return MethodTable(env, len(spanned), rows, _oracle(spanned, env))
+    paired = _pair([row.method for row in rows], by_env, ("zero_shot", default, REFERENCE), env)
+    return MethodTable(env, len(spanned), rows, _oracle(spanned, env), paired)
+
+
+def _pair(
+    methods: Sequence[str], by_env: Mapping[str, Sequence[Group]], references: Sequence[str], env: str
+) -> tuple[Paired, ...]:
+    """Compare every method with those of `references` that are among them."""
+    found: list[Paired] = []
+    for reference in dict.fromkeys(references):
+        for method in methods if reference in methods else ():
+            strata = [agents for own in by_env.values() if len(agents := _agent_differences(own, method, reference))]
+            if method == reference or not strata:
+                continue
+            every = np.concatenate(strata)
+            rng = generator_for("paired", *filter(None, (env, method, reference)))
+            difference = interval(strata, mean, rng)
+            found.append(Paired(method, reference, difference, sign_flip_p(every, rng), agents_needed(every)))
+    adjusted = adjust_by_holm([pair.p for pair in found])
+    return tuple(replace(pair, p=p) for pair, p in zip(found, adjusted, strict=True))
+
+
+def _agent_differences(groups: Sequence[Group], method: str, reference: str) -> FloatArray:
+    """Return the mean difference in score of every source agent of an environment, (num_agents,), shares of the span.
+
+    Seeds count that have runs of both on all targets.
+    """
+    scores = [runs_by_target(groups, name, "score") for name in (method, reference)]
+    seeds = [sorted({seed for g in groups for seed in g.cells[name].curves.seeds}) for name in (method, reference)]
+    shared = [seed for seed in seeds[0] if seed in seeds[1]]
+    ours, theirs = (own[[rows.index(seed) for seed in shared]] for own, rows in zip(scores, seeds, strict=True))
+    differences = (ours - theirs).mean(axis=1)
+    return np.asarray(differences[np.isfinite(differences)])
 
 
 def _row(groups: Sequence[Group], by_env: Mapping[str, Sequence[Group]], method: str, env: str) -> MethodRow:

@@ -114,14 +114,14 @@ def summarise(results: BenchResults) -> Summary:
     for r in records:
         key = r.env, r.seed, r.source == TEACHER
         sources[key] = max(sources.get(key, 0), r.source_steps)
-    tables = {env: compute_method_table(own, methods, env) for env, own in groups_by_env(groups).items()}
+    tables = {env: compute_method_table(own, methods, leading, env) for env, own in groups_by_env(groups).items()}
     return Summary(
         name=results.name,
         leading=leading,
         default_method=results.default_method,
         methods=methods,
         groups=tuple(groups),
-        table=compute_method_table(groups, methods),
+        table=compute_method_table(groups, methods, leading),
         env_tables={env: table for env, table in tables.items() if table is not None},
         bars=compute_bars(groups, results.default_method),
         problems=tuple(problems),
