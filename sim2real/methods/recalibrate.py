@@ -19,23 +19,33 @@ __all__ = ["METHOD"]
 SHARE_OF_BUDGET = 0.1
 
 
-def _weight(source: agents.Bundle | None, target: Target) -> float:
-    """Return what an observation of the source counts, so that all of them count as a share of the budget."""
-    seen = float(source.weights["encoder.normalizer.count"].max()) if source is not None else 0.0
-    return min(1.0, SHARE_OF_BUDGET * target.steps / seen) if seen else 1.0
+_COUNT = ".normalizer.count"  # how many observations a normaliser has seen; each group's encoder has one
 
 
-METHOD = Method(
-    "nothing trains but the normaliser's statistics",
-    plan=lambda source, target: agents.TransferPlan(
+def _counts(source: agents.Bundle | None) -> dict[str, float]:
+    """Return the encoders' normalisers and how many observations of an entry each has seen at most."""
+    weights = {} if source is None else source.weights
+    return {
+        name.removesuffix(".count"): float(count.max())
+        for name, count in weights.items()
+        if name.startswith("encoder.") and name.endswith(_COUNT)
+    }
+
+
+def _plan(source: agents.Bundle | None, target: Target) -> agents.TransferPlan:
+    counts = _counts(source) or {"encoder.normalizer": 0.0}
+    seen = max(counts.values())  # all of them shall count as a share of the budget
+    return agents.TransferPlan(
         {
             "encoder": "freeze",
-            "encoder.normalizer": "keep",
+            **dict.fromkeys(counts, "keep"),
             "policy_head": "freeze",
             "value_head": "freeze",
             "log_std": "freeze",
         },
-        (agents.Phase("statistics", {"encoder.normalizer": 1.0}),),
-        statistics_weight=_weight(source, target),
-    ),
-)
+        (agents.Phase("statistics", dict.fromkeys(counts, 1.0)),),
+        statistics_weight=min(1.0, SHARE_OF_BUDGET * target.steps / seen) if seen else 1.0,
+    )
+
+
+METHOD = Method("nothing trains but the normaliser's statistics", plan=_plan)

@@ -46,6 +46,17 @@ def test_the_source_shows_the_group_and_the_target_reads_its_mean(source: RunDir
     assert agent.observation_space.absent == {"privileged": len(NAMES)}  # type: ignore[attr-defined]
 
 
+def test_recalibrate_moves_the_statistics_of_every_group_that_the_target_shows(
+    source: RunDirectory, tmp_path: Path
+) -> None:
+    job = Transfer(asymmetric(), source, "heavy", "recalibrate")
+    run = transfer(job, tmp_path / "run", resume=False, num_threads=1, report=silent, show_plan=lambda rows: None)
+    before, after = source.final().weights, run.final().weights
+    moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    counts = {name for name in moved if name.endswith(".count")}  # one that sees nothing only counts for less
+    assert {name.rpartition(".")[0] for name in moved - counts} == {"encoder.policy.normalizer"}
+
+
 def test_an_interrupted_run_ends_byte_for_byte_as_a_whole_one(source: RunDirectory, tmp_path: Path) -> None:
     def stop(done: int, total: int, text: str) -> None:
         if done >= 900:
