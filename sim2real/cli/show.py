@@ -13,6 +13,7 @@ from agents import PlanRow
 
 from ..api import EvaluationResult
 from ..calibrate.calibration import Calibration
+from ..runs.evaluation import describe_broken
 from ..stats import Interval, Word, sort_by, summarise
 from ..stats.records import BenchResults
 
@@ -67,7 +68,9 @@ def _notes(found: EvaluationResult, *, named: bool) -> list[str]:
     result, where = found.episodes, f"{found.target or 'source'}: " if named else ""
     terms = ", ".join(f"{name} {value:.1f}" for name, value in result.mean_terms.items())
     notes = [f"{where}reward terms an episode: {terms}"]
-    if result.faults:
+    if result.not_finite:
+        notes.append(f"{where}{describe_broken(result.not_finite)}")
+    elif result.faults:
         notes.append(f"{where}the simulation diverged in {result.faults} of {len(result.returns)} episodes")
     return notes
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from envs import Domain, DomainVectorEnv, make_vec
 from ..config.config import MOST_EPISODES
 from ..errors import UserError
 
-__all__ = ["Actor", "Evaluation", "EvaluationWorlds", "Policy", "evaluate", "settle_faults"]
+__all__ = ["Actor", "Evaluation", "EvaluationWorlds", "Policy", "describe_broken", "evaluate", "settle_faults"]
 
 Array = NDArray[np.float64]
 LARGEST_BATCH = 256  # worlds at once: enough to keep all cores busy, few enough to stay small
@@ -52,6 +53,8 @@ class Evaluation:
         faults: episodes that ended because the simulation diverged.
         observations: (num, obs_dim) a sample of the observations met.
         terms: reward term -> (episodes,) its sum over each episode, as collected; diverged episodes are not settled.
+        not_finite: reward term or observation -> episodes that it ended by not being finite while the simulation was
+            sound; they count among the faults.
     """
 
     returns: Array
@@ -60,6 +63,7 @@ class Evaluation:
     faults: int
     observations: Array
     terms: Mapping[str, Array]
+    not_finite: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -133,16 +137,23 @@ class EvaluationWorlds:
         Raises:
             UserError: as `settle_faults`.
         """
+        before = self._not_finite()
         batches = [_evaluate_batch(agent, self._of(num), self._seed + i) for i, num in enumerate(self._sizes)]
+        broken = self._not_finite() - before
         returns, lengths, faulty = (np.concatenate(parts) for parts in zip(*(b[:3] for b in batches), strict=True))
         return Evaluation(
-            settle_faults(returns, lengths, faulty, batches[0].limit),
+            settle_faults(returns, lengths, faulty, batches[0].limit, broken),
             lengths,
             sum(b.falls for b in batches),
             int(faulty.sum()),
             np.concatenate([b.observations for b in batches]),
             {name: np.concatenate([b.terms[name] for b in batches]) for name in batches[0].terms},
+            broken,
         )
+
+    def _not_finite(self) -> Counter[str]:
+        """Return what of the task's own was not finite so far, by name."""
+        return sum((Counter(worlds.not_finite) for worlds in self._worlds.values()), Counter())
 
     def _of(self, num: int) -> DomainVectorEnv:
         """Return `num` worlds, built at the first call."""
@@ -163,7 +174,13 @@ def evaluate(agent: Policy, env: str, domain: Domain, **keywords: Any) -> Evalua
         return worlds.evaluate(agent)
 
 
-def settle_faults(returns: Array, lengths: NDArray[np.int64], faulty: NDArray[np.bool_], limit: int | None) -> Array:
+def settle_faults(
+    returns: Array,
+    lengths: NDArray[np.int64],
+    faulty: NDArray[np.bool_],
+    limit: int | None,
+    not_finite: Mapping[str, int] | None = None,
+) -> Array:
     """Return what episodes count with, (episodes,): sound ones with their return, diverged ones with the lowest.
 
     That is the lowest of all that episodes are known to have come to: sound ones to their return, diverged ones to what
@@ -175,6 +192,7 @@ def settle_faults(returns: Array, lengths: NDArray[np.int64], faulty: NDArray[np
         lengths: (episodes,) the steps it took; in the last step of a diverged episode nothing is collected.
         faulty: (episodes,) which have diverged.
         limit: control steps of the longest episode; None where there is none.
+        not_finite: what of the task's own ended episodes, for the message.
 
     Raises:
         UserError: when all diverged in their first step: nothing is known then.
@@ -184,11 +202,23 @@ def settle_faults(returns: Array, lengths: NDArray[np.int64], faulty: NDArray[np
     steps = lengths - faulty
     known = steps > 0
     if not known.any():
-        raise UserError(f"evaluation: all {len(returns)} episodes diverged in their first step, nothing was measured")
+        named = f" ({describe_broken(not_finite)})" if not_finite else ""
+        raise UserError(
+            f"evaluation: all {len(returns)} episodes diverged in their first step, nothing was measured{named}"
+        )
     mean = returns[known] / steps[known]
     missed = np.where(faulty, 0 if limit is None else limit - steps, 0)[known]
     lowest = (returns[known] + np.minimum(mean, 0.0) * missed).min()
     return np.where(faulty, lowest, returns)
+
+
+def describe_broken(counts: Mapping[str, int]) -> str:
+    """Say which numbers of the task's own were not finite, and how often."""
+    names = ", ".join(f"{name} ({number:,})" for name, number in counts.items())
+    return (
+        "the environment's own code returned numbers that are NaN, infinite or beyond single precision while the "
+        f"simulation was sound, which ended these episodes: {names}"
+    )
 
 
 class _Batch(NamedTuple):

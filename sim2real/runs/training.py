@@ -16,6 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents import AgentsError, CheckpointError, DivergedError, Learner, VectorAdapter, parts, require_finite_learner
 from envs import DomainVectorEnv
 
+from .evaluation import describe_broken
 from .monitor import Monitor
 from .progress import Reporter
 from .run import RunDirectory
@@ -207,11 +208,7 @@ def fault_warning(counts: Mapping[str, Any]) -> str | None:
     That is what of the task's own numbers was not finite, or that more than `FAULTS_WARNED` of the episodes diverged.
     """
     if broken := counts.get("not_finite"):
-        names = ", ".join(f"{name} ({number:,})" for name, number in broken.items())
-        return (
-            "the environment's own code returned numbers that are NaN, infinite or beyond single precision while the "
-            f"simulation was sound, which ended these episodes: {names}"
-        )
+        return describe_broken(broken)
     share = counts.get("fault_share", 0.0)
     if share <= FAULTS_WARNED:
         return None

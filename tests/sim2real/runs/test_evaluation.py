@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,16 @@ def test_the_table_tells_of_diverged_episodes() -> None:
             found = EvaluationResult(Path("run"), None, {}, 0, result, Interval(0.0, -1.0, 1.0, 2))
             console.print(evaluation_table("run", [found]))
         assert ("the simulation diverged in 1 of 2 episodes" in capture.get()) == told
+        own = replace(found, episodes=replace(result, not_finite={"reward_track": 1}))
+        with console.capture() as capture:
+            console.print(evaluation_table("run", [own]))
+        assert "simulation diverged" not in capture.get()
+        assert "ended these episodes: reward_track (1)" in " ".join(capture.get().split())
+
+
+def test_a_task_whose_numbers_are_never_finite_is_named() -> None:
+    with pytest.raises(UserError, match=r"nothing was measured \(the environment's own code .*: reward_track \(2\)\)"):
+        settle_faults(np.zeros(2), np.ones(2, np.int64), np.ones(2, np.bool_), 10, {"reward_track": 2})
 
 
 def test_worlds_that_are_kept_give_every_time_what_new_ones_give() -> None:
