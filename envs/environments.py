@@ -59,7 +59,8 @@ def make_vec(
         max_episode_steps: control steps until truncation; -1 the task's own number, None never.
         autoreset_mode: SAME_STEP, NEXT_STEP, or DISABLED: ended worlds wait for `reset`; also as text.
         render_mode: None: these worlds cannot be rendered.
-        groups: names of the observation groups shown, `policy` among them; None: all that the task itself has.
+        groups: names of the observation groups shown, `policy` among them; None: all that the task itself has but
+            `privileged`.
         task_options: options of the task, also those that are called like an argument of this function.
         **task_kwargs: options of the task.
 

@@ -107,7 +107,7 @@ def select_groups(task: Task, parameters: Sequence[str], wanted: Sequence[str] |
     Args:
         task: whose observations.
         parameters: names of the world's random parameters, which follow the task's own entries of `privileged`.
-        wanted: names of groups; None: all that the task itself has.
+        wanted: names of groups; None: all that the task itself has but `privileged`, which no robot shows.
 
     Raises:
         EnvsError: for a group that is not there, or `privileged` where nothing is.
@@ -117,7 +117,7 @@ def select_groups(task: Task, parameters: Sequence[str], wanted: Sequence[str] |
     if (names := (*(known.names if known else ()), *parameters)) and (known is None or known.names):
         groups[PRIVILEGED] = Group(names)
     if wanted is None:
-        return {name: group for name, group in groups.items() if name != PRIVILEGED or known is not None}
+        return {name: group for name, group in groups.items() if name != PRIVILEGED}
     for name in wanted:
         if name == PRIVILEGED and name not in groups:
             raise EnvsError(

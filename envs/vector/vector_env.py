@@ -82,7 +82,7 @@ class DomainVectorEnv(ForClients, VectorEnv[Shown, NDArray[np.floating], NDArray
             num_threads: threads that step worlds; 0 means all cores this process may use.
             max_episode_steps: control steps until truncation; -1 the task's own number, None never.
             autoreset_mode: one of the above, or its name or value as text.
-            groups: names of the observation groups shown; None: all that the task itself has.
+            groups: names of the observation groups shown; None: all that the task itself has but `privileged`.
 
         Raises:
             EnvsError: when the domain does not fit the task's model, or a number is impossible.

@@ -76,10 +76,14 @@ def build(name: str, parameters: dict[str, Any] | None = None, num_envs: int = 2
     return make_vec(name, num_envs=num_envs, domain=domain, **{"seed": 3, "num_threads": 1, **kwargs})
 
 
+STATED_INERTIA = ("quadruped",)  # whose bodies state their inertia: nothing follows from other links
+
+
 def cases(names: tuple[str, ...], parameters: tuple[str, ...] = PHYSICAL) -> list[tuple[str, str]]:
-    """Return the pairs of environment and parameter that has objects there."""
+    """Return the pairs of environment and parameter that has objects there, but for what is refused by its message."""
     nominal = {name: build(name, num_envs=1).worlds.nominal for name in names}
-    return [(n, p) for n in names for p in parameters if PARAMETERS[p].objects(nominal[n])]
+    pairs = [(n, p) for n in names for p in parameters if PARAMETERS[p].objects(nominal[n])]
+    return [(n, p) for n, p in pairs if n not in STATED_INERTIA or not p.startswith("link_")]
 
 
 def random_actions(env: DomainVectorEnv, num_steps: int) -> np.ndarray:

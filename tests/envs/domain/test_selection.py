@@ -67,6 +67,7 @@ FLOATING = {
     "swimmer": {"slider1", "slider2", "free_body_rot"},
     "ant": {"root"},
     "humanoid": {"root"},
+    "quadruped": {"root"},
     "humanoid_standup": {"root"},
     "reacher": {"target_x", "target_y"},
     "pusher": {"obj_slidey", "obj_slidex", "goal_slidey", "goal_slidex"},

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from worlds_compared import STATED_INERTIA
 
 from envs import ENVS, PARAMETERS, SHIFTS, Domain, DomainVectorEnv, EnvsError, make_vec
 from envs.domain.domain import Entry
@@ -82,6 +83,8 @@ def expected_refusal(env: str, shift: str) -> str | None:
     if not callable(row.parameters) and env not in row.parameters:
         return "matches nothing"
     domain, nominal = row.domain(env=env), nominal_of(env)
+    if env in STATED_INERTIA and any(entry.parameter.startswith("link_") for entry in domain.entries):
+        return "states its own inertia"
     return "matches nothing" if unmatched(domain, nominal) else "changes nothing" if idle(domain, nominal) else None
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from envs import DomainVectorEnv, make_vec
+from envs import DomainVectorEnv, EnvsError, make_vec
 from envs.tasks.quadruped import JOINTS, POSE
 
 GROUPS = ("policy", "privileged")
@@ -100,3 +100,8 @@ def test_saved_worlds_go_on_with_their_commands_bit_for_bit(steps: int) -> None:
             assert_array_equal(r, s)
             for group in GROUPS:
                 assert_array_equal(a[group], b[group])
+
+
+def test_links_that_state_their_inertia_are_refused() -> None:
+    with pytest.raises(EnvsError, match="'trunk' states its own inertia; must come from its geoms"):
+        make_vec("quadruped", num_envs=1, domain={"parameters": {"link_length": {"scale": 1.2}}})

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from steady import gentle_actions, unending
 
 from envs import ENVS, DomainVectorEnv, EnvsError, environment, make, make_vec
+from envs.tasks.groups import as_vector
 
 RANDOMISED = {
     "parameters": {
@@ -29,6 +30,7 @@ STILL = {
     "pusher": ("xpos.goal.*", "xpos.object.*"),
     "humanoid": ("cinert.*.9",),
     "humanoid_standup": ("cinert.*.9",),
+    "quadruped": ("command.*",),  # one lasts for seconds
 }
 # What they say twice: bodies that only turn about a common axis share their other velocities.
 REPEATED = {"humanoid": ("cvel.*",), "humanoid_standup": ("cvel.*",)}
@@ -73,7 +75,7 @@ def roll_out(env: DomainVectorEnv, actions: np.ndarray) -> dict[str, np.ndarray]
 def test_spaces(name: str) -> None:
     env = build(name)
     assert isinstance(env, VectorEnv)
-    obs_dim, act_dim = len(env.task.observation_names), env.physics.model.nu
+    obs_dim, act_dim = len(as_vector(env.task).observation_names), env.physics.model.nu
     assert env.single_observation_space == gymnasium.spaces.Box(-np.inf, np.inf, (obs_dim,), np.float64)
     assert env.single_action_space.shape == (act_dim,)
     assert env.single_action_space.dtype == np.float32
@@ -106,7 +108,7 @@ def test_reward_is_the_sum_of_its_terms(name: str) -> None:
 @every_environment
 def test_observation_names_are_distinct_and_no_entry_is_constant(name: str) -> None:
     env = build(name)
-    names = env.task.observation_names
+    names = as_vector(env.task).observation_names
     assert len(set(names)) == len(names) == env.single_observation_space.shape[0]
     obs = roll_out(env, random_actions(env, 30))["obs"]
     expected = matching(names, STILL.get(name, ()))
@@ -149,7 +151,7 @@ def test_noise_of_one_channel_does_not_depend_on_the_other(name: str) -> None:
         env = build(name, domain={"parameters": parameters})
         env.reset()
         actions = gentle_actions(name, env, 5)
-        obs = [env.step(action)[0] - env.task.observe(env.physics) for action in actions]
+        obs = [env.step(action)[0] - as_vector(env.task).observe(env.physics) for action in actions]
         added.append(np.stack(obs))
     np.testing.assert_allclose(added[0], added[1], rtol=0, atol=1e-12)
     assert 0.05 < added[0].std() < 0.2

@@ -85,8 +85,10 @@ def test_privileged_are_the_worlds_parameters_of_the_episode_that_they_are_shown
 
 def test_a_task_names_groups_policy_first_and_sensors_act_on_all_but_privileged_and_pictures() -> None:
     gains = {"observation_scale": {"set": 3.0}}
-    env = DomainVectorEnv(Sensed(), Domain.parse({"parameters": gains}, Sensed().cheap), num_envs=3, seed=0)
-    assert list(env.groups) == ["policy", "scan", "picture", "privileged"]
+    domain, shown = Domain.parse({"parameters": gains}, Sensed().cheap), ("policy", "scan", "picture", "privileged")
+    assert list(DomainVectorEnv(Sensed(), domain, num_envs=3, seed=0).groups) == ["policy", "scan", "picture"]
+    env = DomainVectorEnv(Sensed(), domain, num_envs=3, seed=0, groups=shown)
+    assert tuple(env.groups) == shown
     obs, _ = env.reset()
     truth = observe(env.task, env.physics)
     for name in ("policy", "scan"):

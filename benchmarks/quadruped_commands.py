@@ -1,4 +1,4 @@
-"""How well runs of `quadruped` follow commands: python benchmarks/quadruped/commands.py RUN... [--json FILE].
+"""How well runs of `quadruped` follow commands: python benchmarks/quadruped_commands.py RUN... [--json FILE].
 
 A fixed grid of commands, one world each, nominal and at the nominal fidelity, 10 s; the first 2 s do not count.
 
