@@ -15,6 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents import (
     PARTS,
     PPO,
+    SAC,
     ExplainedVariance,
     Exploration,
     FrozenError,
@@ -408,6 +409,95 @@ def test_a_plan_on_disk_has_the_defaults_where_it_says_nothing() -> None:
     assert TransferPlan.from_json(said) == FROZEN_ENCODER
     assert TransferPlan.from_json({**said, "exploration": {}}).exploration == Exploration()
     assert TransferPlan.from_json({**said, "exploration": None}).exploration is None
+
+
+def test_the_sources_statistics_may_weigh_less(source: dict[str, torch.Tensor]) -> None:
+    kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
+    agent = make(1)
+    agent.apply_plan(TransferPlan(kept, (Phase("s", {"encoder.normalizer": 1.0}),), statistics_weight=0.25), source)
+    seen = float(source["encoder.normalizer.count"].max())
+    assert agent.policy.encoder.normalizer.seen == 0.25 * seen
+    assert torch.equal(agent.policy.encoder.normalizer.mean, source["encoder.normalizer.mean"])
+    agent.learn(8 * 8)
+    collected = torch.from_numpy(agent.rollout_buffer.observations.reshape(-1, 5)).double().mean(dim=0)
+    expected = (0.25 * seen * source["encoder.normalizer.mean"] + 64 * collected) / (0.25 * seen + 64)
+    torch.testing.assert_close(agent.policy.encoder.normalizer.mean, expected)
+    frozen = make(1)
+    frozen.apply_plan(TransferPlan(CARRIED, (Phase("heads", HEADS),), statistics_weight=0.25), source)
+    assert frozen.policy.encoder.normalizer.seen == seen
+    with pytest.raises(PlanError, match=r"statistics_weight is 0: it must lie in \(0, 1\]"):
+        TransferPlan(CARRIED, statistics_weight=0)
+
+
+def test_which_pattern_counts_does_not_depend_on_their_order() -> None:
+    rates = {"encoder.layers.0": 0.5, "encoder.layers.*": 0.1, "enco*": 0.2, "*": 1.0}
+    for order in (rates, dict(reversed(rates.items())), dict(sorted(rates.items()))):
+        phase = Phase("p", order)
+        found = {unit: phase.rate(unit) for unit in ("encoder.layers.0", "encoder.layers.1", "encoder.normalizer")}
+        assert found == {"encoder.layers.0": 0.5, "encoder.layers.1": 0.1, "encoder.normalizer": 0.2}
+        assert phase.rate("log_std.value") == 1.0
+    one, other = ({"encoder.layers.?": "keep", "encoder.layers.*": "freeze"}, {})
+    other = dict(reversed(one.items()))
+    assert TransferPlan(one).action("encoder.layers.3") == TransferPlan(other).action("encoder.layers.3")
+
+
+def test_a_plan_of_globs_says_the_same_to_every_learner() -> None:
+    kept = dict.fromkeys(("encoder", "policy_head", "value_head", "log_std"), "keep")
+    plan = TransferPlan(
+        {**kept, "encoder.normalizer": "freeze"},
+        (Phase("critic", {"value_head": 1.0}, budget=64), Phase("all", {"*": 1.0, "encoder": 0.1})),
+    )
+    for cls in (PPO, SAC):
+        policy = cls(LinearWorld(8), {"encoder": {"widths": [8]}}, device="cpu").policy
+        for row in plan.table(policy):
+            part = row.part.split(".")[0]
+            wanted = {"critic": 1.0 if part in ("value_head", "critic", "critic_target") else None, "all": 1.0}
+            if part in ("encoder", "encoder_target"):
+                wanted["all"] = None if row.part.endswith("normalizer") else 0.1
+            assert row.rates == wanted, row
+            assert row.action == ("frozen" if row.part.endswith("normalizer") else "kept")
+
+
+def test_counterparts_follow_what_is_spelt_out_not_a_wildcard() -> None:
+    plan = TransferPlan({"*": "keep", "critic": "reset"})
+    assert [plan.action(part) for part in ("critic.0", "critic_target.0", "policy_head", "encoder")] == [
+        "reset",
+        "reset",
+        "keep",
+        "keep",
+    ]
+    written_for_ppo = TransferPlan({"*": "keep", "value_head": "reset", "log_std": "freeze"})
+    assert [written_for_ppo.action(part) for part in ("critic", "critic_target", "temperature")] == [
+        "reset",
+        "reset",
+        "freeze",
+    ]
+    own = TransferPlan({"critic": "keep", "critic_target": "freeze", "value_head.output": "reset"})
+    assert own.action("critic_target.output") == "freeze"
+
+
+def test_the_floor_holds_while_collecting(source: dict[str, torch.Tensor]) -> None:
+    class Noise(BaseCallback):
+        stds: list[float] = []
+        floors: list[float] = []
+
+        def _on_step(self) -> bool:
+            assert isinstance(self.model, PPO)
+            plan = self.model.plan
+            assert plan.exploration is not None
+            done = 1.0 - self.model._current_progress_remaining
+            self.floors.append(float(np.exp(plan.exploration.log_floor("log_std", done))))
+            self.stds.append(float(self.model.policy.log_std.detach().exp().min()))
+            return True
+
+    noise = Noise()
+    agent = make(1, learning_rate=2e-2)
+    exploration = Exploration(std=0.6, share=1.0)
+    agent.apply_plan(TransferPlan(CARRIED, (Phase("heads", HEADS),), exploration=exploration), source)
+    agent.learn(8 * 8 * 20, callback=noise)
+    assert all(std >= floor - 1e-6 for std, floor in zip(noise.stds, noise.floors, strict=True))
+    assert noise.floors[0] == pytest.approx(0.6)
+    assert noise.floors[-1] < 0.04
 
 
 @pytest.mark.parametrize("switch", ["fresh_optimizer", "restart_schedule"])
